@@ -1,0 +1,43 @@
+# Needs make and Python 3.11 or newer; everything else is set up inside this folder.
+UV_VERSION := 0.13.9
+PYTHONS := python3.13 python3.12 python3.11 python3
+PYTHON := $(shell for p in $(PYTHONS); do \
+	$$p -c 'import sys; sys.version_info < (3, 11) and sys.exit(1); print(sys.executable)' \
+	2>/dev/null && break; done)
+UV := .tools/bin/uv
+UV_STAMP := .tools/uv-$(UV_VERSION)
+
+export UV_PYTHON := $(PYTHON)
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help run test bench python
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+run: $(UV_STAMP) ## set up what is needed and start the app (ARGS="--port 9000")
+	@$(UV) run --frozen --no-dev python -m app serve $(ARGS)
+
+test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k grids")
+	$(UV) sync --frozen
+	$(UV) run --frozen python -m tests.support.chromium
+	$(UV) run --frozen python -m tests.support.postgres
+	$(UV) run --frozen ruff format --check .
+	$(UV) run --frozen ruff check .
+	$(UV) run --frozen mypy
+	$(UV) run --frozen pytest $(ARGS)
+
+bench: $(UV_STAMP) ## measure the fan-out beside a bare loop
+	$(UV) run --frozen python -m bench.fanout $(ARGS)
+
+python:
+	@test -n "$(PYTHON)" || { \
+		echo "Bluffcheck needs Python 3.11 or newer, and found none of: $(PYTHONS)." >&2; exit 1; }
+
+# pip --target works where a plain install is refused, and without the venv module.
+$(UV_STAMP): | python
+	@echo "Installing uv $(UV_VERSION) into .tools/ ..."
+	@for p in $(PYTHON) $(PYTHONS); do if $$p -m pip --version >/dev/null 2>&1; then \
+		$$p -m pip install --quiet --disable-pip-version-check --upgrade --target .tools \
+			uv==$(UV_VERSION) && touch $@; exit; fi; done; \
+	echo "Python has no pip, which is needed once to install uv (Debian: python3-pip)." >&2; exit 1

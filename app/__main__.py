@@ -1,0 +1,109 @@
+"""The command line: ``python -m app serve``."""
+
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from app import __version__
+from app.errors import SettingsError
+from app.logs import logging_config
+from app.main import create_app
+from app.settings import Settings, load_settings
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it is ready, and tells our streams to end before it waits for them."""
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.app = app
+        self.announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self.started:
+            self.app.state.services.stopping.set()
+
+
+@click.group()
+@click.version_option(__version__, prog_name="bluffcheck")
+def main() -> None:
+    """Bluffcheck: which language model bluffs when it does not know?
+
+    Settings come from BLUFFCHECK_* variables and .env; options win over both.
+    """
+
+
+@main.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8000]")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+@click.option("--open/--no-open", "open_", default=False, help="Open a browser.")
+def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool) -> None:
+    """Set up the database and serve the dashboard."""
+    try:
+        settings = load_settings(host=host, port=port, data_dir=data_dir)
+        listener = _listen(settings)
+        app = create_app(settings)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    log_config: dict[str, Any] = logging_config(settings.log_format, settings.log_level)
+    config = uvicorn.Config(
+        app,
+        log_config=log_config,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+        proxy_headers=False,
+        access_log=settings.log_level == "debug",
+    )
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{name}:{listener.getsockname()[1]}"
+    server = Server(app, config, partial(_announce, url, settings, open_))
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port first: a clear message beats a half-started server."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as exc:
+        listener.close()
+        raise SettingsError(
+            f"Cannot listen on {settings.host}, port {settings.port}: {exc.strerror}."
+            " Is another Bluffcheck running? Choose another port with --port."
+        ) from None
+    return listener
+
+
+def _announce(url: str, settings: Settings, open_: bool) -> None:
+    click.echo(f"Bluffcheck is ready on {url}  (data: {settings.url_for_people})")
+    if open_:
+        threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Which models can be put into a grid now: known ones, and what servers list."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.errors import ProviderError
+from app.grids import Providers
+from app.providers import ModelInfo, Provider, discover
+
+log = logging.getLogger(__name__)
+LOOK_S = 20  # between two looks for servers on this machine
+LIST_EVERY = 30  # looks between two questions to a provider elsewhere
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One provider with its models. ``reason`` is empty when it can be called."""
+
+    provider: str
+    title: str
+    practice: bool
+    reason: str
+    models: Sequence[ModelInfo]
+
+    @property
+    def ready(self) -> bool:
+        return not self.reason
+
+
+def entries(providers: Providers) -> list[Entry]:
+    """All providers: ready ones first, practice models last among them. Asks nobody."""
+    found = [
+        Entry(name, p.title, p.practice, p.not_ready(), p.known_models())
+        for name, p in providers.items()
+    ]
+    return sorted(found, key=lambda e: (not e.ready, e.practice))
+
+
+def suggested(providers: Providers, limit: int = 3) -> list[str]:
+    """The models to tick at first: real ones of different providers, else practice models."""
+    ready = [e for e in entries(providers) if e.ready and e.models]
+    real = [e.models[0].id for e in ready if not e.practice]
+    practice = [m.id for e in ready if e.practice for m in e.models]
+    return (real or practice)[:limit]
+
+
+def only_practice(providers: Providers) -> bool:
+    """Whether nothing but practice models can be called."""
+    return not any(e.ready and not e.practice for e in entries(providers))
+
+
+async def watch(providers: Providers) -> None:
+    """Look for local servers, and ask ready providers for their models, until cancelled."""
+    look = 0
+    while True:
+        await discover(providers.values())
+        if look % LIST_EVERY == 0:
+            ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
+            await asyncio.gather(*(_list(p) for p in ready))
+        look += 1
+        await asyncio.sleep(LOOK_S)
+
+
+async def _list(provider: Provider) -> None:
+    try:
+        await provider.list_models()
+    except ProviderError as exc:
+        # Nothing is lost: known models stay, and any id can be typed.
+        log.info("%s did not list its models: %s", provider.name, exc.message)

@@ -1,0 +1,360 @@
+"""Grids: plan one, start it, cancel it, run its failed answers again, tell how far it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import sqlalchemy
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, func, select
+
+from app.errors import Conflict, InvalidInput, NotFound
+from app.messages import Message, compose
+from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
+from app.providers import Call, Outcome, Provider, Request, Thinking, split_model
+from app.pubid import new_public_id
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    Grid,
+    GridModel,
+    GridPrompt,
+    LabelValue,
+    Prompt,
+    Variant,
+    Wording,
+    now,
+)
+
+Providers = Mapping[str, Provider]
+
+
+class PromptRef(BaseModel):
+    """A prompt that is in the library already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+
+
+class VariantInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    wording: str = "as-published"
+    thinking: Thinking = Thinking.default
+    system_prompt: Text = ""
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int = Field(16_000, ge=1, le=1_000_000)
+
+
+class GridInput(BaseModel):
+    """What a grid is made of, as people and programs give it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line = ""
+    prompts: list[PromptInput | PromptRef] = Field(min_length=1, max_length=20_000)
+    models: Annotated[list[str], Field(min_length=1, max_length=100)]
+    variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
+    repeats: int = Field(1, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "GridInput":
+        self.models = list(dict.fromkeys(m.strip() for m in self.models))
+        self.variants = list({v.model_dump_json(): v for v in self.variants}.values())
+        return self
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    given: VariantInput
+    wording: Wording
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A grid before it starts: which calls it makes, and which it leaves out and why."""
+
+    title: str
+    prompts: list[Prompt]
+    models: list[str]
+    variants: list[PlannedVariant]
+    repeats: int
+    columns: list[tuple[str, PlannedVariant]]
+    left_out: list[tuple[str, PlannedVariant, str]]
+
+    @property
+    def calls(self) -> int:
+        return len(self.columns) * len(self.prompts) * self.repeats
+
+    def messages(self) -> list[tuple[PlannedVariant, list[tuple[Prompt, Message]]]]:
+        """The exact messages, per variant and prompt."""
+        return [
+            (v, [(p, compose(p, v.wording, v.given.system_prompt)) for p in self.prompts])
+            for v in self.variants
+        ]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counts of a grid's answers. ``labelled`` and C/H/A count final labels."""
+
+    total: int
+    pending: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    answered: int = 0
+    correct: int = 0
+    hallucinated: int = 0
+    abstained: int = 0
+    disputed: int = 0
+
+    @property
+    def settled(self) -> int:
+        return self.done + self.failed + self.cancelled
+
+    @property
+    def labelled(self) -> int:
+        return self.correct + self.hallucinated + self.abstained
+
+    @property
+    def unanswered(self) -> int:
+        """Finished without an answer: empty, truncated or refused."""
+        return self.done - self.answered
+
+
+def stamp(session: Session, grid_id: int) -> int:
+    """The number of this transaction among the grid's changes; taking it locks the grid's row."""
+    transaction, taken = session.info.get("stamps", (None, {}))
+    if transaction is None or transaction is not session.get_transaction():
+        session.connection()
+        taken = {}
+        session.info["stamps"] = (session.get_transaction(), taken)
+    if grid_id not in taken:
+        statement = update(Grid).where(col(Grid.id) == grid_id).values(seq=Grid.seq + 1)
+        taken[grid_id] = session.execute(statement.returning(col(Grid.seq))).scalar_one()
+    number: int = taken[grid_id]
+    return number
+
+
+def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
+    """Check a grid and lay out its calls; new prompts are added to the session.
+
+    Raises InvalidInput for unknown wordings, models that cannot be called now, and combinations
+    that leave nothing to run.
+    """
+    for model in given.models:
+        provider, _ = find_model(model, providers)
+        if reason := provider.not_ready():
+            raise InvalidInput(f"{model} cannot be called yet. {reason}")
+    prompts = list({p.id: p for p in (_prompt(session, p) for p in given.prompts)}.values())
+    variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
+    columns, left_out = [], []
+    for model in given.models:
+        provider, name = find_model(model, providers)
+        rule = provider.rule(name)
+        for variant in variants:
+            if reason := rule.reason_against(variant.given.thinking):
+                left_out.append((model, variant, reason))
+            else:
+                columns.append((model, variant))
+    if not columns:
+        model, variant, reason = left_out[0]
+        raise InvalidInput(
+            f"None of these models takes any of these thinking settings: {model} with thinking"
+            f" {variant.given.thinking}: {reason}"
+        )
+    title = given.title.strip() or _title(prompts)
+    return Plan(title, prompts, given.models, variants, given.repeats, columns, left_out)
+
+
+def start_grid(session: Session, plan: Plan, max_answers: int) -> Grid:
+    """Insert the grid with all its pending answers. The caller commits, then tells the runner."""
+    if plan.calls > max_answers:
+        raise InvalidInput(
+            f"This grid would make {plan.calls:,} calls; at most {max_answers:,} are allowed in one"
+            " grid. Take fewer prompts, models, variants or repeats, or raise"
+            " BLUFFCHECK_MAX_ANSWERS."
+        )
+    grid = Grid(public_id=new_public_id(), title=plan.title, repeats=plan.repeats)
+    session.add(grid)
+    session.flush()
+    for position, prompt in enumerate(plan.prompts):
+        session.add(GridPrompt(grid_id=grid.id, prompt_id=prompt.id, position=position))
+    for position, model in enumerate(plan.models):
+        session.add(GridModel(grid_id=grid.id, model=model, position=position))
+    ids: dict[int, int | None] = {}
+    for position, planned in enumerate(plan.variants):
+        variant = Variant(
+            grid_id=grid.id,
+            position=position,
+            wording_id=planned.wording.id,
+            thinking=planned.given.thinking,
+            system_prompt=planned.given.system_prompt,
+            temperature=planned.given.temperature,
+            max_tokens=planned.given.max_tokens,
+        )
+        session.add(variant)
+        session.flush()
+        ids[id(planned)] = variant.id
+    # Repeats outermost and models innermost: every cell of every model gets its first chip early.
+    rows = [
+        {
+            "grid_id": grid.id,
+            "prompt_id": prompt.id,
+            "variant_id": ids[id(planned)],
+            "provider": model.partition("/")[0],
+            "model": model,
+            "repeat": repeat,
+            "state": AnswerState.pending,
+            "disputed": False,
+            "seq": 0,
+        }
+        for repeat in range(1, plan.repeats + 1)
+        for prompt in plan.prompts
+        for model, planned in plan.columns
+    ]
+    session.execute(insert(Answer), rows)
+    return grid
+
+
+def get_grid(session: Session, public_id: str) -> Grid:
+    """Raises NotFound."""
+    grid = session.exec(select(Grid).where(Grid.public_id == public_id)).first()
+    if grid is None:
+        raise NotFound("There is no grid at this address. Check that the link was copied whole.")
+    return grid
+
+
+def recent_grids(session: Session, limit: int = 20) -> list[tuple[Grid, Progress]]:
+    """The newest grids with their counts."""
+    grids = session.exec(select(Grid).order_by(col(Grid.id).desc()).limit(limit)).all()
+    counts = progress_of(session, [g.id for g in grids if g.id is not None])
+    return [(g, counts[g.id]) for g in grids if g.id is not None]
+
+
+def progress(session: Session, grid_id: int) -> Progress:
+    return progress_of(session, [grid_id])[grid_id]
+
+
+def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress]:
+    """The counts of several grids in one query."""
+    kinds = (
+        col(Answer.grid_id),
+        col(Answer.state),
+        col(Attempt.outcome),
+        col(Answer.label),
+        col(Answer.disputed),
+    )
+    rows = session.execute(
+        sqlalchemy.select(*kinds, func.count())
+        .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
+        .where(col(Answer.grid_id).in_(grid_ids))
+        .group_by(*kinds)
+    ).all()
+    counts: dict[int, dict[str, int]] = {grid_id: {"total": 0} for grid_id in grid_ids}
+
+    def add(grid_id: int, name: str, n: int) -> None:
+        counts[grid_id][name] = counts[grid_id].get(name, 0) + n
+
+    for grid_id, state, outcome, label, disputed, n in rows:
+        add(grid_id, "total", n)
+        add(grid_id, AnswerState(state).value, n)
+        if state == AnswerState.done and outcome == Outcome.answered:
+            add(grid_id, "answered", n)
+        if label is not None:
+            add(grid_id, LabelValue(label).value, n)
+        if disputed:
+            add(grid_id, "disputed", n)
+    return {grid_id: Progress(**found) for grid_id, found in counts.items()}
+
+
+def status(grid: Grid, counts: Progress) -> str:
+    """running, done or cancelled."""
+    if counts.pending or counts.running:
+        return "running"
+    return "cancelled" if grid.cancelled_at else "done"
+
+
+def cancel_grid(session: Session, grid: Grid) -> int:
+    """Cancel what has not started; the runner then ends the calls in flight. Returns how many."""
+    grid.cancelled_at = now()
+    session.add(grid)
+    statement = (
+        update(Answer)
+        .where(col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.pending)
+        .values(state=AnswerState.cancelled, seq=stamp(session, grid.id))
+    )
+    return _changed(session, statement)
+
+
+def rerun_failed(session: Session, grid: Grid) -> int:
+    """Put failed and cancelled answers back in the queue; their earlier attempts stay.
+
+    Empty, truncated and refused answers are results, not failures: drawing them again until they
+    please would bend the comparison. Raises Conflict when there is nothing to run again.
+    """
+    statement = (
+        update(Answer)
+        .where(
+            col(Answer.grid_id) == grid.id,
+            col(Answer.state).in_([AnswerState.failed, AnswerState.cancelled]),
+        )
+        .values(state=AnswerState.pending, attempt_id=None, seq=stamp(session, grid.id))
+    )
+    count = _changed(session, statement)
+    if not count:
+        raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
+    grid.cancelled_at = None
+    session.add(grid)
+    return count
+
+
+def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
+    """What goes over the wire for the first prompt, per column."""
+    found = []
+    for model, variant in plan.columns:
+        provider, name = find_model(model, providers)
+        message = compose(plan.prompts[0], variant.wording, variant.given.system_prompt)
+        found.append((model, variant, provider.prepare(call_of(name, variant.given, message))))
+    return found
+
+
+def find_model(model: str, providers: Providers) -> tuple[Provider, str]:
+    """The provider of ``provider/model-id``, and its own id. Raises InvalidInput."""
+    provider, name = split_model(model, providers)
+    return providers[provider], name
+
+
+def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat: int = 1) -> Call:
+    """The call of one answer: exactly one system and one user message, nothing from before."""
+    return Call(
+        model=name,
+        user=message.user,
+        system=message.system,
+        thinking=Thinking(variant.thinking),
+        temperature=variant.temperature,
+        max_tokens=variant.max_tokens,
+        repeat=repeat,
+    )
+
+
+def _prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:
+    if isinstance(given, PromptRef):
+        return prompt_versions(session, given.key)[0]
+    return save_prompt(session, given)
+
+
+def _title(prompts: Sequence[Prompt]) -> str:
+    first = prompts[0].text.split("\n")[0]
+    first = first if len(first) <= 80 else first[:79].rstrip() + "…"
+    return first if len(prompts) == 1 else f"{first} (+{len(prompts) - 1} more)"
+
+
+def _changed(session: Session, statement: Any) -> int:
+    result: Any = session.execute(statement)
+    return int(result.rowcount)

@@ -1,0 +1,454 @@
+"""One grid as it is shown: columns in levels, rows of cells, a chip for each repeat.
+
+``load_*`` read rows; everything else is pure. Pages, live updates and the export share these
+shapes, so they cannot disagree.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, Literal, Protocol
+
+import sqlalchemy
+from sqlalchemy import Select
+from sqlmodel import Session, col, func, select
+
+from app.providers import Outcome, Thinking, ThinkingKind
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    Grid,
+    GridModel,
+    GridPrompt,
+    LabelValue,
+    Prompt,
+    Variant,
+    Wording,
+    now,
+)
+
+SHORT = 90  # characters of an answer that a chip shows
+Show = Literal[
+    "all",
+    "unlabelled",
+    "correct",
+    "hallucinated",
+    "abstained",
+    "disputed",
+    "differ",
+    "failed",
+    "mismatch",
+]
+Density = Literal["chips", "lines", "full"]
+FILTERS: dict[Show, str] = {
+    "all": "All",
+    "unlabelled": "Unlabelled",
+    "correct": "Correct",
+    "hallucinated": "Hallucinated",
+    "abstained": "Abstained",
+    "disputed": "Reviewers disagree",
+    "differ": "Repeats differ",
+    "failed": "No answer",
+    "mismatch": "Thinking mismatch",
+}
+DENSITIES: dict[Density, str] = {"chips": "Chips", "lines": "First lines", "full": "Full text"}
+CHARACTERS: dict[Density, int] = {"chips": SHORT, "lines": 400, "full": 20_000}
+_ABSTAINS = re.compile(
+    r"(?:i (?:do not|don['’]t) know|idk|unknown|not sure|n/a|i['’]?m not sure)\W*", re.IGNORECASE
+)
+_THINKING_ORDER = list(Thinking)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One repeat as shown in a cell."""
+
+    model: str
+    variant_id: int
+    state: AnswerState
+    outcome: Outcome | None
+    label: LabelValue | None
+    disputed: bool
+    mismatch: str  # a sentence when thinking asked and thinking seen do not fit
+    id: int = 0  # 0 and empty where a chip stands for all of its kind, when counting
+    prompt_id: int = 0
+    repeat: int = 0
+    text: str = ""  # the beginning of the answer
+    length: int = 0  # of the whole answer, in characters
+    error: str = ""
+
+    @property
+    def short(self) -> str:
+        """What fits on a chip: the answer's first line, "IDK", or the state."""
+        if self.state is AnswerState.done and self.outcome is Outcome.answered:
+            line = next((part for part in self.text.splitlines() if part.strip()), "")
+            return "IDK" if _ABSTAINS.fullmatch(line.strip()) else line.strip()
+        if self.state is AnswerState.done:
+            return str(self.outcome)
+        return {
+            AnswerState.pending: "waiting",
+            AnswerState.running: "running",
+            AnswerState.failed: "error",
+            AnswerState.cancelled: "cancelled",
+        }.get(self.state, "")
+
+    @property
+    def can_label(self) -> bool:
+        return self.state is AnswerState.done and self.outcome is Outcome.answered
+
+    @property
+    def status(self) -> str:
+        """One word for the style: the label, or why there is none."""
+        if self.disputed and self.label is None:
+            return "disputed"
+        if self.label is not None:
+            return self.label.value
+        if self.can_label:
+            return "unlabelled"
+        return str(self.outcome) if self.state is AnswerState.done else self.state.value
+
+    @property
+    def kinds(self) -> list[str]:
+        """The filters this chip belongs to."""
+        found = []
+        if self.can_label and self.label is None and not self.disputed:
+            found.append("unlabelled")
+        if self.label is not None:
+            found.append(self.label.value)
+        if self.disputed:
+            found.append("disputed")
+        if self.state is AnswerState.failed or (
+            self.state is AnswerState.done and not self.can_label
+        ):
+            found.append("failed")
+        if self.mismatch:
+            found.append("mismatch")
+        return found
+
+
+@dataclass(slots=True)
+class Column:
+    """One model × variant, with the counts of its chips."""
+
+    key: str
+    model: str
+    variant: Variant
+    wording: Wording
+    total: int = 0
+    settled: int = 0
+    correct: int = 0
+    hallucinated: int = 0
+    abstained: int = 0
+    unlabelled: int = 0
+    disputed: int = 0
+    failed: int = 0
+    mismatch: int = 0
+
+    @property
+    def n(self) -> int:
+        """Labelled answers: the denominator of every rate."""
+        return self.correct + self.hallucinated + self.abstained
+
+    @property
+    def hallucination_rate(self) -> float | None:
+        """H/n, None without labels."""
+        return self.hallucinated / self.n if self.n else None
+
+    def add(self, chip: Chip, n: int) -> None:
+        """Count ``n`` chips of this kind."""
+        self.total += n
+        if chip.state not in (AnswerState.pending, AnswerState.running):
+            self.settled += n
+        for kind in chip.kinds:
+            setattr(self, kind, getattr(self, kind) + n)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    column: Column
+    chips: list[Chip]
+
+    @property
+    def differ(self) -> bool:
+        """Whether the labels of the repeats are not all the same."""
+        return len({c.label for c in self.chips if c.label is not None}) > 1
+
+    @property
+    def kinds(self) -> set[str]:
+        """The filters that some chip of this cell belongs to."""
+        found = {"all"} | {kind for chip in self.chips for kind in chip.kinds}
+        return found | {"differ"} if self.differ else found
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    prompt: Prompt
+    cells: list[Cell]
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A head over neighbouring columns: a model, or one thinking setting of it."""
+
+    title: str
+    columns: list[Column]
+    children: list["Level"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    grid: Grid
+    columns: list[Column]
+    levels: list[Level]
+    rows: list[GridRow]
+    counts: dict[str, int]  # per filter
+
+
+def load_view(
+    session: Session, grid: Grid, show: Show = "all", characters: int = SHORT
+) -> GridView:
+    """Read a whole grid; ``show`` decides which rows are shown."""
+    columns, counts = load_counts(session, grid.id)
+    cells: dict[tuple[int, str, int], list[Chip]] = {}
+    statement = _chips(grid.id, characters).order_by(col(Answer.repeat), col(Answer.id))
+    for chip in _to_chips(session, statement, columns):
+        cells.setdefault((chip.prompt_id, chip.model, chip.variant_id), []).append(chip)
+    rows = []
+    for prompt in load_prompts(session, grid.id):
+        row = [Cell(c, cells.get((prompt.id, c.model, c.variant.id), [])) for c in columns]
+        rows.append(GridRow(prompt, row, shown=any(show in cell.kinds for cell in row)))
+    return GridView(grid, columns, _levels(columns), rows, counts)
+
+
+def load_changed(
+    session: Session, grid: Grid, since: int, characters: int = SHORT
+) -> tuple[list[Chip], list[Column], dict[str, int]]:
+    """The chips that changed after ``since``, all columns, and the counts per filter."""
+    columns, counts = load_counts(session, grid.id)
+    changed = _chips(grid.id, characters).where(col(Answer.seq) > since)
+    return list(_to_chips(session, changed, columns)), columns, counts
+
+
+def load_chip(session: Session, answer: Answer) -> Chip:
+    """One chip, as it stands now."""
+    statement = _chips(answer.grid_id, SHORT).where(col(Answer.id) == answer.id)
+    return next(iter(_to_chips(session, statement, load_columns(session, answer.grid_id))))
+
+
+def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str, int]]:
+    """The columns with their counts, and how many chips belong to each filter."""
+    columns = load_columns(session, grid_id)
+    by_key = {(c.model, c.variant.id): c for c in columns}
+    counts: dict[str, int] = dict.fromkeys(FILTERS, 0)
+    thought = func.coalesce(Attempt.reasoning_tokens, 0) > 0
+    kinds = (
+        col(Answer.model),
+        col(Answer.variant_id),
+        col(Answer.state),
+        col(Answer.label),
+        col(Answer.disputed),
+        col(Attempt.outcome),
+        col(Attempt.thinking_kind),
+        thought,
+    )
+    statement = (
+        sqlalchemy.select(*kinds, func.count())
+        .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
+        .where(col(Answer.grid_id) == grid_id)
+        .group_by(*kinds)
+    )
+    for model, variant_id, state, label, disputed, outcome, kind, some, n in session.execute(
+        statement
+    ):
+        column = by_key[model, variant_id]
+        chip = _chip(column, state, label, disputed, outcome, kind, int(some or 0))
+        column.add(chip, n)
+        for name in ["all", *chip.kinds]:
+            counts[name] += n
+    in_cell = (col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id))
+    differing = (
+        select(func.count().label("chips"))
+        .where(Answer.grid_id == grid_id)
+        .group_by(*in_cell)
+        .having(func.count(func.distinct(Answer.label)) > 1)
+        .subquery()
+    )
+    counts["differ"] = session.execute(
+        select(func.coalesce(func.sum(differing.c.chips), 0))
+    ).scalar_one()
+    return [c for c in columns if c.total], counts
+
+
+def load_columns(session: Session, grid_id: int) -> list[Column]:
+    """The grid's columns in their order, without counts."""
+    models = session.exec(
+        select(GridModel.model)
+        .where(GridModel.grid_id == grid_id)
+        .order_by(col(GridModel.position))
+    ).all()
+    variants = session.exec(
+        select(Variant, Wording)
+        .join(Wording, col(Wording.id) == Variant.wording_id)
+        .where(Variant.grid_id == grid_id)
+    ).all()
+    ordered = sorted(
+        variants, key=lambda pair: (_THINKING_ORDER.index(pair[0].thinking), pair[0].position)
+    )
+    return [
+        Column(f"{number}-{variant.id}", model, variant, wording)
+        for number, model in enumerate(models)
+        for variant, wording in ordered
+    ]
+
+
+def load_prompts(session: Session, grid_id: int) -> list[Prompt]:
+    """The grid's prompts in their order."""
+    return list(
+        session.exec(
+            select(Prompt)
+            .join(GridPrompt, col(GridPrompt.prompt_id) == Prompt.id)
+            .where(GridPrompt.grid_id == grid_id)
+            .order_by(col(GridPrompt.position))
+        )
+    )
+
+
+def answers_per_minute(session: Session, grid_id: int, window_s: int = 30) -> float:
+    """How many answers were finished lately, per minute."""
+    since = now() - timedelta(seconds=window_s)
+    row = session.execute(
+        select(func.count(), func.min(Attempt.finished_at))
+        .select_from(Attempt)
+        .join(Answer, col(Answer.attempt_id) == Attempt.id)
+        .where(Answer.grid_id == grid_id, col(Attempt.finished_at) > since)
+    ).one()
+    if row[0] < 2:
+        return 0.0
+    span = max((now() - row[1]).total_seconds(), 1.0)
+    return float(60 * row[0] / span)
+
+
+def mismatch(asked: Thinking, kind: ThinkingKind | None, reasoning_tokens: int | None) -> str:
+    """A sentence when what was asked and what was seen of thinking do not fit, else empty."""
+    thought = bool(reasoning_tokens) or kind not in (None, ThinkingKind.none)
+    if asked is Thinking.off and thought:
+        return "Thinking was to be off, and the answer shows signs of it."
+    if asked not in (Thinking.default, Thinking.off) and not thought:
+        return "Thinking was asked for, and the answer shows no sign of it."
+    return ""
+
+
+class Counts(Protocol):
+    """What a C/H/A bar is drawn from: a column, or the progress of a whole grid."""
+
+    @property
+    def correct(self) -> int: ...
+    @property
+    def hallucinated(self) -> int: ...
+    @property
+    def abstained(self) -> int: ...
+
+
+def bar_parts(counts: Counts) -> list[tuple[str, float, float]]:
+    """(label, start, width) of each part of a C/H/A bar, in percent; no labels, no width."""
+    parts, start = [], 0.0
+    labelled = counts.correct + counts.hallucinated + counts.abstained
+    for value in LabelValue:
+        width = 100 * getattr(counts, value) / labelled if labelled else 0.0
+        parts.append((value.value, round(start, 3), round(width, 3)))
+        start += width
+    return parts
+
+
+def observed(kind: ThinkingKind, reasoning_tokens: int | None) -> str:
+    """What was seen of thinking, in a few words."""
+    tokens = f"{reasoning_tokens:,} tokens" if reasoning_tokens else ""
+    text = {
+        ThinkingKind.full: "full text",
+        ThinkingKind.summary: "a summary",
+        ThinkingKind.hidden: "text withheld",
+        ThinkingKind.none: "" if tokens else "none seen",
+    }[kind]
+    return ", ".join(filter(None, [text, tokens]))
+
+
+def _chips(grid_id: int, characters: int) -> Select[Any]:
+    return (
+        sqlalchemy.select(
+            Answer,
+            col(Attempt.outcome),
+            col(Attempt.thinking_kind),
+            col(Attempt.reasoning_tokens),
+            func.substr(Attempt.text, 1, characters),
+            func.length(Attempt.text),
+            col(Attempt.error_message),
+        )
+        .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
+        .where(col(Answer.grid_id) == grid_id)
+    )
+
+
+def _to_chips(
+    session: Session, statement: Select[Any], columns: Sequence[Column]
+) -> Iterable[Chip]:
+    by_variant = {c.variant.id: c for c in columns}
+    for answer, outcome, kind, tokens, text, length, error in session.execute(statement):
+        yield _chip(
+            by_variant[answer.variant_id],
+            answer.state,
+            answer.label,
+            answer.disputed,
+            outcome,
+            kind,
+            tokens,
+            id=answer.id,
+            prompt_id=answer.prompt_id,
+            repeat=answer.repeat,
+            text=text or "",
+            length=length or 0,
+            error=error or "",
+            model=answer.model,
+        )
+
+
+def _chip(
+    column: Column,
+    state: AnswerState,
+    label: LabelValue | None,
+    disputed: bool,
+    outcome: Outcome | None,
+    kind: ThinkingKind | None,
+    reasoning_tokens: int | None,
+    **own: Any,
+) -> Chip:
+    asked = column.variant.thinking
+    judged = outcome is Outcome.answered
+    return Chip(
+        variant_id=column.variant.id,
+        state=state,
+        outcome=outcome,
+        label=label,
+        disputed=disputed,
+        mismatch=mismatch(asked, kind, reasoning_tokens) if judged else "",
+        **{"model": column.model, **own},
+    )
+
+
+def _levels(columns: Sequence[Column]) -> list[Level]:
+    return [
+        Level(
+            model,
+            list(of_model),
+            [
+                Level(str(thinking), list(of_thinking))
+                for thinking, of_thinking in groupby(of_model, lambda c: c.variant.thinking)
+            ],
+        )
+        for model, of_model in (
+            (model, list(group)) for model, group in groupby(columns, lambda c: c.model)
+        )
+    ]

@@ -1,0 +1,84 @@
+"""The application: opens database, providers and runner, mounts static files and routers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from app import __version__, prompts
+from app.catalogue import watch
+from app.db import ROOT, Database
+from app.providers import load_providers
+from app.runner.local import LocalRunner
+from app.settings import Settings
+from app.web import answers, api, api_docs, compose, exports, grids, home, library, problems
+from app.web.deps import Services
+from app.web.security import SecurityMiddleware
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Open the database, bring it up to date and build the application.
+
+    Raises SettingsError when the database is in use elsewhere or a data file is wrong. The runner
+    starts with the application's lifespan, whose end closes everything.
+    """
+    extra = settings.data_dir / "providers.toml"
+    providers = load_providers(
+        settings.environ,
+        practice_latency_s=settings.practice_latency_ms / 1000,
+        extra=extra if extra.is_file() else None,
+        call_timeout_s=settings.call_timeout_s,
+    )
+    database = _open(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(watch(providers)) if settings.discover else None
+        try:
+            async with LocalRunner(database, providers, settings.concurrency) as runner:
+                app.state.services = Services(settings, database, providers, runner)
+                yield
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait([watching])
+            for provider in providers.values():
+                await provider.aclose()
+            database.close()
+
+    app = FastAPI(
+        title="Bluffcheck",
+        version=__version__,
+        description="Side-by-side sanity checks of language models.",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # our own page: theirs fetches scripts from elsewhere
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+    )
+    app.add_middleware(SecurityMiddleware, hosts=settings.hosts)
+    problems.install(app)
+    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    app.include_router(api_docs.router)
+    app.include_router(api.router)
+    pages = APIRouter(include_in_schema=False)
+    for module in (home, compose, grids, answers, library, exports):
+        pages.include_router(module.router)
+    app.include_router(pages)
+    return app
+
+
+def _open(settings: Settings) -> Database:
+    database = Database(settings.url)
+    database.hold()
+    try:
+        database.migrate()
+        with database.write() as session:
+            prompts.ship(session)
+            session.commit()
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,199 @@
+"""The library: prompts and wordings, created and edited by adding versions."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from sqlalchemy import tuple_
+from sqlmodel import Session, col, func, select
+
+from app.errors import InvalidInput, NotFound
+from app.pubid import new_public_id
+from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
+
+DATA = Path(__file__).parent / "data"
+MAX_TEXT = 50_000
+
+
+def _storable(value: str) -> str:
+    """Refuse what a database or an export could not hold or give back unchanged."""
+    if "\0" in value:
+        raise ValueError("contains a NUL character; remove it")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("contains half of a surrogate pair, which is not valid text")
+    return value
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_storable)]
+Line = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
+
+
+class PromptInput(BaseModel):
+    """A prompt as people and programs give it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    text: Text = Field(description="The prompt as its author published it.")
+    question: Text = Field("", description="The same without opt-out and format; default: text.")
+    answer_format: Text = Field("", description='Such as "Just respond with DD-MM."')
+    references: list[Text] = Field([], max_length=100, description="Answers that count as correct.")
+    constraint: Text = Field("", description="What is known when there is no reference.")
+    answerable: Answerable = Answerable.unknown
+    tags: list[Line] = Field([], max_length=50)
+    source: Line = ""
+
+    @field_validator("text")
+    @classmethod
+    def _not_blank(cls, value: str) -> str:
+        if not value:
+            raise ValueError("a prompt needs a text")
+        return value
+
+    @field_validator("references", "tags")
+    @classmethod
+    def _without_blanks(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(v for v in value if v))
+
+
+class WordingInput(BaseModel):
+    """A wording as people edit it."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    title: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_storable)]
+    mode: WordingMode = WordingMode.parts
+    opt_out: Text = ""
+    placement: Placement = Placement.end
+    blank_line: bool = False
+    may_abstain: bool = False
+    target: float | None = Field(None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _target_given(self) -> "WordingInput":
+        if self.target is None and ("{percent}" in self.opt_out or "{penalty}" in self.opt_out):
+            raise ValueError("the text uses {percent} or {penalty}, so it needs a target t")
+        return self
+
+
+def ship(session: Session) -> None:
+    """Add the shipped prompts and wordings that the database does not know yet."""
+    known = set(session.exec(select(Wording.slug)))
+    for position, row in enumerate(_load("wordings.toml", "wording")):
+        slug = row.pop("slug")
+        if slug not in known:
+            fields = WordingInput(**row).model_dump()
+            session.add(Wording(slug=slug, position=position, **fields))
+    known = set(session.exec(select(Prompt.key)))
+    for row in _load("prompts.toml", "prompt"):
+        key = row.pop("key")
+        if key not in known:
+            session.add(Prompt(key=key, **PromptInput(**row).model_dump()))
+
+
+def example_keys() -> list[str]:
+    """The keys of the three prompts of "Reproduce the paper"."""
+    return [row["key"] for row in _load("prompts.toml", "prompt")[:3]]
+
+
+def library(session: Session) -> list[Prompt]:
+    """The newest version of every prompt that is not archived, newest first."""
+    newest = select(Prompt.key, func.max(Prompt.version)).group_by(Prompt.key)
+    statement = select(Prompt).where(
+        tuple_(col(Prompt.key), col(Prompt.version)).in_(newest), col(Prompt.archived_at).is_(None)
+    )
+    return list(session.exec(statement.order_by(col(Prompt.created_at).desc(), col(Prompt.id))))
+
+
+def wordings(session: Session) -> list[Wording]:
+    """The newest version of every wording that is not archived, in their order."""
+    newest = select(Wording.slug, func.max(Wording.version)).group_by(Wording.slug)
+    statement = select(Wording).where(
+        tuple_(col(Wording.slug), col(Wording.version)).in_(newest),
+        col(Wording.archived_at).is_(None),
+    )
+    return list(session.exec(statement.order_by(col(Wording.position), col(Wording.id))))
+
+
+def prompt_versions(session: Session, key: str) -> list[Prompt]:
+    """All versions of one prompt, newest first. Raises NotFound."""
+    found = session.exec(
+        select(Prompt).where(Prompt.key == key).order_by(col(Prompt.version).desc())
+    ).all()
+    if not found:
+        raise NotFound("There is no such prompt in the library.")
+    return list(found)
+
+
+def wording_versions(session: Session, slug: str) -> list[Wording]:
+    """All versions of one wording, newest first. Raises NotFound."""
+    found = session.exec(
+        select(Wording).where(Wording.slug == slug).order_by(col(Wording.version).desc())
+    ).all()
+    if not found:
+        raise NotFound(f"There is no wording called “{slug}”.")
+    return list(found)
+
+
+def current_wording(session: Session, slug: str) -> Wording:
+    """The version to use now. Raises InvalidInput with the names that exist."""
+    by_slug = {w.slug: w for w in wordings(session)}
+    # People write "not mentioned" and "not_mentioned"; both are the slug.
+    found = by_slug.get(slug.strip().lower().replace(" ", "-").replace("_", "-"))
+    if found is None:
+        raise InvalidInput(f"There is no wording “{slug}”. There are: {', '.join(by_slug)}.")
+    return found
+
+
+def save_prompt(session: Session, given: PromptInput, key: str | None = None) -> Prompt:
+    """Add a prompt, or a new version of the prompt ``key``; an identical one is reused."""
+    fields = given.model_dump()
+    if key is None:
+        same_text = session.exec(select(Prompt).where(Prompt.text == given.text)).all()
+        for prompt in sorted(same_text, key=lambda p: p.version, reverse=True):
+            if _same(prompt, fields) and prompt.archived_at is None:
+                return prompt
+        prompt = Prompt(key=new_public_id(), **fields)
+    else:
+        newest = prompt_versions(session, key)[0]
+        if _same(newest, fields):
+            return newest
+        prompt = Prompt(key=key, version=newest.version + 1, **fields)
+    session.add(prompt)
+    session.flush()
+    return prompt
+
+
+def save_wording(session: Session, given: WordingInput, slug: str | None = None) -> Wording:
+    """Add a wording, or a new version of the wording ``slug``. Raises InvalidInput, NotFound."""
+    fields = given.model_dump()
+    if slug is None:
+        slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
+        if not slug:
+            raise InvalidInput("The name of a wording needs letters or digits.")
+        if session.exec(select(Wording.id).where(Wording.slug == slug)).first():
+            raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
+        highest = session.exec(select(func.max(Wording.position))).one() or 0
+        wording = Wording(slug=slug, position=highest + 1, **fields)
+    else:
+        newest = wording_versions(session, slug)[0]
+        if _same(newest, fields):
+            return newest
+        wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
+    session.add(wording)
+    session.flush()
+    return wording
+
+
+def archive(row: Prompt | Wording, *, restore: bool = False) -> None:
+    """Take a prompt or wording out of the library; grids that used it keep it."""
+    row.archived_at = None if restore else now()
+
+
+def _same(row: Prompt | Wording, fields: dict[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in fields.items())
+
+
+def _load(file: str, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads((DATA / file).read_text("utf-8"))[table]
+    return rows

@@ -1,0 +1,98 @@
+"""Where a provider is and with which key, looked up in the environment at each call."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+from app.errors import ProviderError
+from app.providers.spec import ProviderSpec
+
+
+class Endpoint:
+    """Base URL, key and extra headers of one provider, as the environment has them now."""
+
+    def __init__(self, spec: ProviderSpec, environ: Mapping[str, str]) -> None:
+        self.spec = spec
+        self._environ = environ
+
+    def override(self) -> str:
+        """The base URL that a variable sets, in the form we use; empty when none does."""
+        _, value = self._first(self.spec.base_url_env)
+        if value and self.spec.base_url_form == "host":
+            value = from_host(value, self.spec.ports[0] if self.spec.ports else 80)
+        value = value.rstrip("/")
+        if value and self.spec.base_url_form and not urlsplit(value).path:
+            value += "/v1"
+        return value
+
+    def key(self) -> str:
+        return self._first(self.spec.key_env)[1]
+
+    def bearer(self) -> str:
+        """The token that stands in for a missing key."""
+        return "" if self.key() else self._first(self.spec.bearer_env)[1]
+
+    def secrets(self) -> list[str]:
+        """Every value that no message may contain."""
+        names = (*self.spec.key_env, *self.spec.bearer_env)
+        return [value for name in names if (value := self._environ.get(name, "").strip())]
+
+    def extra_headers(self) -> dict[str, str]:
+        found = {h: self._environ.get(v, "").strip() for h, v in self.spec.headers_env.items()}
+        return {header: value for header, value in found.items() if value}
+
+    def not_ready(self, *, found: bool) -> str:
+        """What to do before calls can be made; ``found``: a server answered on a usual port."""
+        spec, override = self.spec, self.override()
+        where = " or ".join(spec.base_url_env)
+        if override and not is_web_address(override):
+            return (
+                f"{where} must be a web address such as http://127.0.0.1:8001, without a password."
+            )
+        if not override and not spec.base_url:
+            return (
+                f"Set {where} to the server's address, in the environment or in .env, and restart."
+            )
+        if not override and spec.ports and not found:
+            ports = " or ".join(str(port) for port in spec.ports)
+            return f"Nothing answered on port {ports}: start {spec.title}, or set {where}."
+        moved = override not in ("", *spec.base_urls)  # somebody's own server may need no key
+        if spec.key_env and not (spec.key_optional or moved or self.key() or self.bearer()):
+            return f"Set {spec.key_env[0]} in the environment or in .env and restart."
+        return ""
+
+    def checked(self, secret: str) -> str:
+        """A key that can stand in a header. Raises ProviderError without showing it."""
+        if not secret.isascii() or not secret.isprintable() or " " in secret:
+            names = " or ".join((*self.spec.key_env, *self.spec.bearer_env))
+            raise ProviderError(
+                "auth", f"The key in {names} contains characters that no key has. Copy it again."
+            )
+        return secret
+
+    def _first(self, names: Sequence[str]) -> tuple[str, str]:
+        for name in names:
+            if value := self._environ.get(name, "").strip():
+                return name, value
+        return "", ""
+
+
+def from_host(value: str, port: int) -> str:
+    """Ollama's OLLAMA_HOST as a URL: ``host``, ``host:port``, ``http://…``; 0.0.0.0 is here."""
+    scheme, separator, rest = value.rpartition("://")
+    hostport, slash, path = rest.partition("/")
+    host, colon, given = hostport.rpartition(":")
+    if not colon or hostport.endswith("]"):  # no port, or an IPv6 address without one
+        host, given = hostport, "" if separator else str(port)
+    if host in ("", "0.0.0.0", "[::]"):  # noqa: S104 - what servers listen on, not an address
+        host = "127.0.0.1"
+    return f"{scheme or 'http'}://{host}{':' if given else ''}{given}{slash}{path}"
+
+
+def is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for a port that is no number
+    except ValueError:
+        return False
+    # A password in the address would end up in messages; keys have variables of their own.
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc

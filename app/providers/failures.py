@@ -1,0 +1,193 @@
+"""From what a server answered to a ProviderError: its kind, its sentence, whether to try again.
+
+Pure: nothing here knows the HTTP library.
+"""
+
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from app.errors import ProviderError
+from app.providers.masking import sentence
+
+LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
+
+_SPENT = ("insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits")
+
+# status → (kind, what happened)
+_STATUS = {
+    400: ("bad_request", "did not accept the request"),
+    401: ("auth", "refused the API key"),
+    402: ("billing", "says that the account has no credit left"),
+    403: ("permission", "does not permit this call"),
+    404: ("not_found", "does not know this model or address"),
+    408: ("timeout", "waited too long for the request"),
+    409: ("conflict", "reports a conflict with another request"),
+    413: ("too_large", "finds the request too large"),
+    422: ("bad_request", "did not accept the request"),
+    429: ("rate_limit", "says that it is called too often"),
+    503: ("overloaded", "is overloaded or not ready"),
+    504: ("timeout", "took too long to answer its own gateway"),
+    529: ("overloaded", "is overloaded"),
+}
+# error types and codes that arrive inside a stream → the status that means the same
+_TYPES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 529,
+    "timeout_error": 504,
+}
+
+
+def http_failure(
+    title: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    secrets: Iterable[str] = (),
+) -> ProviderError:
+    """The one place that turns an HTTP status and its body into a ProviderError."""
+    if 300 <= status < 400:
+        return ProviderError(
+            "redirect",
+            f"{title} redirects to another address ({status}), which is not followed: a key would"
+            " travel along. Check the base URL.",
+            status=status,
+        )
+    error = _error_object(body)
+    if _looks_like_html(headers, body):
+        said = "it sent a web page instead, perhaps from a proxy in between"
+    else:
+        said = error_text(error) or body[:2000].decode("utf-8", "replace")
+    kind, happened = _kind(status, error)
+    wait_s = retry_after_s(headers)
+    return ProviderError(
+        kind,
+        sentence(
+            f"{title} {happened} ({status})" + (f": {said}" if said.strip() else "."), secrets
+        ),
+        status=status,
+        retryable=_retryable(status, kind, headers) and (wait_s or 0) <= LONGEST_WAIT_S,
+        retry_after_s=wait_s,
+    )
+
+
+def wrong_content(got: str, expected: str, body: bytes) -> str:
+    """What to say of a 200 that is not of the expected content type."""
+    if "html" in got:
+        return (
+            "answered with a web page instead of data. Is the base URL right, is a proxy between?"
+        )
+    said = error_text(_error_object(body)) or body[:400].decode("utf-8", "replace")
+    return f"answered with {got or 'no content type'} instead of {expected}: {said}"
+
+
+def stream_failure(
+    title: str, error: object, *, tokens_seen: bool, secrets: Iterable[str] = ()
+) -> ProviderError:
+    """An error object that came inside a stream, after HTTP 200."""
+    found: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
+    status = 500
+    for value in (found.get("code"), found.get("type")):
+        if isinstance(value, int) and 400 <= value < 600:
+            status = value
+            break
+        if isinstance(value, str) and (value in _TYPES or value.isdecimal()):
+            status = _TYPES.get(value) or (int(value) if 400 <= int(value) < 600 else 500)
+            break
+    kind, happened = _kind(status, found)
+    said = error_text(found) or "no reason given"
+    return ProviderError(
+        kind,
+        sentence(f"{title} {happened} while answering: {said}", secrets),
+        status=200,
+        retryable=not tokens_seen and _retryable(status, kind, {}),
+    )
+
+
+def error_text(error: Mapping[str, Any]) -> str:
+    """The message in an error object of any of the usual shapes."""
+    for key in ("message", "error", "detail"):
+        value = error.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, dict | list) and value:
+            inner = error_text(value) if isinstance(value, dict) else ""
+            return inner or json.dumps(value, ensure_ascii=False)[:2000]
+    return ""
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """How long the server asks to wait: milliseconds, seconds or an HTTP date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after", "")
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
+    if status in (400, 402, 403, 429):
+        written = json.dumps(error, default=str).lower()
+        if any(word in written for word in _SPENT):
+            return "quota", "says that the quota or spending limit is used up"
+    if status >= 500:
+        return _STATUS.get(status, ("server", "had an error of its own"))
+    return _STATUS.get(status, ("bad_request", "did not accept the request"))
+
+
+def _retryable(status: int, kind: str, headers: Mapping[str, str]) -> bool:
+    """Only what may work a second time; ``x-should-retry`` can forbid, never widen to other 4xx."""
+    if kind == "quota":
+        return False
+    asked = headers.get("x-should-retry", "").lower()
+    if asked == "false":
+        return False
+    if status in (501, 505):  # it will not be implemented a second later
+        return asked == "true"
+    return status in (408, 409, 429) or status >= 500
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        return {}
+    inner = value.get("error")
+    return inner if isinstance(inner, dict) else value
+
+
+def _looks_like_html(headers: Mapping[str, str], body: bytes) -> bool:
+    kind = headers.get("content-type", "").lower()
+    return "html" in kind or body[:500].lstrip().lower().startswith((b"<!doctype", b"<html"))

@@ -1,0 +1,181 @@
+"""The one client for all model APIs, and the only module that knows httpx.
+
+httpx runs on aiohttp's pool, which copes with hundreds of calls at once where httpx's own does
+not. Every failure leaves here as a ProviderError.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from app.errors import ProviderError
+from app.providers.connection import broken_connection, proxy_for
+from app.providers.failures import http_failure, wrong_content
+from app.providers.sse import SseEvent, SseReader
+from app.providers.target import Limits, Target
+
+_BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
+_ERROR_BODY_BYTES = 64_000
+_DRAIN_S = 0.2
+
+
+class Transport(AiohttpTransport):
+    """aiohttp without its cookie jar and limits, which would act behind our back."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.client is None:
+            self.client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self.ssl_context),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=proxy_for(str(request.url)),
+            )
+        return await super().handle_async_request(request)
+
+
+class HttpClient:
+    """The connections to one provider, opened at the first call."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._client: httpx.AsyncClient | None = None
+
+    async def aclose(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def stream_sse(
+        self,
+        target: Target,
+        body: Mapping[str, Any],
+        *,
+        is_last: Callable[[SseEvent], bool],
+        is_payload: Callable[[SseEvent], bool] = lambda event: True,
+    ) -> AsyncGenerator[SseEvent]:
+        """POST ``body`` and yield the events of the answer. Use it inside ``aclosing``."""
+        clock = asyncio.get_running_loop().time
+        give_up_at = clock() + self.limits.total_s
+        silent_at = clock() + self.limits.silence_s
+        reader, received, ended = SseReader(), 0, False
+        request = self._request("POST", target, json.dumps(body).encode())
+        response: httpx.Response | None = None
+        # Deadlines surround single awaits, never a yield: one that passed while the caller holds
+        # an event would cancel the caller.
+        try:
+            async with asyncio.timeout_at(min(give_up_at, silent_at)):
+                response = await self._open().send(request, stream=True)
+                await _check(target, response, "text/event-stream")
+            chunks = response.aiter_bytes()
+            while True:
+                async with asyncio.timeout_at(min(give_up_at, silent_at)):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                received += len(chunk)
+                if received > self.limits.max_bytes:
+                    size = f"{self.limits.max_bytes / 1e6:g} MB"
+                    raise target.failure("protocol", f"sent more than {size}; the call was ended.")
+                for event in () if ended else reader.feed(chunk):
+                    if is_payload(event):
+                        silent_at = clock() + self.limits.silence_s
+                    yield event
+                    if is_last(event):
+                        # Only a stream read to its end gives its connection back to the pool.
+                        ended, give_up_at = True, clock() + _DRAIN_S
+                        break
+        except _BROKEN as exc:
+            if ended:
+                return
+            if isinstance(exc, TimeoutError):
+                raise self._timeout(target, total=clock() >= give_up_at) from None
+            raise _broken(target, exc, started=received > 0) from exc
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    async def get_json(self, target: Target, timeout_s: float) -> Any:
+        """GET a JSON document, such as a list of models."""
+        request = self._request("GET", target, None)
+        response: httpx.Response | None = None
+        body = b""
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._open().send(request, stream=True)
+                await _check(target, response, "application/json")
+                body = await _read(response, self.limits.max_bytes)
+            return json.loads(body)
+        except _BROKEN as exc:
+            if isinstance(exc, TimeoutError):
+                text = f"did not answer within {timeout_s:g} seconds."
+                raise target.failure("timeout", text, retryable=True) from None
+            raise _broken(target, exc, started=bool(body)) from exc
+        except (ValueError, RecursionError):
+            raise target.failure("protocol", "sent something that is not JSON.") from None
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                transport=Transport(),
+                # Each answer is a fresh conversation: nothing a server sets is sent back.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                follow_redirects=False,
+                timeout=httpx.Timeout(connect=10, read=None, write=30, pool=None),
+                headers={"User-Agent": "bluffcheck", "Accept-Encoding": "identity"},
+                trust_env=False,
+            )
+        return self._client
+
+    def _request(self, method: str, target: Target, content: bytes | None) -> httpx.Request:
+        headers = dict(target.headers)
+        if content is not None:
+            headers |= {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        try:
+            if not all(value.isprintable() for value in headers.values()):
+                raise ValueError("line break")
+            return self._open().build_request(method, target.url, content=content, headers=headers)
+        except (httpx.InvalidURL, ValueError):  # which would show the value, perhaps the key
+            raise target.failure("bad_request", "has a malformed address or header.") from None
+
+    def _timeout(self, target: Target, *, total: bool) -> ProviderError:
+        # Not retryable: the model may be at work, and the answer would be paid for twice.
+        if total:
+            text = f"did not finish within {self.limits.total_s:g} seconds."
+        else:
+            text = f"sent nothing for {self.limits.silence_s:g} seconds."
+        return target.failure("timeout", text)
+
+
+def _broken(target: Target, exc: Exception, *, started: bool) -> ProviderError:
+    kind, text, retryable = broken_connection(exc, target.url, started=started)
+    return target.failure(kind, text, retryable=retryable)
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > limit:
+            break
+    return bytes(body[:limit])
+
+
+async def _check(target: Target, response: httpx.Response, expected: str) -> None:
+    """Raise unless the answer is a success of the expected type."""
+    got = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status_code == 200 and got == expected:
+        return
+    body = await _read(response, _ERROR_BODY_BYTES)
+    if response.status_code == 200:
+        raise target.failure("protocol", wrong_content(got, expected, body))
+    raise http_failure(
+        target.title, response.status_code, response.headers, body, secrets=target.secrets
+    )

@@ -1,0 +1,111 @@
+"""Every setting, read once from the environment and ``.env``, checked before the server starts."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import SettingsError
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """The BLUFFCHECK_* variables. API keys are none of them: providers look those up."""
+
+    model_config = SettingsConfigDict(env_prefix="BLUFFCHECK_", env_file=".env", extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    allowed_hosts: Annotated[list[str], NoDecode] = []
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
+    database_url: str = ""  # empty: SQLite in data_dir
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    concurrency: int = Field(8, ge=1, le=1000)  # calls in flight per provider
+    max_answers: int = Field(20_000, ge=1)  # in one grid
+    max_body_bytes: int = Field(2_000_000, ge=1_000)
+    call_timeout_s: float = Field(600, gt=0)
+    practice_latency_ms: int = Field(700, ge=0)
+    discover: bool = True  # look for Ollama and llama.cpp on their usual ports
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("not a database URL such as postgresql://user@host/name") from None
+        if url.drivername in ("postgres", "postgresql"):
+            url = url.set(drivername="postgresql+psycopg")
+        if url.drivername not in ("sqlite", "postgresql+psycopg"):
+            raise ValueError("only sqlite:/// and postgresql:// are supported")
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def url(self) -> str:
+        """The database in use, as a SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'bluffcheck.db'}"
+
+    @property
+    def url_for_people(self) -> str:
+        """The database in use, without a password."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names that requests may be addressed to (without port, lower case)."""
+        everywhere = ("0.0.0.0", "::", "")  # noqa: S104 (recognised, not bound to)
+        own = set() if self.host in everywhere else {self.host.lower()}
+        return LOOPBACK | own | {h.lower() for h in self.allowed_hosts}
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment with ``.env`` under it: where keys and base URLs are looked up."""
+        from_file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
+        return {**from_file, **os.environ}
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read and check the settings; ``overrides`` (from the command line) win where not None.
+
+    Raises SettingsError with one line per wrong variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        lines = [
+            f"  BLUFFCHECK_{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}"
+            + ("" if "database_url" in e["loc"] else f" (it is {e['input']!r})")  # has a password
+            for e in exc.errors()
+        ]
+        raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
+    if settings.host not in LOOPBACK and not settings.allowed_hosts:
+        raise SettingsError(
+            f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and there is no"
+            " login yet: whoever connects could spend your API keys. Use 127.0.0.1, or put a proxy"
+            " with a login in front and name its host in BLUFFCHECK_ALLOWED_HOSTS."
+        )
+    return settings

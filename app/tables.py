@@ -1,0 +1,267 @@
+"""The tables. "Model" means an AI model in this program, so they are not called models.
+
+Rows of ``prompt`` and ``wording`` are never changed: an edit adds a row with the next version, so
+a grid that points at a row keeps the exact text it used. What one call sent and brought back is
+an ``attempt``; an ``answer`` points at the attempt that counts.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Dialect, Enum, Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+
+from app.providers.base import Outcome, Thinking, ThinkingKind
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Json(TypeDecorator[Any]):
+    """JSON on SQLite, JSONB on Postgres. Assign a new value to change it: no tracking inside."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def enum_column(kind: type[StrEnum], **options: Any) -> Column[Any]:
+    """An enum stored as its plain text, so that adding a value needs no migration."""
+    return Column(Enum(kind, native_enum=False, length=20, create_constraint=False), **options)
+
+
+class Answerable(StrEnum):
+    yes = "yes"
+    no = "no"
+    unknown = "unknown"
+
+
+class WordingMode(StrEnum):
+    published = "published"  # the prompt's text, untouched
+    parts = "parts"  # question + opt-out + format
+
+
+class Placement(StrEnum):
+    end = "end"
+    start = "start"
+    system = "system"
+
+
+class AnswerState(StrEnum):
+    pending = "pending"
+    running = "running"
+    done = "done"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+class LabelValue(StrEnum):
+    correct = "correct"
+    hallucinated = "hallucinated"
+    abstained = "abstained"
+
+
+class Prompt(SQLModel, table=True):
+    """One version of a question. ``key`` is shared by all versions."""
+
+    __table_args__ = (UniqueConstraint("key", "version"),)
+
+    id: int = Field(default=None, primary_key=True)
+    key: str
+    version: int = 1
+    text: str = Field(sa_column=Column(Text, nullable=False))  # as its author published it
+    question: str = Field(
+        default="", sa_column=Column(Text, nullable=False)
+    )  # without opt-out, format
+    answer_format: str = Field(default="", sa_column=Column(Text, nullable=False))
+    references: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    constraint: str = Field(default="", sa_column=Column(Text, nullable=False))
+    answerable: Answerable = Field(
+        default=Answerable.unknown, sa_column=enum_column(Answerable, nullable=False)
+    )
+    tags: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    source: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now)
+    archived_at: datetime | None = None
+
+
+class Wording(SQLModel, table=True):
+    """One version of a way to treat abstention. ``slug`` is shared by all versions."""
+
+    __table_args__ = (UniqueConstraint("slug", "version"),)
+
+    id: int = Field(default=None, primary_key=True)
+    slug: str
+    version: int = 1
+    title: str
+    position: int = 0
+    mode: WordingMode = Field(
+        default=WordingMode.parts, sa_column=enum_column(WordingMode, nullable=False)
+    )
+    opt_out: str = Field(default="", sa_column=Column(Text, nullable=False))
+    placement: Placement = Field(
+        default=Placement.end, sa_column=enum_column(Placement, nullable=False)
+    )
+    blank_line: bool = False  # join the parts by a blank line instead of a space
+    may_abstain: bool = False  # then a format such as "just the number" must leave room for it
+    target: float | None = None  # t of the confidence target, 0 ≤ t < 1
+    created_at: datetime = Field(default_factory=now)
+    archived_at: datetime | None = None
+
+
+class Reviewer(SQLModel, table=True):
+    id: int = Field(default=None, primary_key=True)
+    name: str
+    name_key: str = Field(unique=True)  # case-folded: "Ada" and "ada" are one person
+    secret: str = Field(unique=True)  # what the browser's cookie holds
+    created_at: datetime = Field(default_factory=now)
+
+
+class Grid(SQLModel, table=True):
+    """One comparison: prompts × models × variants × repeats.
+
+    ``seq`` counts the transactions that changed anything a viewer can see; each stamps the rows it
+    touched. Taking the number locks the row, so numbers become visible in their order.
+    """
+
+    id: int = Field(default=None, primary_key=True)
+    public_id: str = Field(unique=True)
+    title: str
+    repeats: int
+    seq: int = 0
+    created_at: datetime = Field(default_factory=now)
+    cancelled_at: datetime | None = None
+
+
+class GridPrompt(SQLModel, table=True):
+    __tablename__ = "grid_prompt"
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
+    position: int
+
+
+class GridModel(SQLModel, table=True):
+    __tablename__ = "grid_model"
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    model: str = Field(primary_key=True)  # provider/model-id
+    position: int
+
+
+class Variant(SQLModel, table=True):
+    """One experimental condition of a grid: wording × thinking, plus what is set beside them."""
+
+    id: int = Field(default=None, primary_key=True)
+    grid_id: int = Field(foreign_key="grid.id", index=True)
+    position: int
+    wording_id: int = Field(foreign_key="wording.id")
+    thinking: Thinking = Field(sa_column=enum_column(Thinking, nullable=False))
+    system_prompt: str = Field(default="", sa_column=Column(Text, nullable=False))
+    temperature: float | None = None
+    max_tokens: int = 16_000
+
+
+class Answer(SQLModel, table=True):
+    """One repeat of one prompt × model × variant. The pending rows are the runner's queue."""
+
+    __table_args__ = (
+        UniqueConstraint("grid_id", "prompt_id", "variant_id", "model", "repeat"),
+        Index("ix_answer_grid_id_seq", "grid_id", "seq"),
+        Index("ix_answer_grid_id_provider_state", "grid_id", "provider", "state"),
+    )
+
+    id: int = Field(default=None, primary_key=True)
+    grid_id: int = Field(foreign_key="grid.id")
+    prompt_id: int = Field(foreign_key="prompt.id")
+    variant_id: int = Field(foreign_key="variant.id")
+    provider: str
+    model: str  # provider/model-id
+    repeat: int
+    state: AnswerState = Field(
+        default=AnswerState.pending, sa_column=enum_column(AnswerState, nullable=False)
+    )
+    attempt_id: int | None = (
+        None  # the attempt that counts; no constraint: each points at the other
+    )
+    label: LabelValue | None = Field(
+        default=None, sa_column=enum_column(LabelValue, nullable=True)
+    )  # the final label over all reviewers, kept in step by labels.py
+    disputed: bool = False
+    seq: int = 0
+
+
+class Attempt(SQLModel, table=True):
+    """One call: what was sent, and what came back or went wrong. No ``finished_at``: in flight."""
+
+    __table_args__ = (UniqueConstraint("answer_id", "number"),)
+
+    id: int = Field(default=None, primary_key=True)
+    answer_id: int = Field(foreign_key="answer.id")
+    number: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    user_message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    system_message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    request: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+    thinking_sent: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(Json, nullable=False)
+    )
+    outcome: Outcome | None = Field(default=None, sa_column=enum_column(Outcome, nullable=True))
+    text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    thinking_text: str = Field(default="", sa_column=Column(Text, nullable=False))
+    thinking_kind: ThinkingKind = Field(
+        default=ThinkingKind.none, sa_column=enum_column(ThinkingKind, nullable=False)
+    )
+    reasoning_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+    finish_reason: str = ""
+    served_model: str = ""
+    response_id: str = ""
+    first_token_ms: int | None = None
+    total_ms: int | None = None
+    error_kind: str = ""
+    error_message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    error_status: int | None = None
+
+
+class Label(SQLModel, table=True):
+    """What one reviewer says of one answer now."""
+
+    __table_args__ = (UniqueConstraint("answer_id", "reviewer_id"),)
+
+    id: int = Field(default=None, primary_key=True)
+    answer_id: int = Field(foreign_key="answer.id")
+    reviewer_id: int = Field(foreign_key="reviewer.id", index=True)
+    value: LabelValue = Field(sa_column=enum_column(LabelValue, nullable=False))
+    note: str = Field(default="", sa_column=Column(Text, nullable=False))
+    labelled_at: datetime = Field(default_factory=now)
+
+
+class LabelChange(SQLModel, table=True):
+    """Append-only: every label ever set (``value``) or cleared (null)."""
+
+    __tablename__ = "label_change"
+
+    id: int = Field(default=None, primary_key=True)
+    answer_id: int = Field(foreign_key="answer.id", index=True)
+    reviewer_id: int = Field(foreign_key="reviewer.id")
+    value: LabelValue | None = Field(default=None, sa_column=enum_column(LabelValue, nullable=True))
+    note: str = Field(default="", sa_column=Column(Text, nullable=False))
+    changed_at: datetime = Field(default_factory=now)

@@ -1,0 +1,156 @@
+"""One answer: its drawer, and the label a reviewer gives it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+from sqlmodel import Session, col, select
+
+from app.errors import NotFound
+from app.gridview import CHARACTERS, Density, Show, load_changed, load_chip, load_columns, mismatch
+from app.labels import clear_label, labels_of, set_label
+from app.prompts import Text
+from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.web.deps import (
+    Form,
+    GridHere,
+    IsHtmx,
+    KnownReviewer,
+    MaybeReviewer,
+    Reading,
+    Server,
+    Services,
+)
+from app.web.grids import head
+from app.web.problems import validated
+from app.web.render import page
+
+router = APIRouter()
+
+
+class LabelForm(BaseModel):
+    value: LabelValue
+    note: Text | None = None
+
+
+@router.get("/grids/{grid_id}/answers/{answer_id}")
+def show_answer(
+    grid: GridHere, answer_id: int, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx
+) -> Response:
+    """The drawer for the grid page, or a page of its own where there are no scripts."""
+    template = "partials/drawer.html" if htmx else "pages/answer.html"
+    return page(
+        template, headers={"Vary": "HX-Request"}, **_drawer(session, grid, answer_id, reviewer)
+    )
+
+
+@router.put("/answers/{answer_id}/label")
+def put_label(
+    server: Server,
+    answer_id: int,
+    data: Form,
+    reviewer: KnownReviewer,
+    since: Annotated[int, Query(ge=0)] = 0,
+    density: Density = "chips",
+    show: Show = "all",
+) -> Response:
+    given = _given(data)
+    with server.database.write() as session:
+        set_label(session, answer_id, reviewer, given.value, given.note)
+        session.commit()
+    return _changed(server, answer_id, since, density, show)
+
+
+@router.delete("/answers/{answer_id}/label")
+def delete_label(
+    server: Server,
+    answer_id: int,
+    reviewer: KnownReviewer,
+    since: Annotated[int, Query(ge=0)] = 0,
+    density: Density = "chips",
+    show: Show = "all",
+) -> Response:
+    with server.database.write() as session:
+        clear_label(session, answer_id, reviewer)
+        session.commit()
+    return _changed(server, answer_id, since, density, show)
+
+
+@router.post("/answers/{answer_id}/label")
+def post_label(server: Server, answer_id: int, data: Form, reviewer: MaybeReviewer) -> Response:
+    """The drawer's form without scripts: label, then back to the answer."""
+    with server.database.read() as reading:
+        answer = reading.get(Answer, answer_id)
+        grid = reading.get(Grid, answer.grid_id) if answer else None
+    if grid is None:
+        raise NotFound("There is no such answer.")
+    back = f"/grids/{grid.public_id}/answers/{answer_id}"
+    if reviewer is None:
+        return page("pages/reviewer.html", next=back, reviewer=None)
+    with server.database.write() as session:
+        if data.get("value") == "none":
+            clear_label(session, answer_id, reviewer)
+        else:
+            given = _given(data)
+            set_label(session, answer_id, reviewer, given.value, given.note)
+        session.commit()
+    return RedirectResponse(back, status_code=303)
+
+
+def _given(data: Form) -> LabelForm:
+    return validated(LabelForm, **{k: v for k, v in data.items() if k in ("value", "note")})
+
+
+def _changed(
+    server: Services, answer_id: int, since: int, density: Density, show: Show
+) -> Response:
+    """The fragments of what this label changed, and of what others changed since ``since``."""
+    with server.database.read() as session:
+        answer = session.get_one(Answer, answer_id)
+        grid = session.get_one(Grid, answer.grid_id)
+        chips, columns, counts = load_changed(
+            session, grid, min(since, answer.seq - 1), CHARACTERS[density]
+        )
+        found = head(session, grid, density)
+    return page(
+        "partials/changes.html",
+        headers={"X-Seq": str(grid.seq)},
+        **found,
+        chips=chips,
+        columns=columns,
+        counts=counts,
+        show=show,
+    )
+
+
+def _drawer(
+    session: Session, grid: Grid, answer_id: int, reviewer: Reviewer | None
+) -> dict[str, Any]:
+    answer = session.get(Answer, answer_id)
+    if answer is None or answer.grid_id != grid.id:
+        raise NotFound("This grid has no such answer.")
+    attempts = session.exec(
+        select(Attempt).where(Attempt.answer_id == answer_id).order_by(col(Attempt.number))
+    ).all()
+    attempt = next((a for a in attempts if a.id == answer.attempt_id), None)
+    column = next(
+        c
+        for c in load_columns(session, answer.grid_id)
+        if c.variant.id == answer.variant_id and c.model == answer.model
+    )
+    labels = labels_of(session, [answer_id]).get(answer_id, [])
+    return {
+        "grid": grid,
+        "answer": answer,
+        "chip": load_chip(session, answer),
+        "prompt": session.get_one(Prompt, answer.prompt_id),
+        "column": column,
+        "attempt": attempt,
+        "attempts": attempts,
+        "labels": labels,
+        "own": next((la for la, r in labels if reviewer and r.id == reviewer.id), None),
+        "reviewer": reviewer,
+        "mismatch": attempt
+        and mismatch(column.variant.thinking, attempt.thinking_kind, attempt.reasoning_tokens),
+    }

@@ -1,0 +1,346 @@
+"""The JSON API: what the screens do, for programs. Errors are problem details (RFC 9457)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session, col, select
+
+from app import grids
+from app.catalogue import entries
+from app.errors import NotFound
+from app.grids import GridInput
+from app.gridview import load_columns, load_prompts, mismatch, observed
+from app.labels import clear_label, get_reviewer, labels_of, set_label
+from app.prompts import Line, Text
+from app.tables import Answer, Attempt, Grid, Label, LabelValue, Reviewer
+from app.web import actions
+from app.web.deps import GridHere, MaybeReviewer, Reading, Server
+from app.web.problems import Problem
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+    for status, description in (
+        (403, "Refused by a safety rule"),
+        (404, "No such thing"),
+        (409, "Not possible in the present state"),
+        (413, "The body is too large"),
+        (422, "The input does not make sense; the detail says what to change"),
+    )
+}
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+
+
+class ModelItem(BaseModel):
+    id: str = Field(description="provider/model-id, as used everywhere")
+    provider: str
+    title: str
+    practice: bool = Field(description="A simulated model: nothing is called")
+    ready: bool
+    reason: str = Field(description="What to do when it is not ready")
+
+
+class ModelList(BaseModel):
+    items: list[ModelItem]
+
+
+class GridCreated(BaseModel):
+    id: str
+    url: str
+    answers: int = Field(description="How many answers were queued")
+    left_out: list[str] = Field(description="Combinations that a model cannot be asked, and why")
+
+
+class ProgressItem(BaseModel):
+    total: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    answered: int = Field(description="Done with an answer text; only these can be labelled")
+    labelled: int
+    correct: int
+    hallucinated: int
+    abstained: int
+    disputed: int
+
+
+class GridItem(BaseModel):
+    id: str
+    url: str
+    title: str
+    status: str = Field(description="running, done or cancelled")
+    created_at: datetime
+    repeats: int
+    progress: ProgressItem
+    prompts: list[dict[str, Any]]
+    models: list[str]
+    variants: list[dict[str, Any]]
+
+
+class GridSummary(BaseModel):
+    id: str
+    url: str
+    title: str
+    status: str
+    created_at: datetime
+    progress: ProgressItem
+
+
+class GridList(BaseModel):
+    items: list[GridSummary]
+
+
+class AnswerPage(BaseModel):
+    items: list[dict[str, Any]]
+    next: str | None = Field(
+        description="Give it as `cursor` to get the next page; null at the end"
+    )
+
+
+class LabelInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    label: LabelValue
+    note: Text | None = Field(None, description="Left as it is when not given")
+    reviewer: Line | None = Field(
+        None, description="Whose label it is; default: the browser's reviewer, else “api”"
+    )
+
+
+class LabelItem(BaseModel):
+    answer: int
+    label: LabelValue
+    note: str
+    reviewer: str
+    labelled_at: datetime
+    final: LabelValue | None = Field(description="Over all reviewers; null while they are tied")
+
+
+class Cancelled(BaseModel):
+    id: str
+    status: str
+    cancelled: int = Field(description="Answers that will not be called; calls in flight are ended")
+
+
+@router.get("/models")
+def list_models(server: Server) -> ModelList:
+    """Every known model, and whether it can be called now."""
+    return ModelList(
+        items=[
+            ModelItem(
+                id=model.id,
+                provider=entry.provider,
+                title=model.title or model.name,
+                practice=entry.practice,
+                ready=entry.ready,
+                reason=entry.reason,
+            )
+            for entry in entries(server.providers)
+            for model in entry.models
+        ]
+    )
+
+
+@router.get("/grids")
+def list_grids(
+    request: Request, session: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> GridList:
+    """The newest grids."""
+    return GridList(
+        items=[
+            GridSummary(**_summary(request, grid, progress))
+            for grid, progress in grids.recent_grids(session, limit)
+        ]
+    )
+
+
+@router.post("/grids", status_code=201)
+def create_grid(
+    request: Request, response: Response, server: Server, given: GridInput
+) -> GridCreated:
+    """Start a grid: every prompt × model × variant × repeat becomes an answer and is called."""
+    grid, plan = actions.start_grid(server, given)
+    response.headers["Location"] = f"/api/grids/{grid.public_id}"
+    return GridCreated(
+        id=grid.public_id,
+        url=_url(request, grid),
+        answers=plan.calls,
+        left_out=[
+            f"{model}, thinking {variant.given.thinking}: {reason}"
+            for model, variant, reason in plan.left_out
+        ],
+    )
+
+
+@router.get("/grids/{grid_id}")
+def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
+    """One grid: what it is made of and how far it is."""
+    columns = load_columns(session, grid.id)
+    variants = {c.variant.id: c for c in columns}
+    return GridItem(
+        **_summary(request, grid, grids.progress(session, grid.id)),
+        repeats=grid.repeats,
+        prompts=[
+            p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
+            for p in load_prompts(session, grid.id)
+        ],
+        models=list(dict.fromkeys(c.model for c in columns)),
+        variants=[
+            {
+                "wording": c.wording.slug,
+                "wording_version": c.wording.version,
+                "opt_out": c.wording.opt_out,
+                **c.variant.model_dump(
+                    mode="json", include={"thinking", "system_prompt", "temperature", "max_tokens"}
+                ),
+            }
+            for c in variants.values()
+        ],
+    )
+
+
+@router.get("/grids/{grid_id}/answers")
+def list_answers(
+    grid: GridHere,
+    session: Reading,
+    cursor: str = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AnswerPage:
+    """A grid's answers with everything sent and received, in the order they were queued."""
+    after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
+    rows = session.execute(
+        select(Answer, Attempt)
+        .outerjoin(Attempt, col(Attempt.id) == Answer.attempt_id)
+        .where(Answer.grid_id == grid.id, col(Answer.id) > after)
+        .order_by(col(Answer.id))
+        .limit(limit + 1)
+    ).all()
+    more, rows = len(rows) > limit, rows[:limit]
+    columns = {(c.model, c.variant.id): c for c in load_columns(session, grid.id)}
+    prompts = {p.id: p for p in load_prompts(session, grid.id)}
+    ids = [answer.id for answer, _ in rows]
+    labels = labels_of(session, ids)
+    attempts: dict[int, list[Attempt]] = {}
+    for attempt in session.exec(
+        select(Attempt).where(col(Attempt.answer_id).in_(ids)).order_by(col(Attempt.number))
+    ):
+        attempts.setdefault(attempt.answer_id, []).append(attempt)
+    items = []
+    for answer, counted in rows:
+        column = columns[answer.model, answer.variant_id]
+        asked = column.variant.thinking
+        items.append(
+            {
+                "id": answer.id,
+                "prompt": {"key": prompts[answer.prompt_id].key,
+                           "text": prompts[answer.prompt_id].text},
+                "model": answer.model,
+                "wording": column.wording.slug,
+                "thinking_requested": asked,
+                "repeat": answer.repeat,
+                "state": answer.state,
+                "label": answer.label,
+                "disputed": answer.disputed,
+                "labels": [_label_item(la, r) for la, r in labels.get(answer.id, [])],
+                **_attempt_item(counted),
+                "thinking_observed": counted
+                and observed(counted.thinking_kind, counted.reasoning_tokens),
+                "thinking_mismatch": counted
+                and mismatch(asked, counted.thinking_kind, counted.reasoning_tokens),
+                "attempts": [
+                    {
+                        "number": a.number,
+                        "outcome": a.outcome,
+                        "error_kind": a.error_kind,
+                        "error": a.error_message,
+                        "error_status": a.error_status,
+                        "started_at": a.started_at,
+                        "finished_at": a.finished_at,
+                    }
+                    for a in attempts.get(answer.id, [])
+                ],
+            }
+        )  # fmt: skip
+    return AnswerPage(items=items, next=str(ids[-1]) if more else None)
+
+
+@router.put("/answers/{answer_id}/label")
+def put_label(
+    server: Server, answer_id: int, given: LabelInput, reviewer: MaybeReviewer
+) -> LabelItem:
+    """Set one reviewer's label. Only answers with outcome “answered” take one."""
+    with server.database.write() as session:
+        who = _reviewer(session, given.reviewer, reviewer)
+        label = set_label(session, answer_id, who, given.label, given.note)
+        session.commit()
+        answer = session.get_one(Answer, answer_id, populate_existing=True)
+        return LabelItem(answer=answer_id, **_label_item(label, who), final=answer.label)
+
+
+@router.delete("/answers/{answer_id}/label", status_code=204)
+def delete_label(
+    server: Server, answer_id: int, reviewer_here: MaybeReviewer, reviewer: Line | None = None
+) -> None:
+    """Take one reviewer's label away."""
+    with server.database.write() as session:
+        if not clear_label(session, answer_id, _reviewer(session, reviewer, reviewer_here)):
+            raise NotFound("This reviewer has no label on this answer.")
+        session.commit()
+
+
+@router.post("/grids/{grid_id}/cancellation")
+def cancel_grid(server: Server, grid: GridHere) -> Cancelled:
+    """Cancel what has not started and end the calls in flight."""
+    count = actions.cancel_grid(server, grid.id)
+    return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
+
+
+@router.post("/grids/{grid_id}/reruns", status_code=202)
+def rerun_failed(server: Server, grid: GridHere) -> dict[str, int]:
+    """Queue all failed and cancelled answers again."""
+    return {"answers": actions.rerun_failed(server, grid.id)}
+
+
+def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:
+    return here if here is not None and name is None else get_reviewer(session, name or "api")
+
+
+def _label_item(label: Label, reviewer: Reviewer) -> dict[str, Any]:
+    return {
+        "label": label.value,
+        "note": label.note,
+        "reviewer": reviewer.name,
+        "labelled_at": label.labelled_at,
+    }
+
+
+def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:
+    fields = {
+        "outcome", "text", "thinking_text", "thinking_kind", "reasoning_tokens", "input_tokens",
+        "output_tokens", "usage", "finish_reason", "served_model", "response_id",
+        "first_token_ms", "total_ms", "error_kind", "error_message", "user_message",
+        "system_message", "request", "thinking_sent",
+    }  # fmt: skip
+    return attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
+
+
+def _url(request: Request, grid: Grid) -> str:
+    return str(request.url_for("show_grid", grid_id=grid.public_id))
+
+
+def _summary(request: Request, grid: Grid, progress: grids.Progress) -> dict[str, Any]:
+    names = ProgressItem.model_fields
+    return {
+        "id": grid.public_id,
+        "url": _url(request, grid),
+        "title": grid.title,
+        "status": grids.status(grid, progress),
+        "created_at": grid.created_at,
+        "progress": ProgressItem(**{name: getattr(progress, name) for name in names}),
+    }

@@ -1,0 +1,277 @@
+"""Compose: from a form to a grid. Every button works without scripts and keeps what was typed."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
+from starlette.datastructures import FormData
+
+from app import prompts as library
+from app.catalogue import entries, only_practice, suggested
+from app.errors import BluffcheckError, InvalidInput
+from app.grids import (
+    GridInput,
+    Plan,
+    PromptRef,
+    VariantInput,
+    plan_grid,
+    requests_preview,
+)
+from app.messages import gives_its_own_way_out
+from app.prompts import PromptInput
+from app.providers import Thinking
+from app.tables import Answerable, Prompt, WordingMode
+from app.web import actions
+from app.web.deps import Form, Reading, Server, Services
+from app.web.problems import validated
+from app.web.render import page
+
+router = APIRouter()
+BOX_WORDINGS = ["not-mentioned", "allowed"]
+BOX_THINKING = ["off", "on"]
+PROMPT_FIELDS = ("text", "references", "answer_format", "question", "constraint", "answerable")
+
+
+@dataclass
+class PromptFields:
+    """One prompt's fields as typed; ``references`` has one per line."""
+
+    text: str = ""
+    references: str = ""
+    answer_format: str = ""
+    question: str = ""
+    constraint: str = ""
+    answerable: str = Answerable.unknown.value
+
+    @property
+    def blank(self) -> bool:
+        return not any([self.text, self.references, self.answer_format, self.constraint])
+
+
+@dataclass
+class ComposeForm:
+    """The whole form as typed, checked only by ``parse``."""
+
+    title: str = ""
+    prompts: list[PromptFields] = field(default_factory=lambda: [PromptFields()])
+    library: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    model_extra: str = ""
+    wordings: list[str] = field(default_factory=lambda: list(BOX_WORDINGS))
+    thinking: list[str] = field(default_factory=lambda: list(BOX_THINKING))
+    repeats: str = "3"
+    system_prompt: str = ""
+    temperature: str = ""
+    max_tokens: str = "16000"
+
+    @classmethod
+    def read(cls, data: FormData) -> "ComposeForm":
+        def texts(name: str) -> list[str]:
+            # Browsers send CRLF for every line break that was typed.
+            return [str(v).replace("\r\n", "\n") for v in data.getlist(name)]
+
+        columns = {name: texts(f"prompt_{name}") for name in PROMPT_FIELDS}
+        rows = [
+            PromptFields(**{name: v[i] for name, v in columns.items() if i < len(v)})
+            for i in range(len(columns["text"]))
+        ]
+        single = {
+            name: str(data[name]).replace("\r\n", "\n")
+            for name in (
+                "title",
+                "model_extra",
+                "repeats",
+                "system_prompt",
+                "temperature",
+                "max_tokens",
+            )
+            if name in data
+        }
+        return cls(
+            prompts=rows or [PromptFields()],
+            library=texts("library"),
+            models=texts("model"),
+            wordings=texts("wording"),
+            thinking=texts("thinking"),
+            **single,
+        )
+
+    def parse(self) -> GridInput:
+        """Raises InvalidInput with everything that is wrong, in words of the form."""
+        typed: list[PromptInput | PromptRef] = [PromptRef(key=key) for key in self.library]
+        for number, row in enumerate(self.prompts, start=1):
+            if row.blank:
+                continue
+            try:
+                typed.append(
+                    validated(
+                        PromptInput,
+                        text=row.text,
+                        references=row.references.split("\n"),
+                        answer_format=row.answer_format,
+                        question=row.question,
+                        constraint=row.constraint,
+                        answerable=row.answerable,
+                    )
+                )
+            except InvalidInput as exc:
+                raise InvalidInput(f"Prompt {number}: {exc}") from exc
+        models = [*self.models, *self.model_extra.replace(",", " ").split()]
+        missing = [
+            what
+            for what, given in (
+                ("Write a prompt, or pick one from the library.", typed),
+                ("Choose at least one model.", models),
+                ("Choose at least one wording.", self.wordings),
+                ("Choose at least one thinking setting.", self.thinking),
+            )
+            if not given
+        ]
+        if missing:
+            raise InvalidInput(" ".join(missing))
+        variants = [
+            validated(
+                VariantInput,
+                wording=wording,
+                thinking=thinking,
+                system_prompt=self.system_prompt,
+                temperature=self.temperature.strip().replace(",", ".") or None,
+                max_tokens=self.max_tokens.strip() or 16_000,
+            )
+            for wording in self.wordings
+            for thinking in self.thinking
+        ]
+        return validated(
+            GridInput,
+            title=self.title,
+            prompts=typed,
+            models=models,
+            variants=variants,
+            repeats=self.repeats.strip() or 1,
+        )
+
+
+def example(server: Services) -> ComposeForm:
+    """The paper's three prompts, with the person's own models when there are any."""
+    return ComposeForm(
+        title="Why Language Models Hallucinate: the paper's examples",
+        library=library.example_keys(),
+        models=suggested(server.providers),
+        wordings=["as-published", "allowed"],
+        thinking=["off", "on"],
+        repeats="3",
+    )
+
+
+@router.get("/compose")
+def show_compose(server: Server, session: Reading, start: str = "") -> Response:
+    form = ComposeForm(models=suggested(server.providers))
+    return compose_page(server, session, example(server) if start == "paper" else form)
+
+
+@router.post("/compose")
+def edit_compose(server: Server, session: Reading, data: Form) -> Response:
+    """Everything the form does short of starting: add or remove a prompt, show the preview."""
+    form = ComposeForm.read(data)
+    action = str(data.get("action", ""))
+    if action == "add":
+        form.prompts.append(PromptFields())
+    elif action.startswith("remove-") and action[7:].isdecimal():
+        del form.prompts[int(action[7:]) : int(action[7:]) + 1]
+        form.prompts = form.prompts or [PromptFields()]
+    return compose_page(server, session, form)
+
+
+@router.post("/compose/preview")
+def preview_compose(server: Server, data: Form) -> Response:
+    return page("partials/preview.html", **_preview(server, ComposeForm.read(data)))
+
+
+@router.post("/grids")
+def start_from_form(server: Server, session: Reading, data: Form) -> Response:
+    form = ComposeForm.read(data)
+    try:
+        given = form.parse()
+        grid, _ = actions.start_grid(server, given)
+    except BluffcheckError as exc:
+        return compose_page(server, session, form, error=str(exc), status=exc.status)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+@router.post("/example")
+def start_example(server: Server) -> Response:
+    """Run the paper's example at once: only offered while it costs nothing."""
+    form = example(server)
+    if not only_practice(server.providers):
+        return RedirectResponse("/compose?start=paper", status_code=303)
+    grid, _ = actions.start_grid(server, form.parse())
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+def compose_page(
+    server: Services, session: Session, form: ComposeForm, error: str = "", status: int = 200
+) -> Response:
+    return page(
+        "pages/compose.html",
+        status=status,
+        error=error,
+        **choices(server, session, form),
+        **_preview(server, form),
+    )
+
+
+def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, Any]:
+    """What the form's fields offer."""
+    return {
+        "form": form,
+        "entries": entries(server.providers),
+        "wordings": library.wordings(session),
+        "thinking_settings": list(Thinking),
+        "library": library.library(session),
+        "answerables": list(Answerable),
+        "not_listed": _not_listed(server, form),
+    }
+
+
+def _not_listed(server: Services, form: ComposeForm) -> list[str]:
+    listed = {m.id for e in entries(server.providers) if e.ready for m in e.models}
+    return [m for m in form.models if m not in listed]
+
+
+def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
+    """What would be sent. Nothing is kept: new prompts are rolled back with the session."""
+    with server.database.write() as session:
+        try:
+            plan = plan_grid(session, form.parse(), server.providers)
+        except BluffcheckError as exc:
+            return {"plan": None, "preview_error": str(exc)}
+        finally:
+            session.expunge_all()
+            session.rollback()
+        return {
+            "plan": plan,
+            "preview_error": "",
+            "requests": requests_preview(plan, server.providers),
+            "warnings": _warnings(plan, server.settings.max_answers),
+            "max_answers": server.settings.max_answers,
+        }
+
+
+def _warnings(plan: Plan, max_answers: int) -> list[str]:
+    found = [
+        f"“{_shorten(prompt)}” offers a way out in its own words, also where the wording"
+        f" “{variant.wording.title}” should not. Give its question without that part."
+        for variant in plan.variants
+        if variant.wording.mode is WordingMode.parts and not variant.wording.may_abstain
+        for prompt in plan.prompts
+        if gives_its_own_way_out(prompt)
+    ]
+    if plan.calls > max_answers:
+        found.append(f"More than {max_answers:,} calls are not allowed in one grid.")
+    return list(dict.fromkeys(found))
+
+
+def _shorten(prompt: Prompt, length: int = 60) -> str:
+    return prompt.text if len(prompt.text) <= length else prompt.text[: length - 1] + "…"

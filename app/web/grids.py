@@ -1,0 +1,137 @@
+"""The grid page, its live updates, and what one can do to a grid as a whole."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from sqlmodel import Session
+
+from app import grids
+from app.gridview import (
+    CHARACTERS,
+    Density,
+    Show,
+    answers_per_minute,
+    load_changed,
+    load_view,
+)
+from app.tables import Grid
+from app.web import actions
+from app.web.deps import GridHere, MaybeReviewer, Reading, Server, Services
+from app.web.render import page, render
+
+router = APIRouter()
+POLL_S = 0.25
+
+
+@router.get("/grids/{grid_id}")
+def show_grid(
+    server: Server,
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    show: Show = "all",
+    density: Density = "chips",
+) -> Response:
+    view = load_view(session, grid, show, CHARACTERS[density])
+    return page(
+        "pages/grid.html",
+        view=view,
+        show=show,
+        density=density,
+        reviewer=reviewer,
+        practice=any(_is_practice(server, c.model) for c in view.columns),
+        **head(session, grid, density),
+        counts=view.counts,
+    )
+
+
+@router.get("/grids/{grid_id}/events", response_class=EventSourceResponse)
+async def stream_grid(
+    server: Server,
+    grid_id: str,
+    since: int = 0,
+    density: Density = "chips",
+    show: Show = "all",
+    last_event_id: Annotated[int | None, Header()] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """What changed, as fragments with ids; ends with the event "done".
+
+    Each event's id is the number of the last change it shows, read from the database: a browser
+    that reconnects, even to another process, says where it was and misses nothing.
+    """
+    seen = since if last_event_id is None else last_event_id
+    while not server.stopping.is_set():
+        changes = await asyncio.to_thread(_changes, server, grid_id, seen, density, show)
+        if changes["seq"] > seen:
+            seen = changes["seq"]
+            html = render("partials/changes.html", **changes)
+            yield ServerSentEvent(raw_data=html, id=str(seen))
+        if changes["status"] != "running":
+            yield ServerSentEvent(event="done", raw_data=changes["status"], id=str(seen))
+            return
+        try:
+            await asyncio.wait_for(server.stopping.wait(), POLL_S)
+        except TimeoutError:
+            continue
+
+
+@router.get("/grids/{grid_id}/changes")
+def poll_grid(
+    server: Server, grid: GridHere, since: int = 0, density: Density = "chips", show: Show = "all"
+) -> Response:
+    """The same fragments for browsers or proxies that do not carry the stream."""
+    changes = _changes(server, grid.public_id, since, density, show)
+    headers = {"X-Seq": str(changes["seq"]), "X-Status": changes["status"]}
+    if changes["seq"] <= since:
+        return HTMLResponse("", headers=headers)
+    return page("partials/changes.html", headers=headers, **changes)
+
+
+@router.post("/grids/{grid_id}/cancellation")
+def cancel_grid(server: Server, grid: GridHere) -> Response:
+    actions.cancel_grid(server, grid.id)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+@router.post("/grids/{grid_id}/reruns")
+def rerun_failed(server: Server, grid: GridHere) -> Response:
+    actions.rerun_failed(server, grid.id)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+def _is_practice(server: Services, model: str) -> bool:
+    provider = server.providers.get(model.partition("/")[0])
+    return provider is not None and provider.practice
+
+
+def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
+    """What the progress partial needs."""
+    progress = grids.progress(session, grid.id)
+    status = grids.status(grid, progress)
+    rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
+    left = progress.pending + progress.running
+    return {
+        "grid": grid,
+        "seq": grid.seq,
+        "progress": progress,
+        "status": status,
+        "rate": rate,
+        "left_s": 60 * left / rate if rate else None,
+        "density": density,
+    }
+
+
+def _changes(
+    server: Services, grid_id: str, since: int, density: Density, show: Show
+) -> dict[str, Any]:
+    with server.database.read() as session:
+        grid = grids.get_grid(session, grid_id)
+        found = head(session, grid, density)
+        if grid.seq <= since:
+            return found
+        chips, columns, counts = load_changed(session, grid, since, CHARACTERS[density])
+        return found | {"chips": chips, "columns": columns, "counts": counts, "show": show}

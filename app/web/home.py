@@ -1,0 +1,56 @@
+"""Home: a compose box, the paper's example, recent grids."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import RedirectResponse, Response
+
+from app.catalogue import entries, only_practice, suggested
+from app.grids import recent_grids, status
+from app.labels import get_reviewer
+from app.web.compose import ComposeForm, choices
+from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server
+from app.web.render import page
+
+router = APIRouter()
+RECENT = 20
+
+
+@router.get("/")
+def show_home(
+    server: Server,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    everything: Annotated[bool, Query(alias="all")] = False,
+) -> Response:
+    form = ComposeForm(models=suggested(server.providers))
+    grids = recent_grids(session, limit=500 if everything else RECENT + 1)
+    return page(
+        "pages/home.html",
+        grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
+        more=not everything and len(grids) > RECENT,
+        only_practice=only_practice(server.providers),
+        reviewer=reviewer,
+        **choices(server, session, form),
+    )
+
+
+@router.get("/models")
+def show_models(server: Server, reviewer: MaybeReviewer) -> Response:
+    return page("pages/models.html", entries=entries(server.providers), reviewer=reviewer)
+
+
+@router.post("/reviewer")
+def name_reviewer(server: Server, data: Form) -> Response:
+    """Remember in this browser who is labelling."""
+    with server.database.write() as session:
+        reviewer = get_reviewer(session, str(data.get("name", "")))
+        session.commit()
+    back = str(data.get("next", "/"))
+    # Only a path of ours: "//host" and "/\host" would lead elsewhere.
+    safe = back.startswith("/") and not back.startswith(("//", "/\\"))
+    response = RedirectResponse(back if safe else "/", status_code=303)
+    response.set_cookie(
+        REVIEWER_COOKIE, reviewer.secret, max_age=365 * 86_400, httponly=True, samesite="lax"
+    )
+    return response

@@ -1,0 +1,144 @@
+"""The library: prompts and wordings, their versions, adding and editing."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
+
+from app import prompts
+from app.errors import BluffcheckError
+from app.messages import compose
+from app.prompts import PromptInput, WordingInput
+from app.tables import Answerable, Placement, Prompt, Wording, WordingMode
+from app.web.deps import Form, MaybeReviewer, Reading, Server
+from app.web.problems import validated
+from app.web.render import page
+
+router = APIRouter()
+
+
+@router.get("/library")
+def show_library(session: Reading, reviewer: MaybeReviewer) -> Response:
+    return page(
+        "pages/library.html",
+        prompts=prompts.library(session),
+        wordings=prompts.wordings(session),
+        reviewer=reviewer,
+    )
+
+
+@router.get("/library/prompts/{key}")
+def show_prompt(session: Reading, reviewer: MaybeReviewer, key: str) -> Response:
+    if key == "new":
+        return _prompt_page(session, None, Prompt(key="", text=""), reviewer=reviewer)
+    return _prompt_page(session, key, prompts.prompt_versions(session, key)[0], reviewer=reviewer)
+
+
+@router.post("/library/prompts/{key}")
+def save_prompt(
+    server: Server, session: Reading, key: str, data: Form, reviewer: MaybeReviewer
+) -> Response:
+    """Save a new prompt (``new``) or a new version; archive or restore."""
+    fields: dict[str, Any] = {
+        name: str(data.get(name, "")).replace("\r\n", "\n")
+        for name in ("text", "question", "answer_format", "constraint", "source", "answerable")
+    }
+    fields["references"] = str(data.get("references", "")).splitlines()
+    fields["tags"] = [t.strip() for t in str(data.get("tags", "")).split(",")]
+    try:
+        with server.database.write() as writing:
+            if data.get("action") in ("archive", "restore"):
+                row = prompts.prompt_versions(writing, key)[0]
+                prompts.archive(row, restore=data["action"] == "restore")
+            else:
+                given = validated(PromptInput, **fields)
+                prompts.save_prompt(writing, given, None if key == "new" else key)
+            writing.commit()
+    except BluffcheckError as exc:
+        typed = Prompt(key=key, **fields)
+        return _prompt_page(
+            session, None if key == "new" else key, typed, reviewer=reviewer, error=exc
+        )
+    return RedirectResponse("/library", status_code=303)
+
+
+@router.get("/library/wordings/{slug}")
+def show_wording(session: Reading, reviewer: MaybeReviewer, slug: str) -> Response:
+    if slug == "new":
+        return _wording_page(session, None, Wording(slug="", title=""), reviewer=reviewer)
+    newest = prompts.wording_versions(session, slug)[0]
+    return _wording_page(session, slug, newest, reviewer=reviewer)
+
+
+@router.post("/library/wordings/{slug}")
+def save_wording(
+    server: Server, session: Reading, slug: str, data: Form, reviewer: MaybeReviewer
+) -> Response:
+    """Save a new wording (``new``) or a new version; archive or restore."""
+    target = str(data.get("target", "")).strip().replace(",", ".")
+    fields: dict[str, Any] = {
+        "title": str(data.get("title", "")),
+        "opt_out": str(data.get("opt_out", "")).replace("\r\n", "\n"),
+        "mode": str(data.get("mode", WordingMode.parts)),
+        "placement": str(data.get("placement", Placement.end)),
+        "blank_line": "blank_line" in data,
+        "may_abstain": "may_abstain" in data,
+        "target": target or None,
+    }
+    try:
+        with server.database.write() as writing:
+            if data.get("action") in ("archive", "restore"):
+                row = prompts.wording_versions(writing, slug)[0]
+                prompts.archive(row, restore=data["action"] == "restore")
+            else:
+                given = validated(WordingInput, **fields)
+                prompts.save_wording(writing, given, None if slug == "new" else slug)
+            writing.commit()
+    except BluffcheckError as exc:
+        typed = Wording(slug=slug, **fields)
+        return _wording_page(
+            session, None if slug == "new" else slug, typed, reviewer=reviewer, error=exc
+        )
+    return RedirectResponse("/library", status_code=303)
+
+
+def _prompt_page(
+    session: Session,
+    key: str | None,
+    prompt: Prompt,
+    error: BluffcheckError | None = None,
+    **more: Any,
+) -> Response:
+    return page(
+        "pages/prompt.html",
+        status=error.status if error else 200,
+        error=str(error or ""),
+        key=key,
+        prompt=prompt,
+        versions=prompts.prompt_versions(session, key) if key else [],
+        answerables=list(Answerable),
+        **more,
+    )
+
+
+def _wording_page(
+    session: Session,
+    slug: str | None,
+    wording: Wording,
+    error: BluffcheckError | None = None,
+    **more: Any,
+) -> Response:
+    sample = Prompt(key="", text="How many Ds are in LADDER?", answer_format="Just say the number.")
+    return page(
+        "pages/wording.html",
+        status=error.status if error else 200,
+        error=str(error or ""),
+        slug=slug,
+        wording=wording,
+        versions=prompts.wording_versions(session, slug) if slug else [],
+        sample=None if error else compose(sample, wording),
+        modes=list(WordingMode),
+        placements=list(Placement),
+        **more,
+    )

@@ -1,0 +1,108 @@
+"""Errors on their way out: problem details (RFC 9457) for programs, a page or a line for people."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
+
+from app.errors import BluffcheckError, InvalidInput
+from app.web.render import page
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_SENTENCES = {
+    404: "There is nothing at this address. Check that the link was copied whole.",
+    405: "This address does not take that kind of request.",
+    413: "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES.",
+}
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 writes it."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[str] = []
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """An RFC 9457 response."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def respond_with(error: BluffcheckError, scope: Scope) -> Response:
+    """The form an error takes for whoever made this request."""
+    return _respond(scope, error.status, error.title, str(error))
+
+
+def readable(errors: Sequence[Any]) -> list[str]:
+    """pydantic's errors as lines a person can act on: where, then what."""
+    lines = []
+    for error in errors:
+        place = " → ".join(
+            str(p + 1) if isinstance(p, int) else str(p).replace("_", " ")
+            for p in error["loc"]
+            # The body and the members of a union are our words, not the reader's.
+            if p not in ("body", "query", "path", "PromptInput", "PromptRef")
+        )
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{place}: {message}" if place else message)
+    return list(dict.fromkeys(lines))
+
+
+def validated(make: Callable[..., T], **values: Any) -> T:
+    """``make(**values)``, with pydantic's complaints as one InvalidInput."""
+    try:
+        return make(**values)
+    except ValidationError as exc:
+        raise InvalidInput("; ".join(readable(exc.errors()))) from exc
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+
+    @app.exception_handler(BluffcheckError)
+    def on_known(request: Request, error: BluffcheckError) -> Response:
+        return respond_with(error, request.scope)
+
+    @app.exception_handler(HTTPException)
+    def on_http(request: Request, error: HTTPException) -> Response:
+        detail = _SENTENCES.get(error.status_code, str(error.detail))
+        title = "Not found" if error.status_code == 404 else "That did not work"
+        response = _respond(request.scope, error.status_code, title, detail)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        lines = readable(error.errors())
+        return _respond(request.scope, 422, InvalidInput.title, "; ".join(lines), {"errors": lines})
+
+    @app.exception_handler(Exception)
+    def on_bug(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _respond(
+            request.scope, 500, "Something broke", "This is a fault in Bluffcheck; see its log."
+        )
+
+
+def _respond(
+    scope: Scope, status: int, title: str, detail: str, more: dict[str, Any] | None = None
+) -> Response:
+    headers = Headers(scope=scope)
+    if scope["path"].startswith("/api") or "application/json" in headers.get("accept", ""):
+        return problem(status, title, detail, **(more or {}))
+    partial = headers.get("hx-request") == "true"
+    template = "partials/error.html" if partial else "pages/error.html"
+    return page(template, status=status, title=title, detail=detail)

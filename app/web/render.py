@@ -1,0 +1,82 @@
+"""Templates: one environment, autoescape on, nothing undefined passes silently."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from app import __version__
+from app.db import ROOT
+from app.gridview import DENSITIES, FILTERS, bar_parts, observed
+
+environment = Environment(
+    loader=FileSystemLoader(ROOT / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    extensions=["jinja2.ext.do"],
+)
+
+
+def page(
+    template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """Render a template as a response."""
+    return HTMLResponse(render(template, **values), status, headers)
+
+
+def render(template: str, **values: Any) -> str:
+    return environment.get_template(template).render(values)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f}%"
+
+
+def _seconds(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return "–"
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _when(value: datetime) -> str:
+    return value.strftime("%d %b %Y, %H:%M UTC")
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+environment.filters |= {
+    "percent": _percent,
+    "seconds": _seconds,
+    "duration": _duration,
+    "when": _when,
+    "number": _number,
+    "pretty": _pretty,
+    "compact": _compact,
+}
+environment.globals |= {
+    "version": __version__,
+    "filters": FILTERS,
+    "densities": DENSITIES,
+    "bar_parts": bar_parts,
+    "observed": observed,
+}

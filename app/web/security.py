@@ -1,0 +1,85 @@
+"""What every request must pass, and what every response carries.
+
+Host       a page on another site could reach this server through a name it controls (DNS
+           rebinding); only names we know are answered
+Origin     other sites can make a browser send forms here; browsers say so in Sec-Fetch-Site, or
+           in Origin, so no token is needed in any form
+Responses  no script, style, picture or connection from anywhere but here
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import Forbidden
+from app.web.problems import respond_with
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+RESPONSE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class SecurityMiddleware:
+    """Refuses foreign hosts and cross-site writes; adds the headers above."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self.app = app
+        self.hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in RESPONSE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        reason = self._refuse(scope)
+        if reason:
+            response = respond_with(Forbidden(reason), scope)
+            await response(scope, receive, send_with_headers)
+            return
+        await self.app(scope, receive, send_with_headers)
+
+    def _refuse(self, scope: Scope) -> str:
+        """Why this request is refused; empty when it is not."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            return (
+                f"This server does not answer to the name “{_name(host)[:100]}”. If that name is"
+                " yours, add it to BLUFFCHECK_ALLOWED_HOSTS."
+            )
+        if scope["method"] in SAFE_METHODS:
+            return ""
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            foreign = site not in ("same-origin", "none")
+        else:
+            origin = headers.get("origin")
+            foreign = origin is not None and urlsplit(origin).netloc != host
+        return (
+            "Another site tried to change something here, so nothing was done." if foreign else ""
+        )
+
+
+def _name(host: str) -> str:
+    """The host without its port, lower case, IPv6 without brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()

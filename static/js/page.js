@@ -1,0 +1,46 @@
+// What every page can do: open dialogs, copy links, show a notice. Controls that need scripts are
+// hidden in the HTML and shown here.
+
+export function notice(text, action) {
+  const box = document.createElement("div");
+  box.textContent = text;
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = action.name;
+    button.addEventListener("click", () => { box.remove(); action.run(); });
+    box.append(button);
+  }
+  document.getElementById("notices").append(box);
+  setTimeout(() => box.remove(), action ? 20000 : 5000);
+}
+
+async function copy(path) {
+  const url = new URL(path, location.href).href;
+  try {
+    await navigator.clipboard.writeText(url);
+    notice("Link copied.");
+  } catch {
+    notice(`Copy this link: ${url}`); // browsers only copy on https and localhost
+  }
+}
+
+export function reveal(root) {
+  for (const control of root.querySelectorAll("button[hidden]")) control.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-copy], button[data-open]");
+  if (!button) return;
+  if (button.dataset.copy) copy(button.dataset.copy);
+  else document.getElementById(button.dataset.open).showModal();
+});
+
+// The name form returns to the page it was opened on.
+document.addEventListener("submit", (event) => {
+  const next = event.target.matches(".reviewer-form") && event.target.elements.next;
+  if (next) next.value = location.pathname + location.search + location.hash;
+});
+
+document.addEventListener("htmx:after:swap", () => reveal(document));
+reveal(document);

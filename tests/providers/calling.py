@@ -1,0 +1,69 @@
+"""Makes calls from plain tests: providers are built, asked and closed in one event loop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from app.errors import ProviderError
+from app.providers import Call, Completion, Provider, load_providers, split_model
+from tests.wire import WireServer
+
+T = TypeVar("T")
+
+PROTOCOLS = ["openai", "anthropic"]
+QUESTION = "How many Ds are in DEEPSEEK?"
+
+
+def environ_for(server: WireServer, **more: str) -> dict[str, str]:
+    """Both vendors moved to the test server, with keys."""
+    return {
+        "OPENAI_BASE_URL": server.openai_url,
+        "ANTHROPIC_BASE_URL": server.url,
+        "OPENAI_API_KEY": "sk-test-openai-0123456789",
+        "ANTHROPIC_API_KEY": "sk-ant-test-0123456789",
+        **more,
+    }
+
+
+def with_providers(
+    environ: Mapping[str, str],
+    use: Callable[[dict[str, Provider]], Awaitable[T]],
+    **options: Any,
+) -> T:
+    async def go() -> T:
+        providers = load_providers(environ, **{"practice_latency_s": 0, **options})
+        try:
+            return await use(providers)
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+
+    return asyncio.run(go())
+
+
+def ask(
+    environ: Mapping[str, str],
+    model: str,
+    *,
+    extra: Path | None = None,
+    call_timeout_s: float = 600,
+    **values: Any,
+) -> Completion:
+    """One call to ``provider/model-id``."""
+
+    async def use(providers: dict[str, Provider]) -> Completion:
+        name, model_id = split_model(model, providers)
+        call = Call(model_id, **{"user": QUESTION, **values})
+        return await providers[name].complete(providers[name].prepare(call))
+
+    return with_providers(environ, use, extra=extra, call_timeout_s=call_timeout_s)
+
+
+def failure(environ: Mapping[str, str], model: str, **values: Any) -> ProviderError:
+    """The error that one call ends in."""
+    with pytest.raises(ProviderError) as caught:
+        ask(environ, model, **values)
+    return caught.value

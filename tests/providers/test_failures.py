@@ -1,0 +1,163 @@
+"""What goes wrong over the wire, and whether it may be tried again."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from app.errors import ProviderError
+from app.providers import Call, Provider
+from app.providers.failures import http_failure
+from tests.providers.calling import (
+    PROTOCOLS,
+    QUESTION,
+    environ_for,
+    failure,
+    with_providers,
+)
+from tests.wire import WireServer
+from tests.wire_scripts import Script
+
+both = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"),
+    [
+        (400, "bad_request", False),
+        (401, "auth", False),
+        (402, "billing", False),
+        (403, "permission", False),
+        (404, "not_found", False),
+        (408, "timeout", True),
+        (409, "conflict", True),
+        (413, "too_large", False),
+        (422, "bad_request", False),
+        (429, "rate_limit", True),
+        (500, "server", True),
+        (501, "server", False),
+        (503, "overloaded", True),
+        (504, "timeout", True),
+        (529, "overloaded", True),
+    ],
+)
+def test_status_decides_kind_and_retry(
+    server: WireServer, protocol: str, status: int, kind: str, retryable: bool
+) -> None:
+    error = failure(environ_for(server), f"{protocol}/{status}")
+    assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
+    assert error.message.endswith(f"({status}): scripted failure")
+    assert len(server.calls) == 1  # trying again is the runner's business
+
+
+@both
+@pytest.mark.parametrize(
+    ("model", "kind", "retryable"),
+    [
+        ("quota", "quota", False),
+        ("error-first", "overloaded", True),
+        ("error-mid", "overloaded", False),
+        ("unfinished", "protocol", False),
+        ("drops", "interrupted", False),
+        ("drops-at-once", "connection", True),
+        ("html", "protocol", False),
+    ],
+)
+def test_broken_answer_is_an_error(
+    server: WireServer, protocol: str, model: str, kind: str, retryable: bool
+) -> None:
+    error = failure(environ_for(server), f"{protocol}/{model}")
+    assert (error.kind, error.retryable) == (kind, retryable)
+
+
+@both
+def test_redirect_is_not_followed(server: WireServer, protocol: str) -> None:
+    elsewhere = {"location": f"{server.url}/elsewhere"}
+    server.handler = lambda request: Script(status=307, headers=elsewhere)
+    error = failure(environ_for(server), f"{protocol}/any")
+    assert (error.kind, error.retryable) == ("redirect", False)
+    assert (len(server.calls), server.lists) == (1, [])
+
+
+@both
+def test_event_that_is_not_json_is_an_error(server: WireServer, protocol: str) -> None:
+    server.handler = lambda request: Script(body=b'data: {"id": \n\n')
+    error = failure(environ_for(server), f"{protocol}/any")
+    assert error.message.endswith('sent an event that is not a JSON object: {"id":')
+
+
+@both
+def test_answer_without_streaming_shows_what_came(server: WireServer, protocol: str) -> None:
+    body = b'{"error": {"message": "no provider for this"}}'
+    server.handler = lambda request: Script(body=body, content_type="application/json")
+    error = failure(environ_for(server), f"{protocol}/any")
+    assert error.kind == "protocol"
+    assert error.message.endswith("instead of text/event-stream: no provider for this")
+
+
+@both
+def test_endless_keep_alives_end_in_a_timeout(
+    server: WireServer, protocol: str, tmp_path: Path
+) -> None:
+    server.handler = lambda request: Script(body=b": keep-alive\n\n" * 500, cut=14, drip_s=0.01)
+    extra = tmp_path / "more.toml"
+    extra.write_text(
+        f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nrules = "{protocol}"\nsilence_s = 0.1\n'
+        f'adapter = "{"openai_chat" if protocol == "openai" else "anthropic"}"\n'
+        f'base_url = "{server.openai_url if protocol == "openai" else server.url}"\n'
+    )
+    error = failure({}, "quiet/any", extra=extra)
+    assert (error.kind, error.message) == ("timeout", "Quiet sent nothing for 0.1 seconds.")
+    assert not error.retryable
+
+
+@both
+def test_total_deadline_ends_a_slow_stream(server: WireServer, protocol: str) -> None:
+    server.handler = lambda request: Script(text="x" * 900, cut=60, drip_s=0.02)
+    error = failure(environ_for(server), f"{protocol}/any", call_timeout_s=0.2)
+    assert (error.kind, error.retryable) == ("timeout", False)
+    assert error.message.endswith("did not finish within 0.2 seconds.")
+
+
+@both
+def test_cancelled_call_hangs_up(server: WireServer, protocol: str) -> None:
+    async def cancel(providers: dict[str, Provider]) -> None:
+        provider = providers[protocol]
+        async with asyncio.timeout(10):
+            task = asyncio.create_task(provider.complete(provider.prepare(Call("slow", QUESTION))))
+            while not server.in_flight:  # noqa: ASYNC110 - it runs in another thread
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            while server.in_flight:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    with_providers(environ_for(server), cancel)
+    assert server.hung_up == 1
+
+
+@both
+def test_nobody_listening_is_a_connection_error(server: WireServer, protocol: str) -> None:
+    with socket.socket() as taken:  # bound, not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        error = failure({f"{protocol.upper()}_BASE_URL": url}, f"{protocol}/any")
+    assert (error.kind, error.retryable) == ("connection", True)
+    assert error.message.endswith(f"cannot be reached: nothing answers at {url[7:]}.")
+
+
+def test_web_page_in_an_error_is_not_quoted() -> None:
+    error = http_failure("T", 502, {"content-type": "text/html"}, b"<html><h1>Bad gateway")
+    assert error.message == (
+        "T had an error of its own (502):"
+        " it sent a web page instead, perhaps from a proxy in between"
+    )
+
+
+def test_missing_key_fails_before_any_request() -> None:
+    error = failure({}, "anthropic/claude-opus-4-6")
+    assert isinstance(error, ProviderError)
+    assert (error.kind, error.retryable) == ("not_ready", False)

@@ -1,0 +1,61 @@
+"""Whether a failed call may be made again, and when."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from app.providers.failures import http_failure, retry_after_s
+from tests.providers.calling import PROTOCOLS, ask, environ_for, failure
+from tests.wire import WireServer
+
+both = pytest.mark.parametrize("protocol", PROTOCOLS)
+
+
+@both
+@pytest.mark.parametrize(
+    ("model", "low", "high", "retryable"),
+    [
+        ("429-once", 0, 0, True),
+        ("429-ms", 0.05, 0.05, True),
+        ("429-seconds", 0.05, 0.05, True),
+        ("429-date", 0, 90, True),
+        ("429-long", 3600, 3600, False),
+    ],
+)
+def test_retry_after_is_handed_on_and_the_next_call_succeeds(
+    server: WireServer, protocol: str, model: str, low: float, high: float, retryable: bool
+) -> None:
+    environ = environ_for(server)
+    error = failure(environ, f"{protocol}/{model}")
+    assert error.retry_after_s is not None
+    assert low <= error.retry_after_s <= high
+    assert error.retryable is retryable
+    assert ask(environ, f"{protocol}/{model}").text == "42"
+
+
+def test_server_can_forbid_a_retry_but_not_widen_it() -> None:
+    def retryable(status: int, asked: str) -> bool:
+        headers = {"x-should-retry": asked}
+        return http_failure("T", status, headers, b"").retryable
+
+    assert [retryable(500, "false"), retryable(501, "true"), retryable(400, "true")] == [
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "Fri, 99 Nov"])
+def test_nonsense_in_retry_after_is_ignored(value: str) -> None:
+    assert retry_after_s({"retry-after": value}) is None
+
+
+def test_retry_after_a_past_date_is_at_once() -> None:
+    assert retry_after_s({"retry-after": formatdate(time.time() - 60, usegmt=True)}) == 0
+
+
+def test_spending_limit_of_anthropic_is_a_quota() -> None:
+    body = b'{"error": {"message": "You have reached your specified API usage limits"}}'
+    error = http_failure("Anthropic", 400, {}, body)
+    assert (error.kind, error.retryable) == ("quota", False)

@@ -1,0 +1,53 @@
+"""Thinking in tags never stays in the answer."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.providers.thinktags import ThinkTags, split_at_close
+
+
+def split(*pieces: str) -> tuple[str, str]:
+    tags = ThinkTags()
+    told = [*(tags.feed(piece) for piece in pieces), tags.finish()]
+    return "".join(t for t, _ in told), "".join(a for _, a in told)
+
+
+CASES = {
+    "<think>because</think>42": ("because", "42"),
+    " \n<think>\nbecause\n</think>\n\n42": ("\nbecause\n", "42"),
+    "<think>because": ("because", ""),
+    "<think></think>42": ("", "42"),
+    "<think>a </thi b</think>42": ("a </thi b", "42"),
+    "<thinking>42": ("", "<thinking>42"),
+    "I <think>so</think>": ("", "I <think>so</think>"),
+    "<thi": ("", "<thi"),
+    "< 5": ("", "< 5"),
+    "": ("", ""),
+}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_tags_at_the_start_are_thinking(text: str) -> None:
+    assert split(text) == CASES[text]
+
+
+@given(st.sampled_from(sorted(CASES)), st.lists(st.integers(0, 40), max_size=10))
+def test_any_cutting_splits_the_same(text: str, cuts: list[int]) -> None:
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    pieces = [text[a:b] for a, b in pairwise(places)]
+    assert split(*pieces) == CASES[text]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("because\n</think>\n\n42", ("because", "42")),
+        ("because\n</think>\n\n", ("", "because\n</think>\n\n")),
+        ("The tag is </think>.", ("", "The tag is </think>.")),
+    ],
+)
+def test_lone_closing_tag_splits_only_on_its_own_line(text: str, expected: tuple[str, str]) -> None:
+    assert split_at_close(text) == expected

