@@ -9,6 +9,8 @@ UV_STAMP := .tools/uv-$(UV_VERSION)
 
 export UV_PYTHON := $(PYTHON)
 export UV_PYTHON_DOWNLOADS := never
+# Compiling while installing, not at the first start, keeps the first start quick too.
+export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help run test bench python
 

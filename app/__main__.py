@@ -35,7 +35,9 @@ class Server(uvicorn.Server):
             self.announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
+        # Not the base's way, which ends by raising the signal again: stopping is no failure.
+        self.force_exit = self.should_exit
+        self.should_exit = True
         if self.started:
             self.app.state.services.stopping.set()
 
@@ -73,6 +75,7 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
         timeout_graceful_shutdown=2,
         server_header=False,
         proxy_headers=False,
+        ws="none",
         access_log=settings.log_level == "debug",
     )
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
