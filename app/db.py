@@ -21,7 +21,8 @@ from sqlmodel import Session, create_engine
 from app.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
-_LOCK_KEY = 0x626C7566  # "bluf": names our advisory locks on Postgres
+# Names of our advisory locks on Postgres: while migrating, and for the one runner.
+_MIGRATING, _RUNNING = 0x626C7566, 0x626C7567
 
 
 class Database:
@@ -72,7 +73,7 @@ class Database:
                 driver.execute("PRAGMA foreign_keys=ON")
             else:
                 with connection.begin():
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})"))
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
                     _upgrade(connection)
 
     def revision(self) -> str | None:
@@ -96,7 +97,7 @@ class Database:
             self._lock = lock
         else:
             connection = self.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK_KEY})")):
+            if not connection.scalar(text(f"SELECT pg_try_advisory_lock({_RUNNING})")):
                 connection.close()
                 raise SettingsError("Another Bluffcheck is already using this Postgres database.")
             self._lock = connection
@@ -105,7 +106,7 @@ class Database:
         if isinstance(self._lock, FileLock):
             self._lock.release()
         elif self._lock is not None:
-            self._lock.execute(text(f"SELECT pg_advisory_unlock({_LOCK_KEY})"))
+            self._lock.execute(text(f"SELECT pg_advisory_unlock({_RUNNING})"))
             self._lock.close()
         self._lock = None
         self.reader.dispose()

@@ -89,11 +89,12 @@ class Plan:
     def calls(self) -> int:
         return len(self.columns) * len(self.prompts) * self.repeats
 
-    def messages(self) -> list[tuple[PlannedVariant, list[tuple[Prompt, Message]]]]:
-        """The exact messages, per variant and prompt."""
+    def messages(self) -> list[tuple[Wording, list[Message]]]:
+        """The exact messages of every prompt, per wording: thinking does not change them."""
+        by_wording = {(v.wording.id, v.given.system_prompt): v for v in self.variants}
         return [
-            (v, [(p, compose(p, v.wording, v.given.system_prompt)) for p in self.prompts])
-            for v in self.variants
+            (v.wording, [compose(p, v.wording, v.given.system_prompt) for p in self.prompts])
+            for v in by_wording.values()
         ]
 
 

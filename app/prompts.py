@@ -85,7 +85,7 @@ def ship(session: Session) -> None:
             fields = WordingInput(**row).model_dump()
             session.add(Wording(slug=slug, position=position, **fields))
     known = set(session.exec(select(Prompt.key)))
-    for row in _load("prompts.toml", "prompt"):
+    for row in reversed(_load("prompts.toml", "prompt")):  # the library shows the newest first
         key = row.pop("key")
         if key not in known:
             session.add(Prompt(key=key, **PromptInput(**row).model_dump()))

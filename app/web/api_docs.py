@@ -14,7 +14,13 @@ router = APIRouter(include_in_schema=False)
 def show_docs(request: Request) -> Response:
     document = request.app.openapi()
     operations = [
-        {"method": method.upper(), "path": path, **operation, "body": _body(document, operation)}
+        {
+            "parameters": [],
+            **operation,
+            "method": method.upper(),
+            "path": path,
+            "body": _body(document, operation),
+        }
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]

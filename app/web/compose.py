@@ -215,7 +215,7 @@ def compose_page(
 ) -> Response:
     return page(
         "pages/compose.html",
-        status=status,
+        status_code=status,
         error=error,
         **choices(server, session, form),
         **_preview(server, form),

@@ -41,7 +41,6 @@ def show_grid(
         "pages/grid.html",
         view=view,
         show=show,
-        density=density,
         reviewer=reviewer,
         practice=any(_is_practice(server, c.model) for c in view.columns),
         **head(session, grid, density),

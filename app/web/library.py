@@ -112,7 +112,7 @@ def _prompt_page(
 ) -> Response:
     return page(
         "pages/prompt.html",
-        status=error.status if error else 200,
+        status_code=error.status if error else 200,
         error=str(error or ""),
         key=key,
         prompt=prompt,
@@ -132,7 +132,7 @@ def _wording_page(
     sample = Prompt(key="", text="How many Ds are in LADDER?", answer_format="Just say the number.")
     return page(
         "pages/wording.html",
-        status=error.status if error else 200,
+        status_code=error.status if error else 200,
         error=str(error or ""),
         slug=slug,
         wording=wording,

@@ -105,4 +105,4 @@ def _respond(
         return problem(status, title, detail, **(more or {}))
     partial = headers.get("hx-request") == "true"
     template = "partials/error.html" if partial else "pages/error.html"
-    return page(template, status=status, title=title, detail=detail)
+    return page(template, status_code=status, title=title, detail=detail)

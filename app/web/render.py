@@ -22,10 +22,10 @@ environment = Environment(
 
 
 def page(
-    template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+    template: str, status_code: int = 200, headers: dict[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
     """Render a template as a response."""
-    return HTMLResponse(render(template, **values), status, headers)
+    return HTMLResponse(render(template, **values), status_code, headers)
 
 
 def render(template: str, **values: Any) -> str:

@@ -1,0 +1,109 @@
+"""What all tests share: a database of each kind, an application on it, and no real network."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from app.main import create_app
+from app.prompts import ship
+from app.settings import Settings
+from tests.support.postgres import PostgresServer, start_postgres
+
+BASE_URL = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def environment() -> None:
+    """Keys and settings of whoever runs the tests must not reach them."""
+    for name in list(os.environ):
+        if name.startswith("BLUFFCHECK_") and name != "BLUFFCHECK_CHROMIUM":
+            del os.environ[name]
+        elif name.endswith(("_API_KEY", "_AUTH_TOKEN", "_BASE_URL")) or name == "OLLAMA_HOST":
+            del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine fails the test that made it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        local = isinstance(address, str) or address[0] in ("127.0.0.1", "::1", "localhost")
+        assert local, f"a test tried to reach {address}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    server = start_postgres()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """A migrated and filled database, copied for each test."""
+    url = postgres.create_database()
+    _filled(url).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    _filled(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of its own for one test, with tables and the shipped prompts and wordings."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "bluffcheck.db"
+        path.write_bytes(template.read_bytes())
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database(request.getfixturevalue("postgres_template"))
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=database_url, data_dir=tmp_path, discover=False, practice_latency_ms=0
+    )
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """The whole application, runner included, behind HTTP."""
+    app = create_app(settings)
+    with TestClient(app, base_url=BASE_URL) as client:
+        yield client
+
+
+def _filled(url: str) -> Database:
+    database = Database(url)
+    database.migrate()
+    with database.write() as session:
+        ship(session)
+        session.commit()
+    return database
