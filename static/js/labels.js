@@ -17,6 +17,7 @@ function show(chip, value) {
 }
 
 async function send(id, value, note) {
+  if (!("named" in page.dataset)) await askForName();
   const body = new URLSearchParams(value ? { value } : {});
   if (note !== undefined) body.set("note", note);
   const view = new URLSearchParams({ since: seq(), density: page.dataset.density, show: page.dataset.show });
@@ -26,8 +27,8 @@ async function send(id, value, note) {
     ...(value ? { body } : {}),
   });
   const text = await response.text();
-  if (response.status === 428) {
-    await askForName();
+  if (response.status === 428) { // the cookie is gone
+    delete page.dataset.named;
     return send(id, value, note);
   }
   if (!response.ok) {
@@ -95,6 +96,7 @@ function askForName() {
       const response = await fetch("/reviewer", { method: "POST", body: new URLSearchParams(new FormData(form)) });
       if (!response.ok) return notice("Please give a name of 1 to 80 characters.");
       named = true;
+      page.dataset.named = "";
       document.querySelector("#reviewer summary").textContent = `reviewing as ${form.elements.name.value.trim()}`;
       dialog.close();
     });

@@ -20,10 +20,16 @@ export function fallBackToPolling(page) {
     if (text) await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
   }
 
+  function startPolling() {
+    timer ??= setInterval(poll, POLL_MS);
+  }
   live.addEventListener("htmx:sse:error", () => {
     failures += 1;
-    if (failures >= FAILURES && !timer) timer = setInterval(poll, POLL_MS);
+    if (failures >= FAILURES) startPolling();
   });
+  // The first connection failed: then the extension does not try again.
+  live.addEventListener("htmx:error", startPolling);
+  live.addEventListener("htmx:response:error", startPolling);
   live.addEventListener("htmx:sse:after:message", () => {
     failures = 0;
     clearInterval(timer);

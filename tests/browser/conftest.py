@@ -1,0 +1,117 @@
+"""A real server, a real browser. Every page fails its test on any console message of weight, on
+any request to elsewhere, and, where asked, on anything axe-core finds."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from app.main import create_app
+from app.settings import Settings
+from tests.support.chromium import chromium_path, launch_args
+
+AXE = Path(__file__).parent.parent / "support" / "axe.min.js"
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=launch_args())
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """The application on a free port of this machine."""
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        app.state.services.stopping.set()
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def site(tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
+    """The address of a server with practice models that take a little time."""
+    database = tmp_path / "bluffcheck.db"
+    database.write_bytes(sqlite_template.read_bytes())
+    settings = Settings(data_dir=tmp_path, discover=False, practice_latency_ms=60)
+    with serving(settings) as url:
+        yield url
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: str) -> Iterator[Open]:
+    """``open_page(path, **context options)`` in a browser context of its own."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_(path: str = "/", expect_errors: bool = False, **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+
+        def on_request(url: str) -> None:
+            if not url.startswith((site, "blob:", "data:")):
+                complaints.append(f"request to {url}")
+
+        page.on("request", lambda request: on_request(request.url))
+        if not expect_errors:
+            page.on(
+                "console",
+                lambda m: (
+                    complaints.append(f"{m.type}: {m.text}")
+                    if m.type in ("error", "warning")
+                    else None
+                ),
+            )
+        page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+        page.goto(site + path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def axe_findings(page: Page) -> list[str]:
+    """What axe-core finds on the page as it stands, one line each."""
+    # Evaluated through the debugger, which the content security policy does not stop.
+    page.evaluate(AXE.read_text("utf-8"))
+    result = page.evaluate("rules => axe.run(document, rules)", AXE_RULES)
+    return [
+        f"{v['id']}: {v['help']} ({'; '.join(n['html'][:160] for n in v['nodes'][:3])})"
+        for v in result["violations"]
+    ]
+
+
+def start_example(page: Page) -> None:
+    """Run the paper's example from the home page and wait until its grid is done."""
+    page.get_by_role("button", name="Run it with practice models").click()
+    page.wait_for_url("**/grids/*")
+    page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
