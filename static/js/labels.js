@@ -13,6 +13,7 @@ function show(chip, value) {
   chip.dataset.status = value ?? "unlabelled";
   chip.dataset.kinds = value ?? "unlabelled";
   chip.querySelector(".mark").textContent = value ? value[0].toUpperCase() : "";
+  chip.querySelector(".status").textContent = value ?? "unlabelled";
   chip.dataset.saving = "";
 }
 

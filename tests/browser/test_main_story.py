@@ -218,7 +218,7 @@ def test_pages_have_no_accessibility_findings(open_page: Open) -> None:
     page.keyboard.press("a")
     expect(page.locator("#progress b").last).to_have_text("3")
     answer = page.locator(".chip").first.get_attribute("href")
-    found: dict[str, list[str]] = {}
+    found: list[str] = []
     looks = [
         {"color_scheme": "light"},
         {"color_scheme": "dark"},
@@ -235,6 +235,5 @@ def test_pages_have_no_accessibility_findings(open_page: Open) -> None:
             if path == grid:
                 looking.locator(".chip").first.click()
                 looking.locator("#drawer .answer").wait_for()
-            if findings := axe_findings(looking):
-                found[f"{path} {look}"] = findings
-    assert found == {}
+            found += [f"{path} {look}: {finding}" for finding in axe_findings(looking)]
+    assert not found, "\n".join(found)
