@@ -65,6 +65,7 @@ async function open(chip) {
   drawer.hidden = false;
   await htmx.swap({ text: html, sourceElement: drawer, target: drawer, swap: "innerHTML" });
   reveal(drawer);
+  chip.scrollIntoView({ block: "nearest", inline: "nearest" }); // the drawer took some of the room
 }
 
 function close() {

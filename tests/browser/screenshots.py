@@ -1,0 +1,87 @@
+"""Takes the pictures of the README: ``python -m tests.browser.screenshots docs/images``.
+
+They show the real application with practice models and labels given through the keyboard.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app.settings import Settings
+from tests.browser.conftest import serving, start_example
+from tests.support.chromium import chromium_path, launch_args
+
+DESKTOP, TABLET, PHONE = (
+    {"width": 1440, "height": 860},
+    {"width": 1024, "height": 768},
+    {"width": 390, "height": 844},
+)
+
+
+def label_like_a_reviewer(page: Page) -> None:
+    """Label every answer of the example the way its references say."""
+    page.locator("#reviewer summary").click()
+    page.locator("#reviewer").get_by_label("Your name").fill("Ada")
+    page.locator("#reviewer button").click()
+    page.locator(".chip").first.focus()
+    for _ in range(page.locator(".chip").count()):
+        chip = page.locator(".chip[aria-current]")
+        said = chip.locator(".short").text_content() or ""
+        row = chip.locator("xpath=ancestor::div[@role='row']").locator(".prompt-text").inner_text()
+        right = "DEEPSEEK" in row and said == "1"
+        page.keyboard.press("a" if said == "IDK" else "c" if right else "h")
+    page.locator("#filters").get_by_text("Unlabelled 0").wait_for()
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = Path(tempfile.mkdtemp())
+    settings = Settings(data_dir=data, discover=False, practice_latency_ms=250)
+    with serving(settings) as site, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=launch_args())
+        page = _page(browser, DESKTOP)
+        page.goto(site)
+        page.get_by_role("button", name="Run it with practice models").click()
+        page.locator('.chip[data-status="unlabelled"]').nth(50).wait_for()
+        page.screenshot(path=folder / "grid-live.png")
+        page.goto(site)
+        start_example(page)
+        label_like_a_reviewer(page)
+        grid = page.url.partition("#")[0]
+        cookies = page.context.cookies()
+        for name, size, scheme in (
+            ("", DESKTOP, "light"), ("-dark", DESKTOP, "dark"), ("-1024", TABLET, "light"),
+            ("-1024-dark", TABLET, "dark"), ("-phone", PHONE, "light"),
+            ("-phone-dark", PHONE, "dark"),
+        ):  # fmt: skip
+            page = _page(browser, size, scheme)
+            page.context.add_cookies(cookies)  # type: ignore[arg-type]
+            for path, file in (
+                (site, "home"), (f"{site}/compose?start=paper", "compose"), (grid, "grid"),
+                (f"{grid}?density=lines", "grid-lines"), (f"{site}/library", "library"),
+                (f"{site}/library/wordings/allowed", "wording"), (f"{site}/models", "models"),
+                (f"{site}/api/docs", "api"),
+            ):  # fmt: skip
+                page.goto(path)
+                page.screenshot(path=folder / f"{file}{name}.png")
+            page.goto(grid)
+            page.locator(".chip").nth(30).click()
+            page.locator("#drawer .answer").wait_for()
+            page.screenshot(path=folder / f"drawer{name}.png")
+        browser.close()
+    shutil.rmtree(data)
+
+
+def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page:
+    context = browser.new_context(
+        viewport=size,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    return context.new_page()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
