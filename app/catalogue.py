@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.errors import ProviderError
 from app.grids import Providers
-from app.providers import ModelInfo, Provider, discover
+from app.providers import ModelInfo, Provider, Thinking, discover
 
 log = logging.getLogger(__name__)
 LOOK_S = 20  # between two looks for servers on this machine
@@ -41,9 +41,19 @@ def entries(providers: Providers) -> list[Entry]:
 def suggested(providers: Providers, limit: int = 3) -> list[str]:
     """The models to tick at first: real ones of different providers, else practice models."""
     ready = [e for e in entries(providers) if e.ready and e.models]
-    real = [e.models[0].id for e in ready if not e.practice]
+    real = [_first_switchable(providers[e.provider], e.models) for e in ready if not e.practice]
     practice = [m.id for e in ready if e.practice for m in e.models]
     return (real or practice)[:limit]
+
+
+def _first_switchable(provider: Provider, models: Sequence[ModelInfo]) -> str:
+    """A model of which thinking can be asked both off and on, if there is one."""
+    both = (Thinking.off, Thinking.on)
+    for model in models:
+        rule = provider.rule(model.name)
+        if not any(rule.reason_against(setting) for setting in both):
+            return model.id
+    return models[0].id
 
 
 def only_practice(providers: Providers) -> bool:
