@@ -46,5 +46,6 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             "uvicorn.access": {"level": "INFO"},
             "alembic": {"level": quiet.upper()},
             "stamina": {"level": quiet.upper()},
+            "httpx": {"level": quiet.upper()},
         },
     }
