@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import ProviderError
 from app.grids import Providers
-from app.providers import ModelInfo, Provider, Thinking, discover
+from app.providers import ModelInfo, Provider, Thinking, ThinkingRule, discover
 
 log = logging.getLogger(__name__)
 LOOK_S = 20  # between two looks for servers on this machine
@@ -16,13 +16,17 @@ LIST_EVERY = 30  # looks between two questions to a provider elsewhere
 
 @dataclass(frozen=True)
 class Entry:
-    """One provider with its models. ``reason`` is empty when it can be called."""
+    """One provider with its models. ``reason`` is empty when it can be called.
+
+    ``limits`` says of a model which thinking settings it cannot take, where there are any.
+    """
 
     provider: str
     title: str
     practice: bool
     reason: str
     models: Sequence[ModelInfo]
+    limits: Mapping[str, str]
 
     @property
     def ready(self) -> bool:
@@ -31,10 +35,13 @@ class Entry:
 
 def entries(providers: Providers) -> list[Entry]:
     """All providers: ready ones first, practice models last among them. Asks nobody."""
-    found = [
-        Entry(name, p.title, p.practice, p.not_ready(), p.known_models())
-        for name, p in providers.items()
-    ]
+    found = []
+    for name, provider in providers.items():
+        models = provider.known_models()
+        limits = {m.id: limit for m in models if (limit := _limit(provider.rule(m.name)))}
+        found.append(
+            Entry(name, provider.title, provider.practice, provider.not_ready(), models, limits)
+        )
     return sorted(found, key=lambda e: (not e.ready, e.practice))
 
 
@@ -54,6 +61,16 @@ def _first_switchable(provider: Provider, models: Sequence[ModelInfo]) -> str:
         if not any(rule.reason_against(setting) for setting in both):
             return model.id
     return models[0].id
+
+
+def _limit(rule: ThinkingRule) -> str:
+    """In a few words, what this model cannot be asked about thinking."""
+    if rule.reason_against(Thinking.off):
+        return "always thinks"
+    if rule.reason_against(Thinking.on):
+        return "cannot think"
+    refused = [str(t) for t in Thinking if rule.reason_against(t)]
+    return f"not {', '.join(refused)}" if refused else ""
 
 
 def only_practice(providers: Providers) -> bool:
