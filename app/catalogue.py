@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import ProviderError
-from app.grids import Providers
+from app.plans import Providers
 from app.providers import ModelInfo, Provider, Thinking, ThinkingRule, discover
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.gridview import load_columns, load_prompts, mismatch, observed
+from app.gridqueries import load_columns, load_prompts
+from app.gridview import mismatch, observed
 from app.labels import labels_of
 from app.messages import opt_out_text
 from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer

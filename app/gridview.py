@@ -1,33 +1,19 @@
-"""One grid as it is shown: columns in levels, rows of cells, a chip for each repeat.
-
-``load_*`` read rows; everything else is pure. Pages, live updates and the export share these
-shapes, so they cannot disagree.
-"""
+"""One grid as it is shown: columns in levels, rows of cells, a chip for each repeat. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
-import sqlalchemy
-from sqlalchemy import Select
-from sqlmodel import Session, col, func, select
-
 from app.providers import Outcome, Thinking, ThinkingKind
 from app.tables import (
-    Answer,
     AnswerState,
-    Attempt,
     Grid,
-    GridModel,
-    GridPrompt,
     LabelValue,
     Prompt,
     Variant,
     Wording,
-    now,
 )
 
 SHORT = 90  # characters of an answer that a chip shows
@@ -59,7 +45,6 @@ CHARACTERS: dict[Density, int] = {"chips": SHORT, "lines": 400, "full": 20_000}
 _ABSTAINS = re.compile(
     r"(?:i (?:do not|don['’]t) know|idk|unknown|not sure|n/a|i['’]?m not sure)\W*", re.IGNORECASE
 )
-_THINKING_ORDER = list(Thinking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,130 +193,6 @@ class GridView:
     counts: dict[str, int]  # per filter
 
 
-def load_view(
-    session: Session, grid: Grid, show: Show = "all", characters: int = SHORT
-) -> GridView:
-    """Read a whole grid; ``show`` decides which rows are shown."""
-    columns, counts = load_counts(session, grid.id)
-    cells: dict[tuple[int, str, int], list[Chip]] = {}
-    statement = _chips(grid.id, characters).order_by(col(Answer.repeat), col(Answer.id))
-    for chip in _to_chips(session, statement, columns):
-        cells.setdefault((chip.prompt_id, chip.model, chip.variant_id), []).append(chip)
-    rows = []
-    for prompt in load_prompts(session, grid.id):
-        row = [Cell(c, cells.get((prompt.id, c.model, c.variant.id), [])) for c in columns]
-        rows.append(GridRow(prompt, row, shown=any(show in cell.kinds for cell in row)))
-    return GridView(grid, columns, _levels(columns), rows, counts)
-
-
-def load_changed(
-    session: Session, grid: Grid, since: int, characters: int = SHORT
-) -> tuple[list[Chip], list[Column], dict[str, int]]:
-    """The chips that changed after ``since``, all columns, and the counts per filter."""
-    columns, counts = load_counts(session, grid.id)
-    changed = _chips(grid.id, characters).where(col(Answer.seq) > since)
-    return list(_to_chips(session, changed, columns)), columns, counts
-
-
-def load_chip(session: Session, answer: Answer) -> Chip:
-    """One chip, as it stands now."""
-    statement = _chips(answer.grid_id, SHORT).where(col(Answer.id) == answer.id)
-    return next(iter(_to_chips(session, statement, load_columns(session, answer.grid_id))))
-
-
-def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str, int]]:
-    """The columns with their counts, and how many chips belong to each filter."""
-    columns = load_columns(session, grid_id)
-    by_key = {(c.model, c.variant.id): c for c in columns}
-    counts: dict[str, int] = dict.fromkeys(FILTERS, 0)
-    thought = func.coalesce(Attempt.reasoning_tokens, 0) > 0
-    kinds = (
-        col(Answer.model),
-        col(Answer.variant_id),
-        col(Answer.state),
-        col(Answer.label),
-        col(Answer.disputed),
-        col(Attempt.outcome),
-        col(Attempt.thinking_kind),
-        thought,
-    )
-    statement = (
-        sqlalchemy.select(*kinds, func.count())
-        .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
-        .where(col(Answer.grid_id) == grid_id)
-        .group_by(*kinds)
-    )
-    for model, variant_id, state, label, disputed, outcome, kind, some, n in session.execute(
-        statement
-    ):
-        column = by_key[model, variant_id]
-        chip = _chip(column, state, label, disputed, outcome, kind, int(some or 0))
-        column.add(chip, n)
-        for name in ["all", *chip.kinds]:
-            counts[name] += n
-    in_cell = (col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id))
-    differing = (
-        select(func.count().label("chips"))
-        .where(Answer.grid_id == grid_id)
-        .group_by(*in_cell)
-        .having(func.count(func.distinct(Answer.label)) > 1)
-        .subquery()
-    )
-    counts["differ"] = session.execute(
-        select(func.coalesce(func.sum(differing.c.chips), 0))
-    ).scalar_one()
-    return [c for c in columns if c.total], counts
-
-
-def load_columns(session: Session, grid_id: int) -> list[Column]:
-    """The grid's columns in their order, without counts."""
-    models = session.exec(
-        select(GridModel.model)
-        .where(GridModel.grid_id == grid_id)
-        .order_by(col(GridModel.position))
-    ).all()
-    variants = session.exec(
-        select(Variant, Wording)
-        .join(Wording, col(Wording.id) == Variant.wording_id)
-        .where(Variant.grid_id == grid_id)
-    ).all()
-    ordered = sorted(
-        variants, key=lambda pair: (_THINKING_ORDER.index(pair[0].thinking), pair[0].position)
-    )
-    return [
-        Column(f"{number}-{variant.id}", model, variant, wording)
-        for number, model in enumerate(models)
-        for variant, wording in ordered
-    ]
-
-
-def load_prompts(session: Session, grid_id: int) -> list[Prompt]:
-    """The grid's prompts in their order."""
-    return list(
-        session.exec(
-            select(Prompt)
-            .join(GridPrompt, col(GridPrompt.prompt_id) == Prompt.id)
-            .where(GridPrompt.grid_id == grid_id)
-            .order_by(col(GridPrompt.position))
-        )
-    )
-
-
-def answers_per_minute(session: Session, grid_id: int, window_s: int = 30) -> float:
-    """How many answers were finished lately, per minute."""
-    since = now() - timedelta(seconds=window_s)
-    row = session.execute(
-        select(func.count(), func.min(Attempt.finished_at))
-        .select_from(Attempt)
-        .join(Answer, col(Answer.attempt_id) == Attempt.id)
-        .where(Answer.grid_id == grid_id, col(Attempt.finished_at) > since)
-    ).one()
-    if row[0] < 2:
-        return 0.0
-    span = max((now() - row[1]).total_seconds(), 1.0)
-    return float(60 * row[0] / span)
-
-
 def mismatch(asked: Thinking, kind: ThinkingKind | None, reasoning_tokens: int | None) -> str:
     """A sentence when what was asked and what was seen of thinking do not fit, else empty."""
     thought = bool(reasoning_tokens) or kind not in (None, ThinkingKind.none)
@@ -376,46 +237,7 @@ def observed(kind: ThinkingKind, reasoning_tokens: int | None) -> str:
     return ", ".join(filter(None, [text, tokens]))
 
 
-def _chips(grid_id: int, characters: int) -> Select[Any]:
-    return (
-        sqlalchemy.select(
-            Answer,
-            col(Attempt.outcome),
-            col(Attempt.thinking_kind),
-            col(Attempt.reasoning_tokens),
-            func.substr(Attempt.text, 1, characters),
-            func.length(Attempt.text),
-            col(Attempt.error_message),
-        )
-        .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
-        .where(col(Answer.grid_id) == grid_id)
-    )
-
-
-def _to_chips(
-    session: Session, statement: Select[Any], columns: Sequence[Column]
-) -> Iterable[Chip]:
-    by_variant = {c.variant.id: c for c in columns}
-    for answer, outcome, kind, tokens, text, length, error in session.execute(statement):
-        yield _chip(
-            by_variant[answer.variant_id],
-            answer.state,
-            answer.label,
-            answer.disputed,
-            outcome,
-            kind,
-            tokens,
-            id=answer.id,
-            prompt_id=answer.prompt_id,
-            repeat=answer.repeat,
-            text=text or "",
-            length=length or 0,
-            error=error or "",
-            model=answer.model,
-        )
-
-
-def _chip(
+def make_chip(
     column: Column,
     state: AnswerState,
     label: LabelValue | None,
@@ -438,7 +260,7 @@ def _chip(
     )
 
 
-def _levels(columns: Sequence[Column]) -> list[Level]:
+def levels(columns: Sequence[Column]) -> list[Level]:
     return [
         Level(
             model,

@@ -1,7 +1,7 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
 from app import grids
-from app.grids import GridInput, Plan
+from app.plans import GridInput, Plan, plan_grid
 from app.tables import Grid
 from app.web.deps import Services
 
@@ -9,7 +9,7 @@ from app.web.deps import Services
 def start_grid(server: Services, given: GridInput) -> tuple[Grid, Plan]:
     """Raises InvalidInput; then nothing was written."""
     with server.database.write() as session:
-        plan = grids.plan_grid(session, given, server.providers)
+        plan = plan_grid(session, given, server.providers)
         grid = grids.start_grid(session, plan, server.settings.max_answers)
         session.commit()
     server.runner.enqueue(grid.id)

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
 from app.errors import NotFound
-from app.gridview import CHARACTERS, Density, Show, load_changed, load_chip, load_columns, mismatch
+from app.gridqueries import load_changed, load_chip, load_columns
+from app.gridview import CHARACTERS, Density, Show, mismatch
 from app.labels import clear_label, labels_of, set_label
 from app.prompts import Text
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer

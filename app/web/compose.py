@@ -11,15 +11,8 @@ from starlette.datastructures import FormData
 from app import prompts as library
 from app.catalogue import entries, only_practice, suggested
 from app.errors import BluffcheckError, InvalidInput
-from app.grids import (
-    GridInput,
-    Plan,
-    PromptRef,
-    VariantInput,
-    plan_grid,
-    requests_preview,
-)
 from app.messages import gives_its_own_way_out
+from app.plans import GridInput, Plan, PromptRef, VariantInput, plan_grid, requests_preview
 from app.prompts import PromptInput
 from app.providers import Thinking
 from app.tables import Answerable, Prompt, WordingMode

@@ -11,8 +11,9 @@ from starlette.datastructures import FormData
 
 from app.db import Database
 from app.errors import BluffcheckError
-from app.grids import Providers, get_grid
+from app.grids import get_grid
 from app.labels import reviewer_by_secret
+from app.plans import Providers
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer

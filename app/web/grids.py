@@ -10,14 +10,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlmodel import Session
 
 from app import grids
-from app.gridview import (
-    CHARACTERS,
-    Density,
-    Show,
-    answers_per_minute,
-    load_changed,
-    load_view,
-)
+from app.gridqueries import answers_per_minute, load_changed, load_view
+from app.gridview import CHARACTERS, Density, Show
 from app.tables import Grid
 from app.web import actions
 from app.web.deps import GridHere, MaybeReviewer, Reading, Server, Services

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -219,7 +220,7 @@ def test_pages_have_no_accessibility_findings(open_page: Open) -> None:
     expect(page.locator("#progress b").last).to_have_text("3")
     answer = page.locator(".chip").first.get_attribute("href")
     found: list[str] = []
-    looks = [
+    looks: list[dict[str, Any]] = [
         {"color_scheme": "light"},
         {"color_scheme": "dark"},
         {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},

@@ -1,0 +1,155 @@
+"""Plans: check what a grid is to be made of, and lay out its calls before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlmodel import Session
+
+from app.errors import InvalidInput
+from app.messages import Message, compose
+from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
+from app.providers import Call, Provider, Request, Thinking, split_model
+from app.tables import Prompt, Variant, Wording
+
+Providers = Mapping[str, Provider]
+
+
+class PromptRef(BaseModel):
+    """A prompt that is in the library already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str
+
+
+class VariantInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    wording: str = "as-published"
+    thinking: Thinking = Thinking.default
+    system_prompt: Text = ""
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int = Field(16_000, ge=1, le=1_000_000)
+
+
+class GridInput(BaseModel):
+    """What a grid is made of, as people and programs give it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line = ""
+    prompts: list[PromptInput | PromptRef] = Field(min_length=1, max_length=20_000)
+    models: Annotated[list[str], Field(min_length=1, max_length=100)]
+    variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
+    repeats: int = Field(1, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "GridInput":
+        self.models = list(dict.fromkeys(m.strip() for m in self.models))
+        self.variants = list({v.model_dump_json(): v for v in self.variants}.values())
+        return self
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    given: VariantInput
+    wording: Wording
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A grid before it starts: which calls it makes, and which it leaves out and why."""
+
+    title: str
+    prompts: list[Prompt]
+    models: list[str]
+    variants: list[PlannedVariant]
+    repeats: int
+    columns: list[tuple[str, PlannedVariant]]
+    left_out: list[tuple[str, PlannedVariant, str]]
+
+    @property
+    def calls(self) -> int:
+        return len(self.columns) * len(self.prompts) * self.repeats
+
+    def messages(self) -> list[tuple[Wording, list[Message]]]:
+        """The exact messages of every prompt, per wording: thinking does not change them."""
+        by_wording = {(v.wording.id, v.given.system_prompt): v for v in self.variants}
+        return [
+            (v.wording, [compose(p, v.wording, v.given.system_prompt) for p in self.prompts])
+            for v in by_wording.values()
+        ]
+
+
+def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
+    """Check a grid and lay out its calls; new prompts are added to the session.
+
+    Raises InvalidInput for unknown wordings, models that cannot be called now, and combinations
+    that leave nothing to run.
+    """
+    for model in given.models:
+        provider, _ = find_model(model, providers)
+        if reason := provider.not_ready():
+            raise InvalidInput(f"{model} cannot be called yet. {reason}")
+    prompts = list({p.id: p for p in (_prompt(session, p) for p in given.prompts)}.values())
+    variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
+    columns, left_out = [], []
+    for model in given.models:
+        provider, name = find_model(model, providers)
+        rule = provider.rule(name)
+        for variant in variants:
+            if reason := rule.reason_against(variant.given.thinking):
+                left_out.append((model, variant, reason))
+            else:
+                columns.append((model, variant))
+    if not columns:
+        model, variant, reason = left_out[0]
+        raise InvalidInput(
+            f"None of these models takes any of these thinking settings: {model} with thinking"
+            f" {variant.given.thinking}: {reason}"
+        )
+    title = given.title.strip() or _title(prompts)
+    return Plan(title, prompts, given.models, variants, given.repeats, columns, left_out)
+
+
+def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
+    """What goes over the wire for the first prompt, per column."""
+    found = []
+    for model, variant in plan.columns:
+        provider, name = find_model(model, providers)
+        message = compose(plan.prompts[0], variant.wording, variant.given.system_prompt)
+        found.append((model, variant, provider.prepare(call_of(name, variant.given, message))))
+    return found
+
+
+def find_model(model: str, providers: Providers) -> tuple[Provider, str]:
+    """The provider of ``provider/model-id``, and its own id. Raises InvalidInput."""
+    provider, name = split_model(model, providers)
+    return providers[provider], name
+
+
+def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat: int = 1) -> Call:
+    """The call of one answer: exactly one system and one user message, nothing from before."""
+    return Call(
+        model=name,
+        user=message.user,
+        system=message.system,
+        thinking=Thinking(variant.thinking),
+        temperature=variant.temperature,
+        max_tokens=variant.max_tokens,
+        repeat=repeat,
+    )
+
+
+def _prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:
+    if isinstance(given, PromptRef):
+        return prompt_versions(session, given.key)[0]
+    return save_prompt(session, given)
+
+
+def _title(prompts: Sequence[Prompt]) -> str:
+    first = prompts[0].text.split("\n")[0]
+    first = first if len(first) <= 80 else first[:79].rstrip() + "…"
+    return first if len(prompts) == 1 else f"{first} (+{len(prompts) - 1} more)"

@@ -1,0 +1,102 @@
+"""What the JSON API takes and gives, where it is not a plain row."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.prompts import Line, Text
+from app.tables import LabelValue
+
+
+class ModelItem(BaseModel):
+    id: str = Field(description="provider/model-id, as used everywhere")
+    provider: str
+    title: str
+    practice: bool = Field(description="A simulated model: nothing is called")
+    ready: bool
+    reason: str = Field(description="What to do when it is not ready")
+
+
+class ModelList(BaseModel):
+    items: list[ModelItem]
+
+
+class GridCreated(BaseModel):
+    id: str
+    url: str
+    answers: int = Field(description="How many answers were queued")
+    left_out: list[str] = Field(description="Combinations that a model cannot be asked, and why")
+
+
+class ProgressItem(BaseModel):
+    total: int
+    pending: int
+    running: int
+    done: int
+    failed: int
+    cancelled: int
+    answered: int = Field(description="Done with an answer text; only these can be labelled")
+    labelled: int
+    correct: int
+    hallucinated: int
+    abstained: int
+    disputed: int
+
+
+class GridItem(BaseModel):
+    id: str
+    url: str
+    title: str
+    status: str = Field(description="running, done or cancelled")
+    created_at: datetime
+    repeats: int
+    progress: ProgressItem
+    prompts: list[dict[str, Any]]
+    models: list[str]
+    variants: list[dict[str, Any]]
+
+
+class GridSummary(BaseModel):
+    id: str
+    url: str
+    title: str
+    status: str
+    created_at: datetime
+    progress: ProgressItem
+
+
+class GridList(BaseModel):
+    items: list[GridSummary]
+
+
+class AnswerPage(BaseModel):
+    items: list[dict[str, Any]]
+    next: str | None = Field(
+        description="Give it as `cursor` to get the next page; null at the end"
+    )
+
+
+class LabelInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    label: LabelValue
+    note: Text | None = Field(None, description="Left as it is when not given")
+    reviewer: Line | None = Field(
+        None, description="Whose label it is; default: the browser's reviewer, else “api”"
+    )
+
+
+class LabelItem(BaseModel):
+    answer: int
+    label: LabelValue
+    note: str
+    reviewer: str
+    labelled_at: datetime
+    final: LabelValue | None = Field(description="Over all reviewers; null while they are tied")
+
+
+class Cancelled(BaseModel):
+    id: str
+    status: str
+    cancelled: int = Field(description="Answers that will not be called; calls in flight are ended")
