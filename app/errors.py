@@ -4,6 +4,7 @@ BluffcheckError            a person can act on it; shown as a page or as problem
 ├── InvalidInput     422   what was sent does not make sense
 ├── NotFound         404
 ├── Conflict         409   right in itself, but not in the present state
+├── TooLarge         413
 └── Forbidden        403   refused by a safety rule
 ProviderError              one call to a model failed; stored on its attempt (see providers/)
 """
@@ -29,6 +30,11 @@ class NotFound(BluffcheckError):
 class Conflict(BluffcheckError):
     status = 409
     title = "Not possible right now"
+
+
+class TooLarge(BluffcheckError):
+    status = 413
+    title = "Too large"
 
 
 class Forbidden(BluffcheckError):

@@ -99,6 +99,7 @@ def start_grid(session: Session, plan: Plan, max_answers: int) -> Grid:
         session.flush()
         ids[id(planned)] = variant.id
     # Repeats outermost and models innermost: every cell of every model gets its first chip early.
+    columns = sorted(plan.columns, key=lambda column: plan.variants.index(column[1]))
     rows = [
         {
             "grid_id": grid.id,
@@ -113,7 +114,7 @@ def start_grid(session: Session, plan: Plan, max_answers: int) -> Grid:
         }
         for repeat in range(1, plan.repeats + 1)
         for prompt in plan.prompts
-        for model, planned in plan.columns
+        for model, planned in columns
     ]
     session.execute(insert(Answer), rows)
     return grid

@@ -56,9 +56,10 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # our own page: theirs fetches scripts from elsewhere
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
     )
-    app.add_middleware(SecurityMiddleware, hosts=settings.hosts)
+    app.add_middleware(
+        SecurityMiddleware, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes
+    )
     problems.install(app)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)

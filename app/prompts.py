@@ -17,11 +17,9 @@ MAX_TEXT = 50_000
 
 
 def _storable(value: str) -> str:
-    """Refuse what a database or an export could not hold or give back unchanged."""
+    """Refuse what Postgres cannot hold. (pydantic itself refuses halves of surrogate pairs.)"""
     if "\0" in value:
         raise ValueError("contains a NUL character; remove it")
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError("contains half of a surrogate pair, which is not valid text")
     return value
 
 

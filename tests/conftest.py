@@ -22,9 +22,8 @@ BASE_URL = "http://127.0.0.1:8000"
 def environment() -> None:
     """Keys and settings of whoever runs the tests must not reach them."""
     for name in list(os.environ):
-        if name.startswith("BLUFFCHECK_") and name != "BLUFFCHECK_CHROMIUM":
-            del os.environ[name]
-        elif name.endswith(("_API_KEY", "_AUTH_TOKEN", "_BASE_URL")) or name == "OLLAMA_HOST":
+        setting = name.startswith("BLUFFCHECK_") and name != "BLUFFCHECK_CHROMIUM"
+        if setting or name.endswith(("_API_KEY", "_AUTH_TOKEN", "_BASE_URL", "OLLAMA_HOST")):
             del os.environ[name]
 
 

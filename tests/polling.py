@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 20) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, deadline_s: float = 20) -> T:
     """The first true result of ``condition``; fails the test after the deadline."""
     end = time.monotonic() + deadline_s
     while not (result := condition()):

@@ -18,10 +18,11 @@ from app.web.render import page
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+TOO_LARGE = "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES."
 _SENTENCES = {
     404: "There is nothing at this address. Check that the link was copied whole.",
     405: "This address does not take that kind of request.",
-    413: "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES.",
+    413: TOO_LARGE,
 }
 
 

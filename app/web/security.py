@@ -10,10 +10,11 @@ Responses  no script, style, picture or connection from anywhere but here
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import Forbidden
-from app.web.problems import respond_with
+from app.errors import BluffcheckError, Forbidden, TooLarge
+from app.web.problems import TOO_LARGE, respond_with
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RESPONSE_HEADERS = {
@@ -29,11 +30,13 @@ RESPONSE_HEADERS = {
 
 
 class SecurityMiddleware:
-    """Refuses foreign hosts and cross-site writes; adds the headers above."""
+    """Refuses foreign hosts, cross-site writes and huge bodies; adds the headers above."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], max_body_bytes: int) -> None:
+        # The inner one counts what really comes, also from clients that do not announce it.
+        self.app = RequestBodyLimitMiddleware(app, max_body_bytes)
         self.hosts = hosts
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,33 +52,35 @@ class SecurityMiddleware:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        reason = self._refuse(scope)
-        if reason:
-            response = respond_with(Forbidden(reason), scope)
-            await response(scope, receive, send_with_headers)
+        try:
+            self._check(scope)
+        except BluffcheckError as error:
+            await respond_with(error, scope)(scope, receive, send_with_headers)
             return
         await self.app(scope, receive, send_with_headers)
 
-    def _refuse(self, scope: Scope) -> str:
-        """Why this request is refused; empty when it is not."""
+    def _check(self, scope: Scope) -> None:
+        """Raises Forbidden or TooLarge."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
-            return (
+            raise Forbidden(
                 f"This server does not answer to the name “{_name(host)[:100]}”. If that name is"
                 " yours, add it to BLUFFCHECK_ALLOWED_HOSTS."
             )
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self.max_body_bytes:
+            raise TooLarge(TOO_LARGE)
         if scope["method"] in SAFE_METHODS:
-            return ""
+            return
         site = headers.get("sec-fetch-site")
         if site is not None:
             foreign = site not in ("same-origin", "none")
         else:
             origin = headers.get("origin")
             foreign = origin is not None and urlsplit(origin).netloc != host
-        return (
-            "Another site tried to change something here, so nothing was done." if foreign else ""
-        )
+        if foreign:
+            raise Forbidden("Another site tried to change something here, so nothing was done.")
 
 
 def _name(host: str) -> str:

@@ -1,0 +1,141 @@
+"""The real server and the wire server as processes of their own, to be killed and looked at."""
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 30
+_URL = re.compile(r"http://\S+:\d+")
+
+
+class Process:
+    """A command that prints its address when it is ready; what it prints is kept in ``output``."""
+
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT
+    ) -> None:
+        self.output: list[str] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cwd,
+            env={**plain_environ(), **(environ or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.url = self._address()
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def text(self) -> str:
+        return "".join(self.output)
+
+    def stop(self, timeout_s: float = 10) -> int:
+        """SIGTERM; returns the exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """SIGKILL: nothing of it gets a chance to tidy up."""
+        self._process.kill()
+        self.wait(10)
+
+    def wait(self, timeout_s: float) -> int:
+        status = self._process.wait(timeout_s)
+        self._reader.join(timeout_s)
+        if self._process.stdout and not self._reader.is_alive():
+            self._process.stdout.close()
+        return status
+
+    def get(self, path: str) -> Any:
+        return request_json("GET", self.url + path)
+
+    def post(self, path: str, body: object = None) -> Any:
+        return request_json("POST", self.url + path, body)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self.output.append(line)
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _address(self) -> str:
+        while True:
+            line = self._lines.get(timeout=START_S)
+            assert line is not None, f"it ended without being ready:\n{self.text}"
+            if found := _URL.search(line):
+                return found.group()
+
+
+@contextmanager
+def app_server(
+    data_dir: Path, environ: Mapping[str, str] | None = None, *options: str
+) -> Iterator[Process]:
+    """``python -m app serve`` on a free port; stopped at the end if it still runs."""
+    command = ["-m", "app", "serve", "--port", "0", "--data-dir", str(data_dir), *options]
+    yield from _running(Process(command, {"BLUFFCHECK_DISCOVER": "0", **(environ or {})}))
+
+
+@contextmanager
+def wire_server(delay_s: float = 0) -> Iterator[Process]:
+    """``python -m tests.wire``, whose calls survive the server under test."""
+    yield from _running(Process(["-m", "tests.wire", "--port", "0", "--delay", str(delay_s)]))
+
+
+def plain_environ() -> dict[str, str]:
+    """This environment without anybody's keys and settings."""
+    ours = ("BLUFFCHECK_", "OLLAMA_")
+    theirs = ("_API_KEY", "_AUTH_TOKEN", "_BASE_URL")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return {k: v for k, v in kept.items() if not k.endswith(theirs)}
+
+
+def providers_at(wire_url: str) -> dict[str, str]:
+    """OpenAI and Anthropic moved to a wire server."""
+    return {
+        "OPENAI_BASE_URL": f"{wire_url}/v1",
+        "ANTHROPIC_BASE_URL": wire_url,
+        "OPENAI_API_KEY": "sk-test-openai-0123456789",
+        "ANTHROPIC_API_KEY": "sk-ant-test-0123456789",
+    }
+
+
+def request_json(method: str, url: str, body: object = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.load(response)
+
+
+def _running(process: Process) -> Iterator[Process]:
+    try:
+        yield process
+    finally:
+        if process._process.poll() is None:
+            process.kill()

@@ -1,0 +1,103 @@
+"""The database itself: pragmas, migrations, who may write, and one runner at a time."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic import command
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import text
+
+from app.db import Database, alembic_config
+from app.errors import SettingsError
+from app.tables import Answer
+from tests.support.postgres import PostgresServer
+
+
+def test_tables_and_migrations_agree(database: Database) -> None:
+    with database.writer.connect() as connection, connection.begin():
+        command.check(alembic_config(connection))
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    before = database.revision()
+    database.migrate()
+    assert database.revision() == before is not None
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_processes_may_migrate_at_the_same_time(
+    kind: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}" if kind == "sqlite" else postgres.create_database()
+    databases = [Database(url) for _ in range(4)]
+    failures: list[BaseException] = []
+
+    def migrate(database: Database) -> None:
+        try:
+            database.migrate()
+        except BaseException as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=migrate, args=[d]) for d in databases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert {d.revision() for d in databases} == {databases[0].revision()}
+    for database in databases:
+        database.close()
+
+
+def test_sqlite_is_set_up_so_that_nothing_is_lost(tmp_path: Path, sqlite_template: Path) -> None:
+    database = Database(f"sqlite:///{sqlite_template}")
+    with database.read() as session:
+        pragmas = {
+            name: session.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "query_only")
+        }
+        with pytest.raises(OperationalError, match="readonly"):
+            session.execute(text("DELETE FROM grid"))
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "query_only": 1}
+    database.close()
+
+
+def test_foreign_keys_are_enforced(database: Database) -> None:
+    nowhere = Answer(
+        grid_id=999, prompt_id=999, variant_id=999, provider="p", model="p/m", repeat=1
+    )
+    with database.write() as session:
+        session.add(nowhere)
+        with pytest.raises(IntegrityError):
+            session.commit()
+
+
+def test_second_runner_is_refused(database: Database, database_url: str) -> None:
+    database.hold()
+    second = Database(database_url)
+    with pytest.raises(SettingsError, match="Another Bluffcheck is already using"):
+        second.hold()
+    database.close()
+    second.hold()
+    second.close()
+
+
+def test_reader_sees_one_moment(database: Database) -> None:
+    def count(session: sqlalchemy.orm.Session) -> int:
+        return int(session.execute(text("SELECT count(*) FROM reviewer")).scalar_one())
+
+    with database.read() as reading:
+        before = count(reading)
+        with database.write() as writing:
+            writing.execute(
+                text(
+                    "INSERT INTO reviewer (name, name_key, secret, created_at)"
+                    " VALUES ('Ada', 'ada', 's', '2026-01-01 00:00:00+00:00')"
+                )
+            )
+            writing.commit()
+        assert count(reading) == before
+    with database.read() as reading:
+        assert count(reading) == before + 1

@@ -1,0 +1,126 @@
+"""The CSV: complete, safe in a spreadsheet, and the same text back."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.db import Database
+from app.exports import COLUMNS, export_csv, safe_cell
+from app.grids import recent_grids
+from app.labels import get_reviewer, set_label
+from app.providers import Outcome, ThinkingKind
+from app.tables import LabelValue
+from tests.factories import answers_of, finish, new_grid, run_grid
+
+TRICKY = 'He said, "1",\nthen:\r\n=1+1; 🦜 שלום'
+
+
+def read(text: str) -> list[dict[str, str]]:
+    assert text[0] == "\ufeff"  # by which spreadsheets know that it is UTF-8
+    return list(csv.DictReader(io.StringIO(text[1:], newline="")))
+
+
+def exported(database: Database, **options: Any) -> list[dict[str, str]]:
+    with database.read() as session:
+        grid = recent_grids(session)[0][0]
+        pieces = list(export_csv(session, grid, "http://here", frozenset({"practice"}), **options))
+    assert len(pieces) == 1 + len(read("".join(pieces)))  # header, then row by row
+    return read("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("1", "1"),
+        ("", ""),
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("\n=1", "'\n=1"),
+        ("  =1", "'  =1"),
+        ("'quoted", "''quoted"),
+        ("a=1", "a=1"),
+    ],
+)
+def test_safe_cell_puts_an_apostrophe_before_formulas(text: str, cell: str) -> None:
+    assert safe_cell(text) == cell
+
+
+@given(st.text())
+def test_safe_cell_never_starts_a_formula_and_can_be_undone(text: str) -> None:
+    cell = safe_cell(text)
+    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert (cell[1:] if cell.startswith("'") else cell) == text
+
+
+def test_csv_holds_what_was_stored(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session, title="=cmd()", models=["practice/honest"], repeats=3)
+        rows = answers_of(session, grid)
+        finish(session, rows[0], TRICKY, thinking_kind=ThinkingKind.full, reasoning_tokens=7)
+        finish(session, rows[1], "", Outcome.truncated)
+        finish(session, rows[2], "", Outcome.error)
+        for name, value in (("Ada", LabelValue.hallucinated), ("=Bob", LabelValue.abstained)):
+            set_label(session, rows[0].id, get_reviewer(session, name), value, f"-{name}")
+        session.commit()
+        public_id = grid.public_id
+    first, second, third = exported(database)
+    assert tuple(first) == COLUMNS
+    assert first["answer_text"] == TRICKY
+    assert first["grid_title"] == "'=cmd()"
+    assert first["practice"] == "yes"
+    assert first["references"] == '["1"]'
+    assert (first["wording"], first["wording_version"]) == ("allowed", "1")
+    assert first["wording_text"].startswith("If you are not sure")
+    assert (first["thinking_requested"], first["thinking_observed"]) == (
+        "off",
+        "full text, 7 tokens",
+    )
+    assert first["thinking_mismatch"] == "Thinking was to be off, and the answer shows signs of it."
+    assert (first["label"], first["disputed"]) == ("", "yes")
+    assert first["reviewer"] == "Ada | =Bob"
+    assert first["note"] == "'-Ada | -=Bob"
+    assert first["all_labels"] == "hallucinated | abstained"
+    assert first["link"] == f"http://here/grids/{public_id}#a-{first['answer']}"
+    assert (second["outcome"], second["label"], second["thinking_mismatch"]) == (
+        "truncated",
+        "",
+        "",
+    )
+    assert (third["state"], third["error"]) == ("failed", "It broke.")
+
+
+def test_csv_of_labelled_answers_only(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session)
+        rows = answers_of(session, grid)
+        for answer in rows:
+            finish(session, answer)
+        set_label(session, rows[2].id, get_reviewer(session, "Ada"), LabelValue.correct)
+        session.commit()
+        labelled = rows[2].id
+    assert [r["answer"] for r in exported(database, labelled=True)] == [str(labelled)]
+    assert len(exported(database)) == 4
+
+
+def test_csv_download_is_named_and_typed(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    response = client.get(f"/grids/{grid_id}/export.csv")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == (
+        f'attachment; filename="bluffcheck-{grid_id}.csv"'
+    )
+    rows = read(response.content.decode())
+    assert [r["outcome"] for r in rows] == ["answered"] * 4
+    assert {r["user_message"] for r in rows} == {
+        'How many Ds are in DEEPSEEK? If you are not sure, you may answer "I don\'t know"'
+        " instead of guessing."
+    }

@@ -1,0 +1,215 @@
+"""The grid as shown: order, counts that agree with a recount, marks, and what changed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+from sqlmodel import Session
+
+from app.db import Database
+from app.gridqueries import load_changed, load_view
+from app.gridview import Chip, bar_parts, mismatch, observed
+from app.labels import get_reviewer, set_label
+from app.providers import Outcome, Thinking, ThinkingKind
+from app.tables import AnswerState, Grid, LabelValue
+from tests.factories import answers_of, finish, new_grid, run_grid
+
+FOUR = [
+    {"wording": wording, "thinking": thinking}
+    for wording in ("allowed", "not-mentioned")
+    for thinking in ("on", "off")
+]
+
+
+def scattered(session: Session) -> Grid:
+    """A grid with every kind of answer and label, the same one each time."""
+    dice = random.Random(7)
+    grid = new_grid(
+        session, prompts=[{"text": f"Question {n}?"} for n in range(5)], variants=FOUR, repeats=4
+    )
+    ada, bob = get_reviewer(session, "Ada"), get_reviewer(session, "Bob")
+    for answer in answers_of(session, grid):
+        outcome = dice.choice([*Outcome, *(5 * [Outcome.answered]), None])
+        if outcome is None:
+            continue
+        kind = dice.choice(list(ThinkingKind))
+        finish(session, answer, dice.choice(["1", "2", "I don’t know."]), outcome, kind)
+        for reviewer in (ada, bob):
+            if outcome is Outcome.answered and dice.random() < 0.7:
+                set_label(session, answer.id, reviewer, dice.choice(list(LabelValue)))
+    return grid
+
+
+def test_columns_come_by_model_then_thinking_then_wording(database: Database) -> None:
+    with database.write() as session:
+        view = load_view(session, new_grid(session, variants=FOUR))
+    assert [(c.model, c.variant.thinking, c.wording.slug) for c in view.columns] == [
+        (model, thinking, wording)
+        for model in ("practice/bluffer", "practice/honest")
+        for thinking in ("off", "on")
+        for wording in ("allowed", "not-mentioned")
+    ]
+    assert [(m.title, [t.title for t in m.children]) for m in view.levels] == [
+        ("practice/bluffer", ["off", "on"]),
+        ("practice/honest", ["off", "on"]),
+    ]
+
+
+def test_counts_agree_with_a_recount(database: Database) -> None:
+    with database.write() as session:
+        grid = scattered(session)
+        view = load_view(session, grid)
+    recount: Counter[str] = Counter()
+    for row in view.rows:
+        for cell in row.cells:
+            for chip in cell.chips:
+                recount.update(["all", *chip.kinds])
+            recount["differ"] += len(cell.chips) if cell.differ else 0
+    assert view.counts == {name: recount[name] for name in view.counts}
+    assert all(recount[name] for name in view.counts)  # every kind is there
+    for number, column in enumerate(view.columns):
+        chips = [chip for row in view.rows for chip in row.cells[number].chips]
+        assert column.total == len(chips) == 20
+        assert column.n == sum(chip.label is not None for chip in chips)
+        assert column.failed == sum("failed" in chip.kinds for chip in chips)
+        assert column.unlabelled == sum("unlabelled" in chip.kinds for chip in chips)
+
+
+def test_filter_shows_rows_that_have_such_an_answer(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session, prompts=[{"text": "One?"}, {"text": "Two?"}])
+        first = answers_of(session, grid)[0]
+        finish(session, first)
+        set_label(session, first.id, get_reviewer(session, "Ada"), LabelValue.correct)
+        shown = {
+            show: [row.shown for row in load_view(session, grid, show).rows]
+            for show in ("all", "correct", "abstained")
+        }
+    assert shown == {"all": [True, True], "correct": [True, False], "abstained": [False, False]}
+
+
+def test_changes_are_those_after_a_number(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session)
+        answers = answers_of(session, grid)
+        for answer in answers:
+            finish(session, answer)
+        session.commit()
+        set_label(session, answers[1].id, get_reviewer(session, "Ada"), LabelValue.correct)
+        session.commit()
+        set_label(session, answers[3].id, get_reviewer(session, "Ada"), LabelValue.abstained)
+        session.commit()
+    with database.read() as session:
+        found = {n: [c.id for c in load_changed(session, grid, n)[0]] for n in range(3)}
+    assert found == {0: [answers[1].id, answers[3].id], 1: [answers[3].id], 2: []}
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("07-03", "07-03"),
+        ("I don’t know.", "IDK"),
+        ("i don't know", "IDK"),
+        ("Unknown", "IDK"),
+        ("I don't know, but maybe 3", "I don't know, but maybe 3"),
+        ("\n\n  second line first\nthird", "second line first"),
+    ],
+)
+def test_chip_shows_the_first_line(text: str, short: str) -> None:
+    chip = Chip("m", 1, AnswerState.done, Outcome.answered, None, False, "", text=text)
+    assert (chip.short, chip.status, chip.kinds) == (short, "unlabelled", ["unlabelled"])
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "label", "disputed", "status", "kinds"),
+    [
+        ("pending", None, None, False, "pending", []),
+        ("running", None, None, False, "running", []),
+        ("failed", "error", None, False, "failed", ["failed"]),
+        ("cancelled", None, None, False, "cancelled", []),
+        ("done", "truncated", None, False, "truncated", ["failed"]),
+        ("done", "answered", "correct", False, "correct", ["correct"]),
+        ("done", "answered", None, True, "disputed", ["disputed"]),
+        ("done", "answered", "abstained", True, "abstained", ["abstained", "disputed"]),
+    ],
+)
+def test_chip_says_what_it_is(
+    state: str, outcome: str | None, label: str | None, disputed: bool, status: str,
+    kinds: list[str],
+) -> None:  # fmt: skip
+    chip = Chip(
+        "m",
+        1,
+        AnswerState(state),
+        Outcome(outcome) if outcome else None,
+        LabelValue(label) if label else None,
+        disputed,
+        "",
+    )
+    assert (chip.status, chip.kinds) == (status, kinds)
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind", "tokens", "fits"),
+    [
+        ("off", "none", None, True),
+        ("off", "none", 0, True),
+        ("off", "none", 12, False),
+        ("off", "full", None, False),
+        ("off", "hidden", None, False),
+        ("on", "summary", None, True),
+        ("on", "none", 12, True),
+        ("on", "none", None, False),
+        ("low", "none", 0, False),
+        ("default", "none", None, True),
+        ("default", "full", 5, True),
+    ],
+)
+def test_mismatch_compares_asked_with_seen(
+    asked: str, kind: str, tokens: int | None, fits: bool
+) -> None:
+    assert (mismatch(Thinking(asked), ThinkingKind(kind), tokens) == "") is fits
+
+
+def test_observed_is_said_in_words() -> None:
+    assert observed(ThinkingKind.none, None) == "none seen"
+    assert observed(ThinkingKind.none, 1200) == "1,200 tokens"
+    assert observed(ThinkingKind.hidden, 64) == "text withheld, 64 tokens"
+    assert observed(ThinkingKind.summary, None) == "a summary"
+
+
+def test_bar_fills_its_width_or_stays_empty(database: Database) -> None:
+    with database.write() as session:
+        columns = load_view(session, scattered(session)).columns
+        empty = load_view(session, new_grid(session, prompts=[{"text": "x?"}])).columns
+    for column in columns:
+        assert sum(width for *_, width in bar_parts(column)) == pytest.approx(100, abs=0.01)
+    assert {width for *_, width in bar_parts(empty[0])} == {0}
+    assert empty[0].hallucination_rate is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/grids/{id}", "/grids/{id}/export.csv", "/api/grids/{id}", "/api/grids/{id}/answers", "/"],
+)
+def test_queries_do_not_grow_with_the_grid(client: TestClient, address: str) -> None:
+    engine = client.app.state.services.database.reader  # type: ignore[attr-defined]
+
+    def queries(make: Callable[[], str]) -> int:
+        grid_id = make()
+        counted: list[str] = []
+
+        def count(*arguments: object) -> None:
+            counted.append(str(arguments[2]))
+
+        event.listen(engine, "before_cursor_execute", count)
+        assert client.get(address.format(id=grid_id)).status_code == 200
+        event.remove(engine, "before_cursor_execute", count)
+        return len(counted)
+
+    one = queries(lambda: run_grid(client))
+    prompts = [{"text": f"Question {n}?"} for n in range(3)]
+    assert queries(lambda: run_grid(client, prompts=prompts, variants=FOUR)) == one

@@ -1,0 +1,73 @@
+"""Settings are checked before anything starts, and say what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import SettingsError
+from app.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("PORT", "eighty", "BLUFFCHECK_PORT"),
+        ("PORT", "70000", "it is '70000'"),
+        ("CONCURRENCY", "0", "BLUFFCHECK_CONCURRENCY"),
+        ("LOG_FORMAT", "xml", "'text' or 'json'"),
+        ("DATABASE_URL", "mysql://root@host/x", "only sqlite:/// and postgresql://"),
+        ("DATABASE_URL", "nonsense", "not a database URL"),
+    ],
+)
+def test_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, part: str
+) -> None:
+    monkeypatch.setenv(f"BLUFFCHECK_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert part in str(caught.value)
+    assert f"BLUFFCHECK_{name}" in str(caught.value)
+
+
+def test_password_of_a_database_is_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLUFFCHECK_DATABASE_URL", "mysql://root:hunter2@host/x")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("BLUFFCHECK_DATABASE_URL", "postgres://root:hunter2@host/x")
+    settings = load_settings()
+    assert settings.url == "postgresql+psycopg://root:hunter2@host/x"
+    assert "hunter2" not in settings.url_for_people
+
+
+def test_env_file_is_read_and_the_environment_wins(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / ".env").write_text(
+        "BLUFFCHECK_PORT=9001\nBLUFFCHECK_CONCURRENCY=3\nOPENAI_API_KEY=from-file\n"
+    )
+    monkeypatch.setenv("BLUFFCHECK_CONCURRENCY", "4")
+    settings = load_settings(port=None)
+    assert (settings.port, settings.concurrency) == (9001, 4)
+    assert load_settings(port=9002).port == 9002
+    assert settings.environ["OPENAI_API_KEY"] == "from-file"
+    monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
+    assert settings.environ["OPENAI_API_KEY"] == "from-environment"
+
+
+def test_listening_to_other_machines_needs_a_named_host() -> None:
+    with pytest.raises(SettingsError, match="no login yet"):
+        load_settings(host="0.0.0.0")
+    settings = load_settings(host="0.0.0.0", allowed_hosts="Bluff.Example.org, other")
+    assert settings.hosts == {"127.0.0.1", "localhost", "::1", "bluff.example.org", "other"}
+
+
+def test_database_lies_in_the_data_folder(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "data")
+    assert settings.url == f"sqlite:///{tmp_path / 'data' / 'bluffcheck.db'}"
