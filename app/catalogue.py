@@ -48,7 +48,13 @@ def entries(providers: Providers) -> list[Entry]:
 def suggested(providers: Providers, limit: int = 3) -> list[str]:
     """The models to tick at first: real ones of different providers, else practice models."""
     ready = [e for e in entries(providers) if e.ready and e.models]
-    real = [_first_switchable(providers[e.provider], e.models) for e in ready if not e.practice]
+    real: list[str] = []
+    names: set[str] = set()  # an API that lists the models of one before it is the same vendor
+    for entry in ready:
+        own = {m.name for m in entry.models}
+        if not entry.practice and not own & names:
+            real.append(_first_switchable(providers[entry.provider], entry.models))
+            names |= own
     practice = [m.id for e in ready if e.practice for m in e.models]
     return (real or practice)[:limit]
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that speaks the OpenAI Chat and the Anthropic Messages protocol.
+"""A real HTTP server on loopback that speaks the protocols of all model APIs.
 
 In a test:        with WireServer() as server: ... server.openai_url, server.calls
 As a process:     python -m tests.wire --port 0 --delay 0.5      (prints its URL)
@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.wire_http import Recorded, head, pause, read, send
-from tests.wire_scripts import Script, frames, script_for
+from tests.wire_protocols import Protocol, frames, protocol_of
+from tests.wire_scripts import Script, script_for
 
 MODELS = {"object": "list", "data": [{"id": "plain", "object": "model"}, {"id": "echo"}]}
 
@@ -26,7 +27,7 @@ Handler = Callable[[Recorded], Script]
 
 @dataclass
 class WireServer:
-    """Both protocols on one port. ``calls`` holds the POSTs, ``lists`` the other requests."""
+    """All protocols on one port. ``calls`` holds the POSTs, ``lists`` the other requests."""
 
     handler: Handler | None = None
     delay_s: float = 0
@@ -45,7 +46,7 @@ class WireServer:
 
     @property
     def url(self) -> str:
-        """What goes into ANTHROPIC_BASE_URL."""
+        """What goes into ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL and OLLAMA_HOST."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -98,12 +99,14 @@ class WireServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := await read(reader):
             route = request.path.partition("?")[0]
-            if request.method == "POST" and route in ("/v1/messages", "/v1/chat/completions"):
-                await self._call(request, route.endswith("messages"), reader, writer)
+            if request.method == "POST" and (protocol := protocol_of(request)):
+                await self._call(request, protocol, reader, writer)
                 continue
             self.lists.append(request)
-            if route == "/v1/models":
-                send(writer, 200, self.models)
+            if route in ("/v1/models", "/openai/v1/models"):
+                send(writer, 200, self.models(request) if callable(self.models) else self.models)
+            elif route == "/api/tags":
+                send(writer, 200, _tags(self.models))
             elif route == "/calls":
                 items = [asdict(call) for call in self.calls]
                 counts = {"count": len(items), "max_in_flight": self.max_in_flight}
@@ -115,7 +118,7 @@ class WireServer:
     async def _call(
         self,
         request: Recorded,
-        anthropic: bool,
+        protocol: Protocol,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -124,7 +127,7 @@ class WireServer:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             script = (self.handler or script_for)(request)
-            await self._play(script, request, anthropic, reader, writer)
+            await self._play(script, request, protocol, reader, writer)
         except ConnectionResetError:
             self.hung_up += 1
             raise
@@ -135,7 +138,7 @@ class WireServer:
         self,
         script: Script,
         request: Recorded,
-        anthropic: bool,
+        protocol: Protocol,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
@@ -145,21 +148,18 @@ class WireServer:
             raise ConnectionAbortedError
         if script.status != 200 and (script.times is None or failed < script.times):
             self._failed[conversation] = failed + 1
-            send(writer, script.status, script.body or _error(script), script.headers)
+            send(writer, script.status, script.body or protocol.error(script), script.headers)
             await writer.drain()
             return
         delay_s = self.delay_s if script.delay_s is None else script.delay_s
-        writer.write(head(200, {"content-type": script.content_type} | script.headers, None))
+        kind = script.content_type or protocol.content_type
+        writer.write(head(200, {"content-type": kind} | script.headers, None))
         if script.hang_up == "after headers":
             await writer.drain()
             raise ConnectionAbortedError
         if delay_s:
             await pause(reader, delay_s)
-        data = (
-            script.body
-            if isinstance(script.body, bytes)
-            else b"".join(frames(script, request, anthropic))
-        )
+        data = script.body if isinstance(script.body, bytes) else b"".join(frames(script, request))
         step = script.cut or len(data) or 1
         for start in range(0, len(data), step):
             piece = data[start : start + step]
@@ -176,9 +176,13 @@ class WireServer:
         await writer.drain()
 
 
-def _error(script: Script) -> dict[str, Any]:
-    error = {"type": script.error_type, "code": script.error_type, "message": script.error}
-    return {"type": "error", "error": error}
+def _tags(models: Any) -> Any:
+    """A list of models as Ollama writes it; anything else stays what it is."""
+    data = models.get("data") if isinstance(models, dict) else None
+    if not isinstance(data, list):
+        return models
+    names = [m.get("id") if isinstance(m, dict) else m for m in data]
+    return {"models": [{"name": name, "model": name} for name in names]}
 
 
 def main() -> None:

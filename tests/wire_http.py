@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 
 @dataclass
@@ -17,6 +19,8 @@ class Recorded:
 
     @property
     def model(self) -> str:
+        if found := re.search(r"/models/([^/]+):", self.path):
+            return unquote(found[1])
         return str(self.body["model"]) if isinstance(self.body, dict) else ""
 
 

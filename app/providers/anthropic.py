@@ -3,7 +3,6 @@
 from typing import Any
 
 from app.providers.base import Call, Completion, Request, ThinkingKind
-from app.providers.failures import stream_failure
 from app.providers.remote import RemoteProvider
 from app.providers.reply import Reply, count, string, table
 from app.providers.sse import SseEvent
@@ -55,10 +54,6 @@ class MessagesReply(Reply):
         self._withheld = False  # a thinking block came whose text is not shown
 
     @staticmethod
-    def is_last(event: SseEvent) -> bool:
-        return event.name == "message_stop"
-
-    @staticmethod
     def is_payload(event: SseEvent) -> bool:
         return event.name != "ping"
 
@@ -82,12 +77,7 @@ class MessagesReply(Reply):
             case "message_stop":
                 self.done = True
             case "error":
-                raise stream_failure(
-                    self.target.title,
-                    data.get("error"),
-                    tokens_seen=self.tokens_seen,
-                    secrets=self.target.secrets,
-                )
+                raise self.failure(data.get("error"))
 
     def completion(self) -> Completion:
         self.require_end("message_stop")

@@ -19,8 +19,9 @@ class Endpoint:
         _, value = self._first(self.spec.base_url_env)
         if value and self.spec.base_url_form == "host":
             value = from_host(value, self.spec.ports[0] if self.spec.ports else 80)
+            value = value.rstrip("/").removesuffix("/v1")  # where its imitation of OpenAI is
         value = value.rstrip("/")
-        if value and self.spec.base_url_form and not urlsplit(value).path:
+        if value and self.spec.base_url_form == "v1" and not urlsplit(value).path:
             value += "/v1"
         return value
 

@@ -4,18 +4,18 @@ Pure: nothing here knows the HTTP library.
 """
 
 import json
-import math
-import time
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from app.errors import ProviderError
 from app.providers.masking import sentence
+from app.providers.waiting import quota_used_up, retry_after_s, retry_info_s
 
 LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
 
 _SPENT = ("insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits")
+# Google, and some say xAI, answer a wrong key with 400.
+_WRONG_KEY = ("api_key_invalid", "api key not valid", "incorrect api key", "invalid api key")
 
 # status → (kind, what happened)
 _STATUS = {
@@ -74,6 +74,8 @@ def http_failure(
         said = error_text(error) or body[:2000].decode("utf-8", "replace")
     kind, happened = _kind(status, error)
     wait_s = retry_after_s(headers)
+    if wait_s is None:
+        wait_s = retry_info_s(error)
     return ProviderError(
         kind,
         sentence(
@@ -130,34 +132,13 @@ def error_text(error: Mapping[str, Any]) -> str:
     return ""
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the server asks to wait: milliseconds, seconds or an HTTP date."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after", "")
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
 def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
     if status in (400, 402, 403, 429):
         written = json.dumps(error, default=str).lower()
-        if any(word in written for word in _SPENT):
+        if any(word in written for word in _SPENT) or quota_used_up(error):
             return "quota", "says that the quota or spending limit is used up"
+        if status == 400 and any(word in written for word in _WRONG_KEY):
+            return _STATUS[401]
     if status >= 500:
         return _STATUS.get(status, ("server", "had an error of its own"))
     return _STATUS.get(status, ("bad_request", "did not accept the request"))

@@ -17,7 +17,7 @@ from httpx_aiohttp import AiohttpTransport
 from app.errors import ProviderError
 from app.providers.connection import broken_connection, proxy_for
 from app.providers.failures import http_failure, wrong_content
-from app.providers.sse import SseEvent, SseReader
+from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
 
 _BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
@@ -50,32 +50,40 @@ class HttpClient:
         if client is not None:
             await client.aclose()
 
-    async def stream_sse(
+    def deadline(self) -> float:
+        """When a call that begins now has to be over."""
+        return asyncio.get_running_loop().time() + self.limits.total_s
+
+    async def stream(
         self,
         target: Target,
         body: Mapping[str, Any],
+        reader: StreamReader,
         *,
         is_last: Callable[[SseEvent], bool],
         is_payload: Callable[[SseEvent], bool] = lambda event: True,
+        deadline: float | None = None,
     ) -> AsyncGenerator[SseEvent]:
         """POST ``body`` and yield the events of the answer. Use it inside ``aclosing``."""
         clock = asyncio.get_running_loop().time
-        give_up_at = clock() + self.limits.total_s
+        give_up_at = self.deadline() if deadline is None else deadline
         silent_at = clock() + self.limits.silence_s
-        reader, received, ended = SseReader(), 0, False
-        request = self._request("POST", target, json.dumps(body).encode())
+        received, ended = 0, False
+        request = self._request("POST", target, json.dumps(body).encode(), reader.content_type)
         response: httpx.Response | None = None
         # Deadlines surround single awaits, never a yield: one that passed while the caller holds
         # an event would cancel the caller.
         try:
             async with asyncio.timeout_at(min(give_up_at, silent_at)):
                 response = await self._open().send(request, stream=True)
-                await _check(target, response, "text/event-stream")
+                await _check(target, response, reader.content_type)
             chunks = response.aiter_bytes()
             while True:
                 async with asyncio.timeout_at(min(give_up_at, silent_at)):
                     chunk = await anext(chunks, None)
                 if chunk is None:
+                    for event in reader.finish():
+                        yield event
                     return
                 received += len(chunk)
                 if received > self.limits.max_bytes:
@@ -101,7 +109,7 @@ class HttpClient:
 
     async def get_json(self, target: Target, timeout_s: float) -> Any:
         """GET a JSON document, such as a list of models."""
-        request = self._request("GET", target, None)
+        request = self._request("GET", target, None, "application/json")
         response: httpx.Response | None = None
         body = b""
         try:
@@ -134,10 +142,12 @@ class HttpClient:
             )
         return self._client
 
-    def _request(self, method: str, target: Target, content: bytes | None) -> httpx.Request:
-        headers = dict(target.headers)
+    def _request(
+        self, method: str, target: Target, content: bytes | None, accept: str
+    ) -> httpx.Request:
+        headers = dict(target.headers) | {"Accept": accept}
         if content is not None:
-            headers |= {"Content-Type": "application/json", "Accept": "text/event-stream"}
+            headers["Content-Type"] = "application/json"
         try:
             if not all(value.isprintable() for value in headers.values()):
                 raise ValueError("line break")

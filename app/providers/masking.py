@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 MAX_MESSAGE = 500
 
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][\w*.-]{6,}")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}")
 _BEARER = re.compile(r"(?i)\bbearer\s+[\w.*+/=-]{4,}")
 
 

@@ -9,7 +9,11 @@ from app.errors import InvalidInput, ProviderError, SettingsError
 from app.providers.anthropic import AnthropicProvider
 from app.providers.base import Provider
 from app.providers.catalogue import Catalogue
+from app.providers.gemini import GeminiProvider
+from app.providers.groq import GroqProvider
+from app.providers.ollama import OllamaProvider
 from app.providers.openai_chat import OpenAIChatProvider
+from app.providers.openai_responses import OpenAIResponsesProvider
 from app.providers.practice import PracticeProvider
 from app.providers.remote import RemoteProvider
 from app.providers.spec import ProviderSpec, read_specs, read_toml
@@ -18,7 +22,11 @@ from app.providers.target import Limits
 HERE = Path(__file__).parent
 ADAPTERS: dict[str, type[RemoteProvider]] = {
     "anthropic": AnthropicProvider,
+    "gemini": GeminiProvider,
+    "groq": GroqProvider,
+    "ollama": OllamaProvider,
     "openai_chat": OpenAIChatProvider,
+    "openai_responses": OpenAIResponsesProvider,
 }
 
 

@@ -1,8 +1,7 @@
 """What all providers behind HTTP have in common; the adapters add their protocol."""
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -13,13 +12,14 @@ from app.providers.base import Call, Completion, ModelInfo, Request, ThinkingRul
 from app.providers.catalogue import Catalogue, ModelRule
 from app.providers.endpoint import Endpoint
 from app.providers.http import HttpClient
-from app.providers.masking import mask_exact
-from app.providers.reply import Reply
+from app.providers.reply import Reply, string, table, without_secrets
 from app.providers.spec import ProviderSpec
+from app.providers.sse import SseReader, StreamReader
 from app.providers.target import Limits, Target
 
 LIST_TIMEOUT_S = 10
 PROBE_TIMEOUT_S = 1
+MAX_PAGES = 20
 
 
 class RemoteProvider(ABC):
@@ -28,6 +28,7 @@ class RemoteProvider(ABC):
     practice = False
     path: str  # of a call, behind the base URL
     list_path: str
+    reader: type[StreamReader] = SseReader
 
     def __init__(
         self,
@@ -57,6 +58,25 @@ class RemoteProvider(ABC):
     def new_reply(self, target: Target, call: Call | None) -> Reply:
         """What takes in the stream of one call."""
 
+    def listed(self, found: Any) -> list[Any] | None:
+        """The models in what the server sent as its list; None when it is no such list."""
+        if isinstance(found, list) and found and table(found[0]).get("id"):
+            return found  # Together's, perhaps
+        data = table(found).get("data")
+        return data if isinstance(data, list) else None
+
+    def next_page(self, found: Any) -> str:
+        """The path to the rest of the list, if there is more."""
+        return ""
+
+    def model_info(self, entry: Any) -> ModelInfo | None:
+        """One model of the list; None for what cannot chat."""
+        name = string(table(entry).get("id"))
+        if not name or table(entry.get("capabilities")).get("completion_chat") is False:
+            return None
+        title = string(entry.get("display_name")) or string(entry.get("name"))
+        return ModelInfo(self.name, name, title)
+
     def not_ready(self) -> str:
         return self.endpoint.not_ready(found=bool(self._found))
 
@@ -82,21 +102,20 @@ class RemoteProvider(ABC):
         base_url = await self._base_url()
         target = self._target(base_url + request.path, request.headers)
         reply = self.new_reply(target, request.call)
-        events = self._http.stream_sse(
-            target, request.body, is_last=reply.is_last, is_payload=reply.is_payload
-        )
-        total_ms = 0
+        deadline = self._http.deadline()
+        more: dict[str, Any] | None = {}
         try:
-            async with aclosing(events):
-                async for event in events:
-                    reply.take(event)
-                    total_ms = reply.elapsed_ms()
+            while more is not None:
+                await self._stream(target, request.body | more, reply, deadline)
+                more = reply.continuation()
             completion = reply.completion()
         except ProviderError as error:
             error.retryable = error.retryable and not reply.tokens_seen
             raise
-        completion = replace(completion, first_token_ms=reply.first_token_ms, total_ms=total_ms)
-        return _without_secrets(completion, target.secrets)
+        completion = replace(
+            completion, first_token_ms=reply.first_token_ms, total_ms=reply.total_ms
+        )
+        return without_secrets(completion, target.secrets)
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -129,19 +148,38 @@ class RemoteProvider(ABC):
             raise ProviderError("not_ready", problem)
         return override or self._found or self.spec.base_url
 
+    async def _stream(
+        self, target: Target, body: dict[str, Any], reply: Reply, deadline: float
+    ) -> None:
+        events = self._http.stream(
+            target,
+            body,
+            self.reader(),
+            is_last=reply.is_last,
+            is_payload=reply.is_payload,
+            deadline=deadline,
+        )
+        async with aclosing(events):
+            async for event in events:
+                reply.take(event)
+                reply.total_ms = reply.elapsed_ms()
+
     async def _list(self, base_url: str, timeout_s: float) -> list[ModelInfo]:
-        target = self._target(base_url + self.list_path, {})
-        found = await self._http.get_json(target, timeout_s)
-        data = found.get("data") if isinstance(found, dict) else None
-        if not isinstance(data, list):
-            raise target.failure("protocol", "sent something that is not a list of models.")
-        named = [m for m in data if isinstance(m, dict) and isinstance(m.get("id"), str)]
-        self._listed = [
-            ModelInfo(self.name, m["id"], _title(m))
-            for m in named
-            if not any(fnmatchcase(m["id"].lower(), p) for p in self.spec.skip_models)
-        ]
-        return self._listed
+        models: list[ModelInfo] = []
+        path, pages = self.list_path, 0
+        while path and pages < MAX_PAGES:
+            target = self._target(base_url + path, {})
+            found = await self._http.get_json(target, timeout_s)
+            entries = self.listed(found)
+            if entries is None:
+                raise target.failure("protocol", "sent something that is not a list of models.")
+            models += [m for m in map(self.model_info, entries) if m and not self._skips(m.name)]
+            path, pages = self.next_page(found), pages + 1
+        self._listed = models
+        return models
+
+    def _skips(self, model: str) -> bool:
+        return any(fnmatchcase(model.lower(), pattern) for pattern in self.spec.skip_models)
 
     def _target(self, url: str, headers: Mapping[str, str]) -> Target:
         secrets = self.endpoint.secrets()
@@ -153,25 +191,3 @@ class RemoteProvider(ABC):
         if reason := rule.reason_against(call.thinking):
             raise InvalidInput(f"{self.name}/{call.model}, thinking {call.thinking}: {reason}")
         return dict(rule.fields[call.thinking])
-
-
-def _title(model: Mapping[str, Any]) -> str:
-    title = model.get("display_name") or model.get("name")
-    return title if isinstance(title, str) else ""
-
-
-def _without_secrets(completion: Completion, secrets: Sequence[str]) -> Completion:
-    """A server may echo our headers; keys must not reach the database that way either."""
-
-    def clean(text: str) -> str:
-        return mask_exact(text, secrets, shortest=16)
-
-    return replace(
-        completion,
-        text=clean(completion.text),
-        thinking_text=clean(completion.thinking_text),
-        finish_reason=clean(completion.finish_reason),
-        served_model=clean(completion.served_model),
-        response_id=clean(completion.response_id),
-        usage=json.loads(clean(json.dumps(completion.usage))),
-    )

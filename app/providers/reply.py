@@ -1,13 +1,19 @@
-"""An answer while it streams in: what both protocols collect."""
+"""An answer while it streams in: what all protocols collect."""
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+from app.errors import ProviderError
 from app.providers.base import Completion, Outcome
+from app.providers.failures import stream_failure
+from app.providers.masking import mask_exact
 from app.providers.sse import SseEvent
 from app.providers.target import Target
+from app.providers.thinktags import ThinkTags, split_at_close
 
 
 class Reply(ABC):
@@ -24,6 +30,9 @@ class Reply(ABC):
         self.response_id = ""
         self.usage: dict[str, Any] = {}
         self.first_token_ms: int | None = None
+        self.total_ms = 0
+        self._tags = ThinkTags()
+        self._tagged: list[str] = []  # thinking that stood in <think> tags
         self._started = perf_counter()
 
     @abstractmethod
@@ -34,10 +43,9 @@ class Reply(ABC):
     def completion(self) -> Completion:
         """Raises ProviderError when the answer did not come to its end."""
 
-    @staticmethod
-    @abstractmethod
-    def is_last(event: SseEvent) -> bool:
-        """Whether the stream is over with this event."""
+    def is_last(self, event: SseEvent) -> bool:
+        """Whether the stream is over with this event, which has been taken."""
+        return self.done
 
     @staticmethod
     def is_payload(event: SseEvent) -> bool:
@@ -51,6 +59,30 @@ class Reply(ABC):
             if self.first_token_ms is None:
                 self.first_token_ms = self.elapsed_ms()
             pieces.append(value)
+
+    def add_content(self, value: object) -> None:
+        """Text of servers that may leave thinking in it, as tags in front of the answer."""
+        if content := string(value):
+            self.add([], content)  # counts as the first token even while a tag is being read
+            self._add_split(*self._tags.feed(content))
+
+    def split_content(self) -> tuple[str, str]:
+        """The answer and the thinking, at the end."""
+        self._add_split(*self._tags.finish())
+        text, tagged = "".join(self.text), "".join(self._tagged)
+        if not tagged and not self.thinking:
+            tagged, text = split_at_close(text)
+        return text, ("".join(self.thinking) or tagged).strip()
+
+    def continuation(self) -> dict[str, Any] | None:
+        """The fields to ask again with, where an answer comes in several streams."""
+        return None
+
+    def failure(self, error: object) -> ProviderError:
+        """An error object that came inside the stream."""
+        return stream_failure(
+            self.target.title, error, tokens_seen=self.tokens_seen, secrets=self.target.secrets
+        )
 
     def elapsed_ms(self) -> int:
         return round((perf_counter() - self._started) * 1000)
@@ -70,6 +102,10 @@ class Reply(ABC):
         if not self.done or not self.finish_reason:
             lacks = f"{marker} at the end" if not self.done else "the reason why it stopped"
             raise self.target.failure("protocol", f"ended its answer without {lacks}.")
+
+    def _add_split(self, thinking: str, text: str) -> None:
+        self.add(self._tagged, thinking)
+        self.add(self.text, text)
 
     def outcome(self, text: str, *, truncated: bool, refused: bool) -> Outcome:
         if refused:
@@ -92,3 +128,20 @@ def count(usage: Any, *path: str) -> int | None:
 
 def table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completion:
+    """A server may echo our headers; keys must not reach the database that way either."""
+
+    def clean(text: str) -> str:
+        return mask_exact(text, secrets, shortest=16)
+
+    return replace(
+        completion,
+        text=clean(completion.text),
+        thinking_text=clean(completion.thinking_text),
+        finish_reason=clean(completion.finish_reason),
+        served_model=clean(completion.served_model),
+        response_id=clean(completion.response_id),
+        usage=json.loads(clean(json.dumps(completion.usage))),
+    )

@@ -28,6 +28,8 @@ class ProviderSpec:
     headers_env: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     token_limit: str = "max_tokens"  # noqa: S105 - no password
+    stream_options: bool = True
+    thinking_apart: bool = False
     thinking_text: ThinkingKind = ThinkingKind.full
     silence_s: float = 120
     skip_models: tuple[str, ...] = ()

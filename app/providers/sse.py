@@ -7,20 +7,35 @@ texts, so str.splitlines() would break them. Characters may be split over chunks
 import codecs
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 _END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """One event. ``name`` is empty when the stream names none."""
+    """One event of a stream. ``name`` is empty when the stream names none."""
 
     data: str
     name: str = ""
 
 
+class StreamReader(Protocol):
+    """What turns the bytes of an answer into events."""
+
+    content_type: str
+
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """The events that are complete with this chunk."""
+
+    def finish(self) -> list[SseEvent]:
+        """What is left when the stream has ended."""
+
+
 class SseReader:
     """Feed it bytes, get the events that are complete. An unfinished last event is dropped."""
+
+    content_type = "text/event-stream"
 
     def __init__(self) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -54,6 +69,9 @@ class SseReader:
         if rest:
             self._line.append(rest)
         return events
+
+    def finish(self) -> list[SseEvent]:
+        return []
 
     def _take(self, line: str) -> SseEvent | None:
         if not line:

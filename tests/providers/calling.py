@@ -13,17 +13,35 @@ from tests.wire import WireServer
 
 T = TypeVar("T")
 
-PROTOCOLS = ["openai", "anthropic"]
+PROTOCOLS = ["openai", "anthropic", "openai-responses", "gemini", "ollama"]
+BASE_URLS = {  # the variable that moves each, and the adapter it is spoken with
+    "openai": ("OPENAI_BASE_URL", "openai_chat"),
+    "anthropic": ("ANTHROPIC_BASE_URL", "anthropic"),
+    "openai-responses": ("OPENAI_BASE_URL", "openai_responses"),
+    "gemini": ("GOOGLE_GEMINI_BASE_URL", "gemini"),
+    "ollama": ("OLLAMA_HOST", "ollama"),
+}
+KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "openai-responses": "OPENAI_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "ollama": "OLLAMA_API_KEY",
+}
 QUESTION = "How many Ds are in DEEPSEEK?"
 
 
 def environ_for(server: WireServer, **more: str) -> dict[str, str]:
-    """Both vendors moved to the test server, with keys."""
+    """All vendors moved to the test server, with keys."""
     return {
         "OPENAI_BASE_URL": server.openai_url,
         "ANTHROPIC_BASE_URL": server.url,
+        "GOOGLE_GEMINI_BASE_URL": server.url,
+        "OLLAMA_HOST": server.url,
         "OPENAI_API_KEY": "sk-test-openai-0123456789",
         "ANTHROPIC_API_KEY": "sk-ant-test-0123456789",
+        "GEMINI_API_KEY": "AIza-test-gemini-0123456789",
+        "OLLAMA_API_KEY": "sk-test-ollama-0123456789",
         **more,
     }
 

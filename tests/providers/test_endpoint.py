@@ -66,7 +66,11 @@ def test_key_is_looked_up_when_it_is_needed() -> None:
         ("llamacpp", "http://host:1", "http://host:1/v1"),
         ("vllm", "http://host:1/v1/", "http://host:1/v1"),
         ("lmstudio", "http://host:1", "http://host:1/v1"),
-        ("ollama", "host", "http://host:11434/v1"),
+        ("ollama", "host", "http://host:11434"),
+        ("ollama", "http://host:1/v1/", "http://host:1"),
+        ("ollama", "https://host/ollama", "https://host/ollama"),
+        ("gemini", "http://host:1/", "http://host:1"),
+        ("openai-responses", "http://host:1/v1", "http://host:1/v1"),
     ],
 )
 def test_base_url_can_be_moved(name: str, value: str, url: str) -> None:
@@ -98,7 +102,8 @@ def local(path: Path, *ports: int) -> Path:
     path.write_text(
         '[[provider]]\nname = "mine"\ntitle = "Mine"\nadapter = "openai_chat"\n'
         'base_url = "http://127.0.0.1:{port}/v1"\nbase_url_env = ["MINE_URL"]\n'
-        f'ports = {list(ports)}\nkey_optional = true\nrules = "ollama"\nskip_models = ["*embed*"]\n'
+        f'ports = {list(ports)}\nkey_optional = true\nrules = "lmstudio"\n'
+        'skip_models = ["*embed*"]\n'
     )
     return path
 

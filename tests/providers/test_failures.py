@@ -10,6 +10,7 @@ from app.errors import ProviderError
 from app.providers import Call, Provider
 from app.providers.failures import http_failure
 from tests.providers.calling import (
+    BASE_URLS,
     PROTOCOLS,
     QUESTION,
     environ_for,
@@ -19,10 +20,10 @@ from tests.providers.calling import (
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
-both = pytest.mark.parametrize("protocol", PROTOCOLS)
+each = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("status", "kind", "retryable"),
     [
@@ -52,7 +53,7 @@ def test_status_decides_kind_and_retry(
     assert len(server.calls) == 1  # trying again is the runner's business
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("model", "kind", "retryable"),
     [
@@ -68,11 +69,14 @@ def test_status_decides_kind_and_retry(
 def test_broken_answer_is_an_error(
     server: WireServer, protocol: str, model: str, kind: str, retryable: bool
 ) -> None:
+    if protocol == "ollama":  # its errors are plain words
+        kind = {"quota": "rate_limit", "overloaded": "server"}.get(kind, kind)
+        retryable = retryable or model == "quota"
     error = failure(environ_for(server), f"{protocol}/{model}")
     assert (error.kind, error.retryable) == (kind, retryable)
 
 
-@both
+@each
 def test_redirect_is_not_followed(server: WireServer, protocol: str) -> None:
     elsewhere = {"location": f"{server.url}/elsewhere"}
     server.handler = lambda request: Script(status=307, headers=elsewhere)
@@ -81,39 +85,43 @@ def test_redirect_is_not_followed(server: WireServer, protocol: str) -> None:
     assert (len(server.calls), server.lists) == (1, [])
 
 
-@both
+@each
 def test_event_that_is_not_json_is_an_error(server: WireServer, protocol: str) -> None:
-    server.handler = lambda request: Script(body=b'data: {"id": \n\n')
+    start = b"" if protocol == "ollama" else b"data: "
+    server.handler = lambda request: Script(body=start + b'{"id": \n\n')
     error = failure(environ_for(server), f"{protocol}/any")
     assert error.message.endswith('sent an event that is not a JSON object: {"id":')
 
 
-@both
+@each
 def test_answer_without_streaming_shows_what_came(server: WireServer, protocol: str) -> None:
+    expected = "application/x-ndjson" if protocol == "ollama" else "text/event-stream"
     body = b'{"error": {"message": "no provider for this"}}'
     server.handler = lambda request: Script(body=body, content_type="application/json")
     error = failure(environ_for(server), f"{protocol}/any")
     assert error.kind == "protocol"
-    assert error.message.endswith("instead of text/event-stream: no provider for this")
+    assert error.message.endswith(f"instead of {expected}: no provider for this")
 
 
-@both
+@each
 def test_endless_keep_alives_end_in_a_timeout(
     server: WireServer, protocol: str, tmp_path: Path
 ) -> None:
-    server.handler = lambda request: Script(body=b": keep-alive\n\n" * 500, cut=14, drip_s=0.01)
+    quiet = b" " * 13 + b"\n" if protocol == "ollama" else b": keep-alive\n\n"
+    server.handler = lambda request: Script(body=quiet * 500, cut=14, drip_s=0.01)
     extra = tmp_path / "more.toml"
+    rules = "openai" if protocol == "openai-responses" else protocol
     extra.write_text(
-        f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nrules = "{protocol}"\nsilence_s = 0.1\n'
-        f'adapter = "{"openai_chat" if protocol == "openai" else "anthropic"}"\n'
-        f'base_url = "{server.openai_url if protocol == "openai" else server.url}"\n'
+        f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nrules = "{rules}"\nsilence_s = 0.1\n'
+        f'adapter = "{BASE_URLS[protocol][1]}"\n'
+        f'base_url = "{environ_for(server)[BASE_URLS[protocol][0]]}"\n'
     )
     error = failure({}, "quiet/any", extra=extra)
     assert (error.kind, error.message) == ("timeout", "Quiet sent nothing for 0.1 seconds.")
     assert not error.retryable
 
 
-@both
+@each
 def test_total_deadline_ends_a_slow_stream(server: WireServer, protocol: str) -> None:
     server.handler = lambda request: Script(text="x" * 900, cut=60, drip_s=0.02)
     error = failure(environ_for(server), f"{protocol}/any", call_timeout_s=0.2)
@@ -121,7 +129,7 @@ def test_total_deadline_ends_a_slow_stream(server: WireServer, protocol: str) ->
     assert error.message.endswith("did not finish within 0.2 seconds.")
 
 
-@both
+@each
 def test_cancelled_call_hangs_up(server: WireServer, protocol: str) -> None:
     async def cancel(providers: dict[str, Provider]) -> None:
         provider = providers[protocol]
@@ -139,12 +147,12 @@ def test_cancelled_call_hangs_up(server: WireServer, protocol: str) -> None:
     assert server.hung_up == 1
 
 
-@both
+@each
 def test_nobody_listening_is_a_connection_error(server: WireServer, protocol: str) -> None:
     with socket.socket() as taken:  # bound, not listening
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        error = failure({f"{protocol.upper()}_BASE_URL": url}, f"{protocol}/any")
+        error = failure({BASE_URLS[protocol][0]: url}, f"{protocol}/any")
     assert (error.kind, error.retryable) == ("connection", True)
     assert error.message.endswith(f"cannot be reached: nothing answers at {url[7:]}.")
 

@@ -10,7 +10,7 @@ from app.errors import ProviderError
 from app.providers.connection import proxy_for
 from app.providers.http import HttpClient
 from app.providers.masking import sentence
-from app.providers.sse import SseEvent
+from app.providers.sse import SseEvent, SseReader
 from app.providers.target import Limits, Target
 from tests.wire import WireServer
 from tests.wire_scripts import Script
@@ -22,7 +22,9 @@ def stream(server: WireServer, limits: Limits, calls: int = 1) -> list[SseEvent]
 
     async def one(client: HttpClient) -> list[SseEvent]:
         body = {"model": "plain", "messages": []}
-        events = client.stream_sse(target, body, is_last=lambda event: event.data == "[DONE]")
+        events = client.stream(
+            target, body, SseReader(), is_last=lambda event: event.data == "[DONE]"
+        )
         async with aclosing(events):
             return [event async for event in events]
 
@@ -65,8 +67,11 @@ def test_connection_is_used_again(server: WireServer) -> None:
     async def go() -> None:
         client = HttpClient()
         for _ in range(3):
-            events = client.stream_sse(
-                target, {"model": "plain"}, is_last=lambda event: event.data == "[DONE]"
+            events = client.stream(
+                target,
+                {"model": "plain"},
+                SseReader(),
+                is_last=lambda event: event.data == "[DONE]",
             )
             async with aclosing(events):
                 assert [event async for event in events]

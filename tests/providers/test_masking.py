@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.providers.calling import PROTOCOLS, ask, environ_for, failure
+from tests.providers.calling import KEYS, PROTOCOLS, ask, environ_for, failure
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
-both = pytest.mark.parametrize("protocol", PROTOCOLS)
+each = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-@both
+@each
 @pytest.mark.parametrize("echo", ["Wrong key: {key}.", "You sent Bearer {key}", "sk-other-0123456"])
 def test_echoed_key_is_masked(server: WireServer, protocol: str, echo: str) -> None:
     environ = environ_for(server)
-    key = environ[f"{protocol.upper()}_API_KEY"]
+    key = environ[KEYS[protocol]]
     said = echo.format(key=key) + " x" * 2000
     server.handler = lambda request: Script(status=401, error=said)
     error = failure(environ, f"{protocol}/any")
@@ -23,18 +23,18 @@ def test_echoed_key_is_masked(server: WireServer, protocol: str, echo: str) -> N
     assert len(error.message) <= 500
 
 
-@both
+@each
 def test_echoed_key_does_not_reach_the_answer(server: WireServer, protocol: str) -> None:
     environ = environ_for(server)
-    key = environ[f"{protocol.upper()}_API_KEY"]
+    key = environ[KEYS[protocol]]
     server.handler = lambda request: Script(text=f"Your key is {key}", thinking=key)
     got = ask(environ, f"{protocol}/any")
     assert (got.text, got.thinking_text) == ("Your key is [key]", "[key]")
 
 
-@both
+@each
 def test_key_with_a_line_break_is_refused_unseen(server: WireServer, protocol: str) -> None:
-    environ = environ_for(server) | {f"{protocol.upper()}_API_KEY": "secret\nx-evil: 1"}
+    environ = environ_for(server) | {KEYS[protocol]: "secret\nx-evil: 1"}
     error = failure(environ, f"{protocol}/any")
     assert (error.kind, "secret" in error.message) == ("auth", False)
     assert server.calls == []

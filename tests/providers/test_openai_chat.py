@@ -51,7 +51,7 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
         ("openai", "gpt-5.5", Thinking.on, {"reasoning_effort": "medium"}),
         ("deepseek", "deepseek-flash", Thinking.off, {"thinking": {"type": "disabled"}}),
         ("openrouter", "x/y", Thinking.off, {"reasoning": {"effort": "none"}}),
-        ("ollama", "qwen3:8b", Thinking.off, {"reasoning_effort": "none"}),
+        ("lmstudio", "qwen3:8b", Thinking.off, {"reasoning_effort": "none"}),
         (
             "llamacpp",
             "any.gguf",

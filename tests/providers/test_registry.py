@@ -28,6 +28,7 @@ def load(environ: dict[str, str] | None = None, **options: Any) -> dict[str, Pro
 def test_every_provider_is_loaded_in_order() -> None:
     assert list(load()) == [
         "anthropic", "openai", "deepseek", "openrouter",
+        "gemini", "mistral", "xai", "groq", "together", "openai-responses",
         "ollama", "llamacpp", "vllm", "lmstudio", "practice",
     ]  # fmt: skip
 
@@ -35,9 +36,10 @@ def test_every_provider_is_loaded_in_order() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_unknown_models_can_be_asked_to_think_and_not_to(name: str) -> None:
     rule = load()[name].rule("a-model-of-next-year")
-    assert {Thinking.default, Thinking.off, Thinking.on} <= set(rule.fields)
+    assert {Thinking.default, Thinking.on} <= set(rule.fields)
     assert rule.fields[Thinking.default] == {}
-    assert rule.fields[Thinking.off] != rule.fields[Thinking.on]
+    assert rule.fields.get(Thinking.off) != rule.fields[Thinking.on]
+    assert bool(rule.reason_against(Thinking.off)) is (name == "gemini")  # none of today's can
 
 
 @pytest.mark.parametrize("table", RULES["rule"], ids=lambda t: f"{t['provider']} {t['models'][0]}")
@@ -77,7 +79,24 @@ def test_rule_gives_or_excuses_every_setting(table: dict[str, Any]) -> None:
         ("openai/gpt-6-astra", None, "on"),
         ("openai/gpt-4o-mini", {}, "off"),
         ("openai/o3", None, "on"),
+        ("gemini/gemini-2.5-flash", {"thinkingConfig": {"thinkingBudget": 0}}, "unknown"),
+        ("gemini/gemini-2.5-pro", None, "on"),
+        ("gemini/gemini-3.6-flash", None, "on"),
+        ("gemini/gemini-4-argon", None, "on"),
+        ("gemini/gemma-3-27b-it", {}, "off"),
         ("ollama/gpt-oss:20b", None, "on"),
+        ("mistral/magistral-medium-latest", {"reasoning_effort": "none"}, "off"),
+        ("mistral/mistral-large-4", None, "on"),
+        ("mistral/zai-glm-5-3", None, "on"),
+        ("mistral/ministral-8b-latest", {}, "off"),
+        ("xai/grok-4.3", {"reasoning_effort": "none"}, "unknown"),
+        ("xai/grok-4.7", None, "on"),
+        ("xai/grok-4.20-reasoning", None, "on"),
+        ("xai/grok-4.20-non-reasoning", {}, "off"),
+        ("groq/openai/gpt-oss-120b", None, "on"),
+        ("groq/qwen/qwen3-32b", {"reasoning_effort": "none"}, "on"),
+        ("together/openai/gpt-oss-20b", None, "on"),
+        ("ollama/qwen3:8b", {"think": False}, "unknown"),
         ("vllm/deepseek-ai/DeepSeek-V3.1", {"chat_template_kwargs": {"thinking": False}}, "off"),
     ],
 )
@@ -127,7 +146,7 @@ def test_misspelt_provider_gets_a_hint() -> None:
         ('[[provider]]\nname = "x"\nkeyy = 1\n', "unknown fields: keyy"),
         (
             '[[provider]]\nname = "x"\ntitle = "X"\nadapter = "y"\nbase_url = ""\n',
-            "adapter must be one of anthropic, openai_chat",
+            "adapter must be one of anthropic, gemini, groq, ollama, openai_chat,",
         ),
         (
             '[[provider]]\nname = "x"\ntitle = "X"\nadapter = "openai_chat"\nbase_url = ""\n',

@@ -5,14 +5,15 @@ from email.utils import formatdate
 
 import pytest
 
-from app.providers.failures import http_failure, retry_after_s
+from app.providers.failures import http_failure
+from app.providers.waiting import retry_after_s
 from tests.providers.calling import PROTOCOLS, ask, environ_for, failure
 from tests.wire import WireServer
 
-both = pytest.mark.parametrize("protocol", PROTOCOLS)
+each = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
-@both
+@each
 @pytest.mark.parametrize(
     ("model", "low", "high", "retryable"),
     [
