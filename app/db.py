@@ -37,7 +37,9 @@ class Database:
             self.writer = _sqlite_engine(url, writing=True)
             self.reader = _sqlite_engine(url, writing=False)
         else:
-            self.writer = self.reader = create_engine(url, pool_size=20, max_overflow=10)
+            self.writer = self.reader = create_engine(
+                url, pool_size=20, max_overflow=10, hide_parameters=True
+            )
 
     @property
     def is_sqlite(self) -> bool:
@@ -131,6 +133,7 @@ def _sqlite_engine(url: str, *, writing: bool) -> Engine:
         pool_size=1 if writing else 10,
         max_overflow=0,
         pool_timeout=60,
+        hide_parameters=True,  # prompts and answers do not belong into logs
     )
     pragmas = [
         "journal_mode=WAL",

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.gridqueries import load_columns, load_prompts
-from app.gridview import mismatch, observed
+from app.gridview import mismatch_of, observed
 from app.labels import labels_of
 from app.messages import opt_out_text
 from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer
@@ -119,8 +119,7 @@ def _rows(
                 "link": f"{base_url}/grids/{grid.public_id}#a-{answer.id}",
                 **_of_attempt(attempt, answer.state),
                 **_of_labels(labels.get(answer.id, [])),
-                "thinking_mismatch": attempt
-                and mismatch(variant.thinking, attempt.thinking_kind, attempt.reasoning_tokens),
+                "thinking_mismatch": mismatch_of(variant.thinking, attempt),
             }
         after = batch[-1][0].id
         session.expunge_all()  # what is written out is not kept in memory

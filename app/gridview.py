@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from app.providers import Outcome, Thinking, ThinkingKind
 from app.tables import (
     AnswerState,
+    Attempt,
     Grid,
     LabelValue,
     Prompt,
@@ -201,6 +202,13 @@ def mismatch(asked: Thinking, kind: ThinkingKind | None, reasoning_tokens: int |
     if asked not in (Thinking.default, Thinking.off) and not thought:
         return "Thinking was asked for, and the answer shows no sign of it."
     return ""
+
+
+def mismatch_of(asked: Thinking, attempt: Attempt | None) -> str | None:
+    """The same of the attempt that counts: "" when it fits, None when there is no answer to ask."""
+    if attempt is None or attempt.outcome is not Outcome.answered:
+        return None
+    return mismatch(asked, attempt.thinking_kind, attempt.reasoning_tokens)
 
 
 class Counts(Protocol):

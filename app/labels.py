@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from app.errors import Conflict, InvalidInput, NotFound
@@ -86,8 +87,11 @@ def get_reviewer(session: Session, name: str) -> Reviewer:
     found = session.exec(select(Reviewer).where(Reviewer.name_key == key)).first()
     if found is None:
         found = Reviewer(name=name, name_key=key, secret=secrets.token_urlsafe(16))
-        session.add(found)
-        session.flush()
+        try:
+            with session.begin_nested():
+                session.add(found)
+        except IntegrityError:  # somebody else added this name just now
+            found = session.exec(select(Reviewer).where(Reviewer.name_key == key)).one()
     return found
 
 

@@ -21,13 +21,13 @@ class PromptRef(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    key: str
+    key: Line
 
 
 class VariantInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    wording: str = "as-published"
+    wording: Line = "as-published"
     thinking: Thinking = Thinking.default
     system_prompt: Text = ""
     temperature: float | None = Field(None, ge=0, le=2)
@@ -41,7 +41,7 @@ class GridInput(BaseModel):
 
     title: Line = ""
     prompts: list[PromptInput | PromptRef] = Field(min_length=1, max_length=20_000)
-    models: Annotated[list[str], Field(min_length=1, max_length=100)]
+    models: Annotated[list[Line], Field(min_length=1, max_length=100)]
     variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
     repeats: int = Field(1, ge=1, le=100)
 

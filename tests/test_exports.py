@@ -98,6 +98,21 @@ def test_csv_holds_what_was_stored(database: Database) -> None:
     assert (third["state"], third["error"]) == ("failed", "It broke.")
 
 
+def test_thinking_mismatch_is_a_matter_of_answers(database: Database) -> None:
+    with database.write() as session:
+        on = [{"wording": "allowed", "thinking": "on"}]
+        grid = new_grid(session, models=["practice/honest"], variants=on, repeats=4)
+        for answer, outcome in zip(
+            answers_of(session, grid),
+            [Outcome.answered, Outcome.empty, Outcome.truncated, Outcome.error],
+            strict=True,
+        ):
+            finish(session, answer, outcome=outcome)
+        session.commit()
+    said = "Thinking was asked for, and the answer shows no sign of it."
+    assert [r["thinking_mismatch"] for r in exported(database)] == [said, "", "", ""]
+
+
 def test_csv_of_labelled_answers_only(database: Database) -> None:
     with database.write() as session:
         grid = new_grid(session)

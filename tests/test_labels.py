@@ -93,6 +93,13 @@ def test_what_is_no_answer_takes_no_label(database: Database, outcome: Outcome) 
     assert (counts.answered, counts.labelled) == (0, 0)
 
 
+def test_answer_that_is_not_there_yet_takes_no_label(database: Database) -> None:
+    with database.write() as session:
+        answer = answers_of(session, new_grid(session))[0]
+        with pytest.raises(Conflict, match="This answer is pending"):
+            set_label(session, answer.id, get_reviewer(session, "Ada"), H)
+
+
 def test_unknown_answer_and_unusable_names_are_refused(database: Database) -> None:
     with database.write() as session:
         with pytest.raises(NotFound):
@@ -123,3 +130,22 @@ def test_labels_given_at_the_same_time_all_count(database: Database) -> None:
         answer = session.get_one(Answer, answer_id)
         assert len(labels_of(session, [answer_id])[answer_id]) == 6
         assert (answer.label, answer.disputed) == (H, True)
+
+
+def test_new_name_given_twice_at_the_same_time_is_one_reviewer(database: Database) -> None:
+    together = threading.Barrier(4)
+    found: list[int] = []
+
+    def name() -> None:
+        together.wait()
+        with database.write() as session:
+            found.append(get_reviewer(session, "Ada").id)
+            session.commit()
+
+    threads = [threading.Thread(target=name) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1

@@ -116,7 +116,7 @@ def test_new_wording_gets_its_own_name(database: Database) -> None:
 )
 def test_unusable_prompts_are_refused(fields: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        PromptInput(**fields)  # type: ignore[arg-type]
+        PromptInput(**fields)
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_unusable_prompts_are_refused(fields: dict[str, str], sentence: str) -> 
 )
 def test_unusable_wordings_are_refused(fields: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        WordingInput(**fields)  # type: ignore[arg-type]
+        WordingInput(**fields)

@@ -7,21 +7,28 @@ fast as the provider's limit gives slots. Only a few hundred answers are in memo
 import asyncio
 import logging
 from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from sqlalchemy import select
-from sqlmodel import col
-
 from app.db import Database
-from app.grids import Providers
-from app.runner.attempt import Attempts, Queued, recover
+from app.plans import Providers
+from app.runner import queue, records
+from app.runner.attempt import Attempts
 from app.runner.limits import Limit, Slot
+from app.runner.queue import Queued
 from app.runner.writer import Writer
-from app.tables import Answer, AnswerState
 
 log = logging.getLogger(__name__)
 BATCH = 200
+LOOK_S = 30  # between two looks for answers that nobody holds
+# In one transaction they come in this order: what is let go of was begun and closed before.
+STEPS = (records.begin, records.close, queue.let_go, queue.recover)
+
+
+Fetch = Callable[[int, int], Awaitable[list[Queued]]]  # a grid's next after this answer id
 
 
 @dataclass
@@ -35,14 +42,14 @@ class _GridQueue:
 class _Lane:
     """One provider: its limit, and the grids that have work for it."""
 
-    def __init__(self, provider: str, limit: Limit, database: Database) -> None:
+    def __init__(self, limit: Limit, fetch: Fetch) -> None:
         self.limit = limit
-        self._provider = provider
-        self._database = database
+        self._fetch = fetch
         self._grids: OrderedDict[int, _GridQueue] = OrderedDict()
         self._wake = asyncio.Event()
 
     def add(self, grid_id: int) -> None:
+        """Read this grid's pending answers from the start, also those that are pending again."""
         self._grids[grid_id] = _GridQueue()
         self._wake.set()
 
@@ -56,9 +63,9 @@ class _Lane:
                 grid_id, grid = next(iter(self._grids.items()))
                 self._grids.move_to_end(grid_id)
                 if not grid.buffer:
-                    found = await asyncio.to_thread(self._fetch, grid_id, grid.after)
+                    found = await self._fetch(grid_id, grid.after)
                     if self._grids.get(grid_id) is not grid:
-                        continue  # enqueued anew or dropped meanwhile
+                        continue  # added anew or dropped meanwhile
                     if not found:
                         self.drop(grid_id)
                         continue
@@ -67,28 +74,6 @@ class _Lane:
                 return grid.buffer.popleft()
             self._wake.clear()
             await self._wake.wait()
-
-    def _fetch(self, grid_id: int, after: int) -> list[Queued]:
-        with self._database.read() as session:
-            rows = session.execute(
-                select(
-                    col(Answer.id),
-                    col(Answer.grid_id),
-                    col(Answer.prompt_id),
-                    col(Answer.variant_id),
-                    col(Answer.model),
-                    col(Answer.repeat),
-                )
-                .where(
-                    col(Answer.grid_id) == grid_id,
-                    col(Answer.provider) == self._provider,
-                    col(Answer.state) == AnswerState.pending,
-                    col(Answer.id) > after,
-                )
-                .order_by(col(Answer.id))
-                .limit(BATCH)
-            )
-            return [Queued(*row) for row in rows]
 
 
 class LocalRunner:
@@ -101,38 +86,30 @@ class LocalRunner:
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
         self._tasks: dict[asyncio.Task[None], Queued] = {}
+        self._readers = ThreadPoolExecutor(2, "queue")
 
     async def __aenter__(self) -> "LocalRunner":
         self._loop = asyncio.get_running_loop()
-        self._writer = Writer(self._database)
+        self._look = asyncio.Event()
+        self._writer = Writer(self._database, STEPS)
         self._attempts = Attempts(self._providers, self._writer)
-        for grid_id in await self._writer.run(recover):
-            self._enqueue(grid_id, await asyncio.to_thread(self._providers_of, grid_id))
+        self._keeper = asyncio.create_task(self._keep())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Calls in flight are dropped; the next start finds and repeats them."""
-        tasks = [*self._feeders, *self._tasks]
-        self._tasks.clear()
+        """Calls in flight are ended and go back to the queue, for the next start."""
+        tasks = [self._keeper, *self._feeders, *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._writer.stop()
+        await asyncio.to_thread(self._readers.shutdown)  # no read outlives its database
 
     def enqueue(self, grid_id: int) -> None:
-        providers = self._providers_of(grid_id)
-        self._loop.call_soon_threadsafe(self._enqueue, grid_id, providers)
+        self._loop.call_soon_threadsafe(self._look.set)
 
     def cancel(self, grid_id: int) -> None:
         self._loop.call_soon_threadsafe(self._cancel, grid_id)
-
-    def _enqueue(self, grid_id: int, providers: list[str]) -> None:
-        for provider in providers:
-            if provider not in self._lanes:
-                lane = _Lane(provider, Limit(self._concurrency), self._database)
-                self._lanes[provider] = lane
-                self._feeders.append(asyncio.create_task(self._feed(lane)))
-            self._lanes[provider].add(grid_id)
 
     def _cancel(self, grid_id: int) -> None:
         for lane in self._lanes.values():
@@ -140,6 +117,41 @@ class LocalRunner:
         for task, queued in self._tasks.items():
             if queued.grid_id == grid_id:
                 task.cancel()
+        self._look.set()  # somebody may have started it again meanwhile
+
+    async def _keep(self) -> None:
+        """Find the work: at the start, when there is news, and now and then what was lost."""
+        while True:
+            self._look.clear()
+            try:
+                for grid_id, provider in await self._writer.put(queue.recover, self._held):
+                    self._lane(provider).add(grid_id)
+            except Exception:
+                log.exception("the queue could not be read; it will be looked at again")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), LOOK_S)
+
+    def _held(self) -> set[int]:
+        """The answers somebody works on. Called in the writer's thread.
+
+        A task is in the list before it claims an answer, and leaves it after its last write was
+        queued; so whatever a transaction finds running without being here has been left alone.
+        """
+        return {queued.id for queued in list(self._tasks.values())}
+
+    def _lane(self, provider: str) -> _Lane:
+        if provider not in self._lanes:
+            lane = _Lane(Limit(self._concurrency), partial(self._fetch, provider))
+            self._lanes[provider] = lane
+            self._feeders.append(asyncio.create_task(self._feed(lane)))
+        return self._lanes[provider]
+
+    async def _fetch(self, provider: str, grid_id: int, after: int) -> list[Queued]:
+        def read() -> list[Queued]:
+            with self._database.read() as session:
+                return queue.pending(session, grid_id, provider, after=after, limit=BATCH)
+
+        return await self._loop.run_in_executor(self._readers, read)
 
     async def _feed(self, lane: _Lane) -> None:
         while True:
@@ -157,25 +169,12 @@ class LocalRunner:
 
     def _ended(self, slot: Slot, task: asyncio.Task[None]) -> None:
         slot.release()  # a task that was cancelled before its first step never could
-        self._tasks.pop(task, None)
+        del self._tasks[task]
+        if task.cancelled():
+            self._look.set()  # its grid may have been started again meanwhile
 
     async def _run(self, queued: Queued, slot: Slot) -> None:
         try:
             await self._attempts.run(queued, slot)
-        except asyncio.CancelledError:
-            if asyncio.current_task() not in self._tasks:
-                raise  # the server is stopping
-            await self._attempts.cancelled(queued)
         except Exception:
-            # The answer keeps its state on disk and is found again at the next start.
-            log.exception("answer %d could not be run", queued.id)
-
-    def _providers_of(self, grid_id: int) -> list[str]:
-        with self._database.read() as session:
-            return list(
-                session.scalars(
-                    select(col(Answer.provider))
-                    .where(col(Answer.grid_id) == grid_id, col(Answer.state) == AnswerState.pending)
-                    .distinct()
-                )
-            )
+            log.exception("answer %d could not be run; it will be tried again", queued.id)

@@ -1,86 +1,138 @@
 """One thread that writes: what arrives during a commit goes into the next transaction together.
 
-A transaction costs a flush to the disk. Grouping by nothing but "what is waiting by now" keeps a
-single write quick and makes hundreds of writes a second share their flushes.
+A transaction costs a flush to the disk and half a millisecond of CPU. A write that comes alone is
+done at once; under load transactions keep a distance, so that many writes share each of them.
 """
 
 import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from app.db import Database
 
 log = logging.getLogger(__name__)
+Item = TypeVar("Item")
 T = TypeVar("T")
+
+GROUP = 16  # writes in a transaction: in a larger one, the first wait too long for the last
+DISTANCE_S = 0.01  # between the starts of two transactions, unless the first was full
+RETRY_S = 0.5  # while the database is locked, full or away
+STOP_S = 2.0
+
+Step = Callable[[Session, Sequence[Item]], Sequence[T]]
 
 
 @dataclass(slots=True)
 class _Write:
-    operation: Callable[[Session], Any]
+    step: int  # its place in the order
+    item: Any
     future: asyncio.Future[Any]
     result: Any = None
-    error: BaseException | None = field(default=None)
+    error: Exception | None = None
 
 
 class Writer:
-    """``await writer.run(operation)`` returns the operation's result once it is on disk."""
+    """Runs steps, each for all items that wait for it.
 
-    def __init__(self, database: Database) -> None:
+    One transaction takes its steps in the order of ``steps``, its items in the order they came.
+    """
+
+    def __init__(self, database: Database, steps: Sequence[Step[Any, Any]]) -> None:
         self._database = database
+        self._steps = steps
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._give_up = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    async def run(self, operation: Callable[[Session], T]) -> T:
-        """Raises what the operation or the commit raised; then nothing of it was written."""
-        write = _Write(operation, self._loop.create_future())
+    def put(self, step: Step[Item, T], item: Item) -> asyncio.Future[T]:
+        """Queue a write, which then happens whatever becomes of the caller.
+
+        The future has the step's result for this item once that is on disk, or what it raised; then
+        nothing of it was written. While the database cannot be written at all, everything waits.
+        """
+        write = _Write(self._steps.index(step), item, self._loop.create_future())
         self._queue.put(write)
-        return cast(T, await write.future)
+        return cast(asyncio.Future[T], write.future)
 
     async def stop(self) -> None:
-        """Write what is waiting, then end."""
+        """Write what is waiting, then end; give up when the database does not take it in time."""
         self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, STOP_S)
+        if self._thread.is_alive():
+            log.error("the database could not be written while stopping: some results are lost")
+            self._give_up.set()
 
     def _work(self) -> None:
         open_ = True
         while open_:
             group = [self._queue.get()]
-            while not self._queue.empty():
+            started = time.monotonic()
+            while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get_nowait())
             open_ = None not in group
-            writes = [w for w in group if w is not None]
-            if not self._together(writes):
-                for write in writes:
-                    self._alone(write)
-            self._loop.call_soon_threadsafe(_resolve, writes)
+            self._write([write for write in group if write is not None])
+            if open_ and len(group) < GROUP:
+                time.sleep(max(0.0, started + DISTANCE_S - time.monotonic()))
 
-    def _together(self, writes: list[_Write]) -> bool:
-        try:
-            with self._database.write() as session:
-                for write in writes:
-                    write.result = write.operation(session)
-                session.commit()
-        except Exception:
-            # One bad write must not take its neighbours down: they are tried one by one.
-            log.debug("a group of %d writes failed", len(writes), exc_info=True)
-            return False
-        return True
+    def _write(self, group: list[_Write]) -> None:
+        failures = 0
+        while not self._give_up.is_set():
+            try:
+                self._together(group)
+                break
+            except Exception as exc:
+                if _is_down(exc):
+                    failures += 1
+                    if failures == 1:
+                        log.error("the database cannot be written, trying on: %s", _reason(exc))
+                    self._give_up.wait(RETRY_S)
+                elif len(group) == 1:
+                    group[0].error = exc
+                    break
+                else:  # one bad write must not take its neighbours down
+                    log.debug("a group of %d writes failed", len(group), exc_info=True)
+                    for write in group:
+                        self._write([write])
+                    return
+        else:
+            return
+        if failures:
+            log.warning("the database can be written again")
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, group)
 
-    def _alone(self, write: _Write) -> None:
-        try:
-            with self._database.write() as session:
-                write.result = write.operation(session)
-                session.commit()
-        except Exception as exc:
-            write.error = exc
+    def _together(self, group: list[_Write]) -> None:
+        with self._database.write() as session:
+            for number, step in enumerate(self._steps):
+                if writes := [write for write in group if write.step == number]:
+                    results = step(session, [write.item for write in writes])
+                    for write, result in zip(writes, results, strict=True):
+                        write.result = result
+            session.commit()
+
+
+def _is_down(exc: Exception) -> bool:
+    """Whether the database is locked, full, read-only or away, which may pass."""
+    return isinstance(exc, OperationalError | PoolTimeout) or bool(
+        getattr(exc, "connection_invalidated", False)
+    )
+
+
+def _reason(exc: Exception) -> str:
+    """What the driver said, without the statement and its values."""
+    return str(getattr(exc, "orig", exc)).strip()
 
 
 def _resolve(writes: list[_Write]) -> None:

@@ -1,8 +1,8 @@
 """One answer: its drawer, and the label a reviewer gives it."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
@@ -14,6 +14,7 @@ from app.labels import clear_label, labels_of, set_label
 from app.prompts import Text
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.web.deps import (
+    AnswerId,
     Form,
     GridHere,
     IsHtmx,
@@ -22,6 +23,7 @@ from app.web.deps import (
     Reading,
     Server,
     Services,
+    Since,
 )
 from app.web.grids import head
 from app.web.problems import validated
@@ -37,7 +39,7 @@ class LabelForm(BaseModel):
 
 @router.get("/grids/{grid_id}/answers/{answer_id}")
 def show_answer(
-    grid: GridHere, answer_id: int, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx
+    grid: GridHere, answer_id: AnswerId, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx
 ) -> Response:
     """The drawer for the grid page, or a page of its own where there are no scripts."""
     template = "partials/drawer.html" if htmx else "pages/answer.html"
@@ -49,10 +51,10 @@ def show_answer(
 @router.put("/answers/{answer_id}/label")
 def put_label(
     server: Server,
-    answer_id: int,
+    answer_id: AnswerId,
     data: Form,
     reviewer: KnownReviewer,
-    since: Annotated[int, Query(ge=0)] = 0,
+    since: Since = 0,
     density: Density = "chips",
     show: Show = "all",
 ) -> Response:
@@ -66,9 +68,9 @@ def put_label(
 @router.delete("/answers/{answer_id}/label")
 def delete_label(
     server: Server,
-    answer_id: int,
+    answer_id: AnswerId,
     reviewer: KnownReviewer,
-    since: Annotated[int, Query(ge=0)] = 0,
+    since: Since = 0,
     density: Density = "chips",
     show: Show = "all",
 ) -> Response:
@@ -79,7 +81,9 @@ def delete_label(
 
 
 @router.post("/answers/{answer_id}/label")
-def post_label(server: Server, answer_id: int, data: Form, reviewer: MaybeReviewer) -> Response:
+def post_label(
+    server: Server, answer_id: AnswerId, data: Form, reviewer: MaybeReviewer
+) -> Response:
     """The drawer's form without scripts: label, then back to the answer."""
     with server.database.read() as reading:
         answer = reading.get(Answer, answer_id)

@@ -9,11 +9,11 @@ from app import grids
 from app.catalogue import entries
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
-from app.gridview import mismatch, observed
+from app.gridview import mismatch_of, observed
 from app.labels import clear_label, get_reviewer, labels_of, set_label
 from app.plans import GridInput
 from app.prompts import Line
-from app.tables import Answer, Attempt, Grid, Label, Reviewer
+from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer
 from app.web import actions
 from app.web.api_shapes import (
     AnswerPage,
@@ -28,7 +28,7 @@ from app.web.api_shapes import (
     ModelList,
     ProgressItem,
 )
-from app.web.deps import GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
 from app.web.problems import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -128,11 +128,11 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
 def list_answers(
     grid: GridHere,
     session: Reading,
-    cursor: str = "",
+    cursor: Annotated[str, Query(pattern="^[0-9]{0,20}$")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AnswerPage:
     """A grid's answers with everything sent and received, in the order they were queued."""
-    after = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
+    after = min(int(cursor or 0), MAX_INTEGER)
     rows = session.execute(
         select(Answer, Attempt)
         .outerjoin(Attempt, col(Attempt.id) == Answer.attempt_id)
@@ -168,10 +168,10 @@ def list_answers(
                 "disputed": answer.disputed,
                 "labels": [_label_item(la, r) for la, r in labels.get(answer.id, [])],
                 **_attempt_item(counted),
-                "thinking_observed": counted
-                and observed(counted.thinking_kind, counted.reasoning_tokens),
-                "thinking_mismatch": counted
-                and mismatch(asked, counted.thinking_kind, counted.reasoning_tokens),
+                "thinking_observed": observed(counted.thinking_kind, counted.reasoning_tokens)
+                if counted and answer.state is AnswerState.done
+                else None,
+                "thinking_mismatch": mismatch_of(asked, counted),
                 "attempts": [
                     {
                         "number": a.number,
@@ -191,7 +191,7 @@ def list_answers(
 
 @router.put("/answers/{answer_id}/label")
 def put_label(
-    server: Server, answer_id: int, given: LabelInput, reviewer: MaybeReviewer
+    server: Server, answer_id: AnswerId, given: LabelInput, reviewer: MaybeReviewer
 ) -> LabelItem:
     """Set one reviewer's label. Only answers with outcome “answered” take one."""
     with server.database.write() as session:
@@ -204,7 +204,7 @@ def put_label(
 
 @router.delete("/answers/{answer_id}/label", status_code=204)
 def delete_label(
-    server: Server, answer_id: int, reviewer_here: MaybeReviewer, reviewer: Line | None = None
+    server: Server, answer_id: AnswerId, reviewer_here: MaybeReviewer, reviewer: Line | None = None
 ) -> None:
     """Take one reviewer's label away."""
     with server.database.write() as session:

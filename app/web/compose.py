@@ -93,7 +93,9 @@ class ComposeForm:
 
     def parse(self) -> GridInput:
         """Raises InvalidInput with everything that is wrong, in words of the form."""
-        typed: list[PromptInput | PromptRef] = [PromptRef(key=key) for key in self.library]
+        typed: list[PromptInput | PromptRef] = [
+            validated(PromptRef, key=key) for key in self.library
+        ]
         for number, row in enumerate(self.prompts, start=1):
             if row.blank:
                 continue

@@ -1,11 +1,11 @@
 """What handlers are given."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Query, Request
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
@@ -19,6 +19,10 @@ from app.settings import Settings
 from app.tables import Grid, Reviewer
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
+MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
+
+AnswerId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+Since = Annotated[int, Query(ge=0, le=MAX_INTEGER)]
 
 
 class ReviewerUnknown(BluffcheckError):
@@ -63,9 +67,18 @@ def grid_at(grid_id: str, session: Reading) -> Grid:
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
+def grid_id_at(server: Server, grid_id: str) -> str:
+    """The same for a stream, which must not keep a session open while it lasts."""
+    with server.database.read() as session:
+        return get_grid(session, grid_id).public_id
+
+
+GridIdHere = Annotated[str, Depends(grid_id_at)]
+
+
 def current_reviewer(request: Request, session: Reading) -> Reviewer | None:
     secret = request.cookies.get(REVIEWER_COOKIE)
-    return reviewer_by_secret(session, secret) if secret else None
+    return reviewer_by_secret(session, secret) if secret and secret.isprintable() else None
 
 
 MaybeReviewer = Annotated[Reviewer | None, Depends(current_reviewer)]
@@ -80,8 +93,9 @@ def known_reviewer(reviewer: MaybeReviewer) -> Reviewer:
 KnownReviewer = Annotated[Reviewer, Depends(known_reviewer)]
 
 
-async def form_data(request: Request) -> FormData:
-    return await request.form(max_fields=5_000)
+async def form_data(request: Request) -> AsyncIterator[FormData]:
+    async with request.form(max_fields=5_000, max_files=0) as data:
+        yield data
 
 
 Form = Annotated[FormData, Depends(form_data)]

@@ -14,7 +14,16 @@ from app.gridqueries import answers_per_minute, load_changed, load_view
 from app.gridview import CHARACTERS, Density, Show
 from app.tables import Grid
 from app.web import actions
-from app.web.deps import GridHere, MaybeReviewer, Reading, Server, Services
+from app.web.deps import (
+    MAX_INTEGER,
+    GridHere,
+    GridIdHere,
+    MaybeReviewer,
+    Reading,
+    Server,
+    Services,
+    Since,
+)
 from app.web.render import page, render
 
 router = APIRouter()
@@ -45,11 +54,11 @@ def show_grid(
 @router.get("/grids/{grid_id}/events", response_class=EventSourceResponse)
 async def stream_grid(
     server: Server,
-    grid_id: str,
-    since: int = 0,
+    grid_id: GridIdHere,
+    since: Since = 0,
     density: Density = "chips",
     show: Show = "all",
-    last_event_id: Annotated[int | None, Header()] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What changed, as fragments with ids; ends with the event "done".
 
@@ -74,7 +83,7 @@ async def stream_grid(
 
 @router.get("/grids/{grid_id}/changes")
 def poll_grid(
-    server: Server, grid: GridHere, since: int = 0, density: Density = "chips", show: Show = "all"
+    server: Server, grid: GridHere, since: Since = 0, density: Density = "chips", show: Show = "all"
 ) -> Response:
     """The same fragments for browsers or proxies that do not carry the stream."""
     changes = _changes(server, grid.public_id, since, density, show)

@@ -18,9 +18,10 @@ from app.web.render import page
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+NOT_FOUND = "There is nothing at this address. Check that the link was copied whole."
 TOO_LARGE = "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES."
 _SENTENCES = {
-    404: "There is nothing at this address. Check that the link was copied whole.",
+    404: NOT_FOUND,
     405: "This address does not take that kind of request.",
     413: TOO_LARGE,
 }
@@ -45,6 +46,12 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     """The form an error takes for whoever made this request."""
     return _respond(scope, error.status, error.title, str(error))
+
+
+def broken(scope: Scope, error: Exception) -> Response:
+    """The answer when the fault is ours, which goes into the log."""
+    log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    return _respond(scope, 500, "Something broke", "This is a fault in Bluffcheck; see its log.")
 
 
 def readable(errors: Sequence[Any]) -> list[str]:
@@ -89,13 +96,6 @@ def install(app: FastAPI) -> None:
     def on_invalid(request: Request, error: RequestValidationError) -> Response:
         lines = readable(error.errors())
         return _respond(request.scope, 422, InvalidInput.title, "; ".join(lines), {"errors": lines})
-
-    @app.exception_handler(Exception)
-    def on_bug(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _respond(
-            request.scope, 500, "Something broke", "This is a fault in Bluffcheck; see its log."
-        )
 
 
 def _respond(

@@ -7,14 +7,12 @@ Origin     other sites can make a browser send forms here; browsers say so in Se
 Responses  no script, style, picture or connection from anywhere but here
 """
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BluffcheckError, Forbidden, TooLarge
-from app.web.problems import TOO_LARGE, respond_with
+from app.errors import BluffcheckError, Forbidden, NotFound, TooLarge
+from app.web.problems import NOT_FOUND, TOO_LARGE, broken, respond_with
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RESPONSE_HEADERS = {
@@ -43,7 +41,11 @@ class SecurityMiddleware:
             await self.app(scope, receive, send)
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in RESPONSE_HEADERS.items():
@@ -57,10 +59,17 @@ class SecurityMiddleware:
         except BluffcheckError as error:
             await respond_with(error, scope)(scope, receive, send_with_headers)
             return
-        await self.app(scope, receive, send_with_headers)
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            # A handler for this would run outside of here, so that its page had no headers.
+            response = broken(scope, error)
+            if not started:
+                await response(scope, receive, send_with_headers)
+            raise
 
     def _check(self, scope: Scope) -> None:
-        """Raises Forbidden or TooLarge."""
+        """Raises Forbidden, TooLarge or NotFound."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if _name(host) not in self.hosts:
@@ -71,6 +80,8 @@ class SecurityMiddleware:
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self.max_body_bytes:
             raise TooLarge(TOO_LARGE)
+        if "\0" in scope["path"]:  # which Postgres cannot even look for
+            raise NotFound(NOT_FOUND)
         if scope["method"] in SAFE_METHODS:
             return
         site = headers.get("sec-fetch-site")
@@ -78,7 +89,7 @@ class SecurityMiddleware:
             foreign = site not in ("same-origin", "none")
         else:
             origin = headers.get("origin")
-            foreign = origin is not None and urlsplit(origin).netloc != host
+            foreign = origin is not None and origin.partition("://")[2] != host
         if foreign:
             raise Forbidden("Another site tried to change something here, so nothing was done.")
 

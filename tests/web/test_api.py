@@ -141,8 +141,8 @@ def test_label_is_set_changed_and_taken_away(client: TestClient) -> None:
 
 
 def test_truncated_and_empty_answers_are_counted_apart(client: TestClient) -> None:
-    prompts = [{"text": f"Question {n}?"} for n in range(12)]
-    grid_id = run_grid(client, models=["practice/flaky"], prompts=prompts, repeats=5)
+    prompts = [{"text": f"Question {n}?"} for n in range(6)]
+    grid_id = run_grid(client, models=["practice/flaky"], prompts=prompts, repeats=3)
     answers = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
     without = [a for a in answers if a["outcome"] in ("empty", "truncated")]
     assert {a["outcome"] for a in without} == {"empty", "truncated"}

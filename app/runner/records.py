@@ -1,0 +1,229 @@
+"""What is written about a call: that it starts, and what came of it.
+
+Nothing is called before its attempt is on disk, and no result shows before it is on disk. Each
+step changes only rows that are in the state it expects, so a doubled or late step does nothing.
+Steps take many answers at once: under load that costs a fifth of one by one.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlmodel import Session, SQLModel
+
+from app.errors import ProviderError
+from app.grids import stamp
+from app.messages import Message
+from app.providers import Completion, Outcome, Request, ThinkingKind
+from app.runner.queue import Queued
+from app.tables import AnswerState, now
+
+_LARGEST = 2**31 - 1  # what an integer column of Postgres holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Begin:
+    """A call that is about to be made."""
+
+    queued: Queued
+    message: Message
+    request: Request | None  # None: it cannot be made, which is put on record
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Close:
+    """A call that is over. Its answer goes on when ``state`` is running."""
+
+    queued: Queued
+    attempt_id: int
+    result: dict[str, Any]
+    state: AnswerState
+
+
+def came(completion: Completion) -> dict[str, Any]:
+    """What came back, as columns of an attempt."""
+    return {
+        "outcome": completion.outcome,
+        "text": storable(completion.text),
+        "thinking_text": storable(completion.thinking_text),
+        "thinking_kind": completion.thinking_kind,
+        "reasoning_tokens": _count(completion.reasoning_tokens),
+        "input_tokens": _count(completion.input_tokens),
+        "output_tokens": _count(completion.output_tokens),
+        "usage": storable(completion.usage),
+        "finish_reason": storable(completion.finish_reason),
+        "served_model": storable(completion.served_model),
+        "response_id": storable(completion.response_id),
+        "first_token_ms": completion.first_token_ms,
+        "total_ms": completion.total_ms,
+    }
+
+
+def failed(error: ProviderError) -> dict[str, Any]:
+    """What went wrong, as columns of an attempt."""
+    return {
+        "outcome": Outcome.error,
+        "error_kind": error.kind,
+        "error_message": storable(error.message),
+        "error_status": error.status,
+    }
+
+
+def begin(session: Session, calls: Sequence[Begin]) -> list[int | None]:
+    """Claim answers and record that a call of each starts now.
+
+    Gives the ids of the attempts, None for answers that are no longer wanted.
+    """
+    connection = session.connection()
+    for grid_id in {call.queued.grid_id for call in calls}:
+        stamp(session, grid_id)
+    wanted = {call.queued.id: call for call in reversed(calls)}
+    claim = {
+        "first": [id_ for id_, call in wanted.items() if not call.again],
+        "again": [id_ for id_, call in wanted.items() if call.again],
+    }
+    claimed = list(connection.scalars(_CLAIM, claim))
+    if not claimed:
+        return [None] * len(calls)
+    connection.execute(_OPEN, [_opened(wanted[id_]) for id_ in claimed])
+    opened = {
+        wanted[row.answer_id]: row.id for row in connection.execute(_OPENED, {"ids": claimed})
+    }
+    return [opened.get(call) for call in calls]
+
+
+def close(session: Session, calls: Sequence[Close]) -> list[None]:
+    """Save what came of attempts, and the new states of their answers."""
+    connection = session.connection()
+    for grid_id in {call.queued.grid_id for call in calls}:
+        stamp(session, grid_id)
+    connection.execute(_SETTLE, [_settled(call) for call in calls])
+    connection.execute(
+        _CLOSE,
+        [
+            _BLANK | call.result | {"attempt": call.attempt_id, "finished_at": now()}
+            for call in calls
+        ],
+    )
+    return [None] * len(calls)
+
+
+def storable(value: Any) -> Any:
+    """Model output made safe for any database: NUL shown as ␀, half surrogates as �.
+
+    Infinite numbers, which JSON does not have, become text.
+    """
+    if isinstance(value, str):
+        if value.isascii():
+            return value.replace("\0", "␀")
+        joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return joined.replace("\0", "␀")
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [storable(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+# The statements of every single answer are built once: building one costs more than running it.
+_GRID, _ANSWER, _ATTEMPT = (SQLModel.metadata.tables[n] for n in ("grid", "answer", "attempt"))
+_SEQ = select(_GRID.c.seq).where(_GRID.c.id == _ANSWER.c.grid_id).scalar_subquery()
+_CLAIM = (
+    update(_ANSWER)
+    .where(
+        or_(
+            and_(
+                _ANSWER.c.id.in_(bindparam("first", expanding=True)),
+                _ANSWER.c.state == AnswerState.pending,
+            ),
+            and_(
+                _ANSWER.c.id.in_(bindparam("again", expanding=True)),
+                _ANSWER.c.state == AnswerState.running,
+            ),
+        ),
+        select(_GRID.c.id)
+        .where(_GRID.c.id == _ANSWER.c.grid_id, _GRID.c.cancelled_at.is_(None))
+        .exists(),
+    )
+    .values(state=AnswerState.running, seq=_SEQ)
+    .returning(_ANSWER.c.id)
+)
+_OPEN = insert(_ATTEMPT).values(
+    number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
+    .where(_ATTEMPT.c.answer_id == bindparam("answer"))
+    .scalar_subquery()
+)
+_OPENED = select(_ATTEMPT.c.id, _ATTEMPT.c.answer_id).where(
+    _ATTEMPT.c.answer_id.in_(bindparam("ids", expanding=True)), _ATTEMPT.c.finished_at.is_(None)
+)
+_BLANK: dict[str, Any] = {
+    "outcome": None,
+    "text": "",
+    "thinking_text": "",
+    "thinking_kind": ThinkingKind.none,
+    "reasoning_tokens": None,
+    "input_tokens": None,
+    "output_tokens": None,
+    "usage": {},
+    "finish_reason": "",
+    "served_model": "",
+    "response_id": "",
+    "first_token_ms": None,
+    "total_ms": None,
+    "error_kind": "",
+    "error_message": "",
+    "error_status": None,
+}
+_SETTLE = (
+    update(_ANSWER)
+    .where(
+        _ANSWER.c.id == bindparam("answer"),
+        _ANSWER.c.state == AnswerState.running,
+        select(_ATTEMPT.c.id)
+        .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
+        .exists(),
+    )
+    .values(
+        seq=_SEQ,
+        state=bindparam("new_state"),
+        attempt_id=bindparam("counts"),
+    )
+)
+_CLOSE = (
+    update(_ATTEMPT)
+    .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
+    .values({name: bindparam(name) for name in ("finished_at", *_BLANK)})
+)
+
+
+def _opened(call: Begin) -> dict[str, Any]:
+    """The row of an attempt that starts now."""
+    return _BLANK | {
+        "answer": call.queued.id,
+        "answer_id": call.queued.id,
+        "started_at": now(),
+        "user_message": call.message.user,
+        "system_message": call.message.system,
+        "request": call.request.body if call.request else {},
+        "thinking_sent": call.request.thinking_sent if call.request else {},
+    }
+
+
+def _settled(call: Close) -> dict[str, Any]:
+    """The new state of an answer; while it goes on, no attempt counts yet."""
+    return {
+        "answer": call.queued.id,
+        "attempt": call.attempt_id,
+        "new_state": call.state,
+        "counts": None if call.state is AnswerState.running else call.attempt_id,
+    }
+
+
+def _count(tokens: int | None) -> int | None:
+    """A number of tokens as reported, unless it is absurd; ``usage`` has it either way."""
+    return tokens if tokens is not None and 0 <= tokens <= _LARGEST else None

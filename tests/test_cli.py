@@ -1,0 +1,144 @@
+"""``python -m app``, as a person types it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.serving import ROOT, app_server, plain_environ
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        cwd=ROOT,
+        env={**plain_environ(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+def refused(result: subprocess.CompletedProcess[str]) -> str:
+    """What the command said when it did not start."""
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    return result.stderr
+
+
+def test_serve_prints_its_address_and_keeps_to_its_data_folder(tmp_path: Path) -> None:
+    data = tmp_path / "new" / "data"
+    before = files(ROOT)
+    with app_server(data) as server:
+        assert f"Bluffcheck is ready on {server.url}" in server.text
+        assert str(data / "bluffcheck.db") in server.text
+        with urllib.request.urlopen(server.url, timeout=10) as page:
+            assert page.status == 200
+            assert b"Bluffcheck" in page.read()
+        grid = {"prompts": [{"text": "Why?"}], "models": ["practice/honest"]}
+        assert server.post("/api/grids", grid)["answers"] == 1
+        assert server.stop() == 0
+    assert {p.name for p in data.iterdir()} <= {"bluffcheck.db", "bluffcheck.db.lock"}
+    assert files(ROOT) - before == set()
+
+
+def files(folder: Path) -> set[Path]:
+    """Everything in the checkout but what tools keep for themselves."""
+    found = set()
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith(".") and f != "__pycache__"]
+        found |= {Path(parent, name) for name in names if name.endswith((".db", ".lock", ".log"))}
+    return found
+
+
+def test_port_in_use_is_said_and_nothing_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", str(port), "--data-dir", str(tmp_path))
+    assert f"Cannot listen on 127.0.0.1, port {port}" in refused(result)
+    assert "--port" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("port", ["http", "70000", "-1"])
+def test_bad_port_in_the_environment_is_named(tmp_path: Path, port: str) -> None:
+    result = run("serve", "--data-dir", str(tmp_path), BLUFFCHECK_PORT=port)
+    assert "BLUFFCHECK_PORT" in refused(result)
+    assert port in result.stderr
+
+
+def test_option_wins_over_the_environment(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with app_server(tmp_path, {"BLUFFCHECK_PORT": port}) as server:
+            assert not server.url.endswith(f":{port}")
+
+
+def test_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    with app_server(tmp_path) as server:
+        result = run("serve", "--port", "0", "--data-dir", str(tmp_path))
+        assert "Another Bluffcheck is already using" in refused(result)
+        assert "--data-dir" in result.stderr
+        assert server.get("/api/models")["items"]
+
+
+def test_data_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("serve", "--port", "0", "--data-dir", str(tmp_path / "file" / "data"))
+    assert "Cannot open" in refused(result)
+    assert str(tmp_path / "file" / "data") in result.stderr
+
+
+def test_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "bluffcheck.db").write_bytes(b"a shopping list " * 1000)
+    result = run("serve", "--port", "0", "--data-dir", str(tmp_path))
+    assert "Cannot open" in refused(result)
+    assert "file is not a database" in result.stderr
+
+
+def test_database_that_does_not_answer_is_said_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://me:secret@127.0.0.1:1/none"
+    result = run("serve", "--port", "0", "--data-dir", str(tmp_path), BLUFFCHECK_DATABASE_URL=url)
+    assert "Cannot open" in refused(result)
+    assert "127.0.0.1" in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_help_teaches() -> None:
+    general = run("--help")
+    assert general.returncode == 0
+    assert "BLUFFCHECK_" in general.stdout
+    assert "serve" in general.stdout
+    serve = run("serve", "--help")
+    assert serve.returncode == 0
+    for option in ("--host", "--port", "--data-dir", "--open / --no-open", "default: 8000"):
+        assert option in serve.stdout
+
+
+def test_json_log_is_json_on_every_line(tmp_path: Path) -> None:
+    environ = {"BLUFFCHECK_LOG_FORMAT": "json", "BLUFFCHECK_LOG_LEVEL": "debug"}
+    with app_server(tmp_path, environ) as server:
+        grid = {"prompts": [{"text": "Why?"}], "models": ["practice/honest"]}
+        server.post("/api/grids", grid)
+        assert server.stop() == 0
+    lines = [line for line in server.output if not line.startswith("Bluffcheck is ready")]
+    assert len(lines) == len(server.output) - 1
+    entries = [json.loads(line) for line in lines]
+    assert all(
+        {"time", "level", "logger", "message"} <= entry.keys() <= {*entry, "exception"}
+        for entry in entries
+    )
+    assert any(
+        e["logger"] == "uvicorn.access" and "POST /api/grids" in e["message"] for e in entries
+    )
