@@ -14,6 +14,7 @@ from typing import Any
 import click
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.errors import SettingsError
@@ -71,6 +72,9 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
         app = create_app(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
+    except (OSError, DBAPIError) as exc:
+        reason = getattr(exc, "orig", exc)
+        raise click.ClickException(f"Cannot open {settings.url_for_people}: {reason}") from exc
     log_config: dict[str, Any] = logging_config(settings.log_format, settings.log_level)
     config = uvicorn.Config(
         app,

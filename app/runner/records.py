@@ -88,9 +88,9 @@ def begin(session: Session, calls: Sequence[Begin]) -> list[int | None]:
     claimed = list(connection.scalars(_CLAIM, claim))
     if not claimed:
         return [None] * len(calls)
-    connection.execute(_OPEN, [_opened(wanted[id_]) for id_ in claimed])
     opened = {
-        wanted[row.answer_id]: row.id for row in connection.execute(_OPENED, {"ids": claimed})
+        wanted[row.answer_id]: row.id
+        for row in connection.execute(_OPEN, [_opened(wanted[id_]) for id_ in claimed])
     }
     return [opened.get(call) for call in calls]
 
@@ -100,7 +100,16 @@ def close(session: Session, calls: Sequence[Close]) -> list[None]:
     connection = session.connection()
     for grid_id in {call.queued.grid_id for call in calls}:
         stamp(session, grid_id)
-    connection.execute(_SETTLE, [_settled(call) for call in calls])
+    for state in {call.state for call in calls}:
+        these = [call for call in calls if call.state is state]
+        ids = {
+            "answers": [call.queued.id for call in these],
+            "attempts": [call.attempt_id for call in these],
+        }
+        if state is AnswerState.running:
+            connection.execute(_GO_ON, ids)
+        else:
+            connection.execute(_SETTLE, ids | {"new_state": state})
     connection.execute(
         _CLOSE,
         [
@@ -153,13 +162,14 @@ _CLAIM = (
     .values(state=AnswerState.running, seq=_SEQ)
     .returning(_ANSWER.c.id)
 )
-_OPEN = insert(_ATTEMPT).values(
-    number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
-    .where(_ATTEMPT.c.answer_id == bindparam("answer"))
-    .scalar_subquery()
-)
-_OPENED = select(_ATTEMPT.c.id, _ATTEMPT.c.answer_id).where(
-    _ATTEMPT.c.answer_id.in_(bindparam("ids", expanding=True)), _ATTEMPT.c.finished_at.is_(None)
+_OPEN = (
+    insert(_ATTEMPT)
+    .values(
+        number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
+        .where(_ATTEMPT.c.answer_id == bindparam("answer"))
+        .scalar_subquery()
+    )
+    .returning(_ATTEMPT.c.id, _ATTEMPT.c.answer_id)
 )
 _BLANK: dict[str, Any] = {
     "outcome": None,
@@ -179,21 +189,21 @@ _BLANK: dict[str, Any] = {
     "error_message": "",
     "error_status": None,
 }
-_SETTLE = (
+_STILL_OPEN = select(_ATTEMPT.c.id).where(
+    _ATTEMPT.c.answer_id == _ANSWER.c.id,
+    _ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)),
+    _ATTEMPT.c.finished_at.is_(None),
+)
+_GO_ON = (
     update(_ANSWER)
     .where(
-        _ANSWER.c.id == bindparam("answer"),
+        _ANSWER.c.id.in_(bindparam("answers", expanding=True)),
         _ANSWER.c.state == AnswerState.running,
-        select(_ATTEMPT.c.id)
-        .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
-        .exists(),
+        _STILL_OPEN.exists(),
     )
-    .values(
-        seq=_SEQ,
-        state=bindparam("new_state"),
-        attempt_id=bindparam("counts"),
-    )
+    .values(seq=_SEQ)
 )
+_SETTLE = _GO_ON.values(state=bindparam("new_state"), attempt_id=_STILL_OPEN.scalar_subquery())
 _CLOSE = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
@@ -211,16 +221,6 @@ def _opened(call: Begin) -> dict[str, Any]:
         "system_message": call.message.system,
         "request": call.request.body if call.request else {},
         "thinking_sent": call.request.thinking_sent if call.request else {},
-    }
-
-
-def _settled(call: Close) -> dict[str, Any]:
-    """The new state of an answer; while it goes on, no attempt counts yet."""
-    return {
-        "answer": call.queued.id,
-        "attempt": call.attempt_id,
-        "new_state": call.state,
-        "counts": None if call.state is AnswerState.running else call.attempt_id,
     }
 
 
