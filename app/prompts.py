@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy import tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.pubid import new_public_id
 from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
@@ -157,8 +158,7 @@ def save_prompt(session: Session, given: PromptInput, key: str | None = None) ->
         if _same(newest, fields):
             return newest
         prompt = Prompt(key=key, version=newest.version + 1, **fields)
-    session.add(prompt)
-    session.flush()
+    _add(session, prompt)
     return prompt
 
 
@@ -178,14 +178,24 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         if _same(newest, fields):
             return newest
         wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
-    session.add(wording)
-    session.flush()
+    _add(session, wording)
     return wording
 
 
 def archive(row: Prompt | Wording, *, restore: bool = False) -> None:
     """Take a prompt or wording out of the library; grids that used it keep it."""
     row.archived_at = None if restore else now()
+
+
+def _add(session: Session, row: Prompt | Wording) -> None:
+    """Raises Conflict when somebody else added the same version at the same moment."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        raise Conflict(
+            "Somebody else saved this a moment ago. Look at it and save again."
+        ) from None
 
 
 def _same(row: Prompt | Wording, fields: dict[str, Any]) -> bool:

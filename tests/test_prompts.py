@@ -6,10 +6,11 @@ from pydantic import ValidationError
 from sqlmodel import func, select
 
 from app.db import Database
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.prompts import (
     PromptInput,
     WordingInput,
+    _add,
     archive,
     current_wording,
     example_keys,
@@ -80,6 +81,16 @@ def test_archived_rows_leave_the_library_and_come_back(database: Database) -> No
         archive(row, restore=True)
         session.flush()
         assert "spell-ls" in [p.key for p in library(session)]
+
+
+def test_version_somebody_else_just_added_is_a_conflict(database: Database) -> None:
+    with database.write() as session:
+        session.add(Prompt(key="spell-ls", version=2, text="Theirs"))
+        session.flush()
+        ours = Prompt(key="spell-ls", version=2, text="Ours")
+        with pytest.raises(Conflict, match="a moment ago"):
+            _add(session, ours)
+        assert prompt_versions(session, "spell-ls")[0].text == "Theirs"
 
 
 @pytest.mark.parametrize("name", ["not-mentioned", "Not mentioned", "not_mentioned"])

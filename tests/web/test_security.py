@@ -141,7 +141,6 @@ def test_hostile_text_is_escaped_everywhere(
                 assert "&lt;script&gt;" in page
                 assert "<script>alert" not in page
                 assert "<img" not in page
-                assert "49" not in re.findall(r"\{\{.*?\}\}", page)
 
 
 def test_key_is_nowhere_but_on_the_wire(
