@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from app import __version__
 from app.errors import SettingsError
 from app.logs import logging_config
-from app.main import create_app
 from app.settings import Settings, load_settings
 
 
@@ -69,6 +68,8 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
     try:
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         listener = _listen(settings)
+        from app.main import create_app  # takes a second: not before --help or a wrong setting
+
         app = create_app(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
