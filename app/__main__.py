@@ -4,6 +4,7 @@ import gc
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,8 @@ from app.errors import SettingsError
 from app.logs import logging_config
 from app.settings import Settings, load_settings
 
+FORCE_AFTER_S = 1.0
+
 
 class Server(uvicorn.Server):
     """uvicorn that says when it is ready, and tells our streams to end before it waits for them."""
@@ -29,6 +32,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.app = app
         self.announce = announce
+        self.asked_at = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -39,7 +43,11 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # Not the base's way, which ends by raising the signal again: stopping is no failure.
-        self.force_exit = self.should_exit
+        # Ctrl+C comes from the terminal and again through make and uv: only a later one forces.
+        asked_again = self.should_exit and time.monotonic() - self.asked_at > FORCE_AFTER_S
+        self.force_exit = self.force_exit or asked_again
+        if not self.should_exit:
+            self.asked_at = time.monotonic()
         self.should_exit = True
         if self.started:
             self.app.state.services.stopping.set()
