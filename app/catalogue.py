@@ -5,8 +5,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.errors import ProviderError
-from app.plans import Providers
+from app.errors import InvalidInput, ProviderError
+from app.plans import Providers, find_model
 from app.providers import ModelInfo, Provider, Thinking, ThinkingRule, discover
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,56 @@ def _limit(rule: ThinkingRule) -> str:
         return "cannot think"
     refused = [str(t) for t in Thinking if rule.reason_against(t)]
     return f"not {', '.join(refused)}" if refused else ""
+
+
+@dataclass(frozen=True)
+class ThinkingChoice:
+    """One thinking setting, and which of the chosen models cannot be asked for it."""
+
+    value: Thinking
+    title: str
+    against: Sequence[tuple[str, str]]  # (model, reason)
+    models: int  # how many are chosen
+
+    @property
+    def impossible(self) -> bool:
+        """No chosen model takes it."""
+        return self.models > 0 and len(self.against) == self.models
+
+    @property
+    def limit(self) -> str:
+        """In a few words, who does not take it."""
+        if not self.against:
+            return ""
+        return (
+            f"not {self.against[0][0]}"
+            if self.models == 1
+            else (f"{self.models - len(self.against)} of {self.models} models")
+        )
+
+    @property
+    def reasons(self) -> str:
+        return " ".join(f"{model}: {reason}" for model, reason in self.against)
+
+
+def thinking_choices(providers: Providers, models: Sequence[str]) -> list[ThinkingChoice]:
+    """Every thinking setting; ids that cannot be read count for none."""
+    rules = {}
+    for model in dict.fromkeys(models):
+        try:
+            provider, name = find_model(model, providers)
+        except InvalidInput:
+            continue
+        rules[model] = provider.rule(name)
+    return [
+        ThinkingChoice(
+            setting,
+            "provider default" if setting is Thinking.default else str(setting),
+            [(m, reason) for m, rule in rules.items() if (reason := rule.reason_against(setting))],
+            len(rules),
+        )
+        for setting in Thinking
+    ]
 
 
 def only_practice(providers: Providers) -> bool:

@@ -51,7 +51,8 @@ class ProviderError(Exception):
 
     ``kind`` is a short word for filters and exports (``auth``, ``rate_limit``, ``timeout`` …),
     ``message`` a sentence for people. ``retryable`` says that making the same call again may
-    work and cannot buy an answer twice; ``retry_after_s`` is how long the server asked to wait.
+    work and cannot buy an answer twice; ``retry_after_s`` is how long the server asked to wait;
+    ``code`` is the provider's own word for it, where that is known.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ProviderError(Exception):
         status: int | None = None,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        code: str = "",
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -69,3 +71,4 @@ class ProviderError(Exception):
         self.status = status
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.code = code

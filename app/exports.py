@@ -9,17 +9,19 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.gridqueries import load_columns, load_prompts
-from app.gridview import mismatch_of, observed
+from app.gridview import observed
 from app.labels import labels_of
 from app.messages import opt_out_text
-from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer
+from app.tables import Answer, Attempt, Grid, Label, Reviewer
 
 BATCH = 500
 COLUMNS = (
     "grid", "grid_title", "answer", "prompt", "question", "references", "constraint", "answerable",
     "provider", "model_asked", "model_served", "practice", "wording", "wording_version",
-    "wording_text", "user_message", "system_message", "thinking_requested", "thinking_sent",
-    "thinking_observed", "thinking_mismatch", "temperature", "max_tokens", "repeat", "attempt",
+    "wording_text", "user_message", "system_message", "thinking_requested", "thinking_forced",
+    "thinking_sent", "thinking_observed", "thinking_evidence", "thinking_seen",
+    "thinking_mismatch", "temperature", "temperature_sent", "temperature_note", "max_tokens",
+    "repeat", "attempt",
     "state", "outcome", "finish_reason", "answer_text", "thinking_text", "thinking_kind",
     "error", "input_tokens", "output_tokens", "reasoning_tokens", "first_token_ms", "total_ms",
     "started_at", "finished_at", "response_id", "label", "disputed", "reviewer", "note",
@@ -110,6 +112,7 @@ def _rows(
                 "wording_version": wording.version,
                 "wording_text": opt_out_text(wording),
                 "thinking_requested": variant.thinking.value,
+                "thinking_forced": column.forced,
                 "temperature": variant.temperature,
                 "max_tokens": variant.max_tokens,
                 "repeat": answer.repeat,
@@ -117,32 +120,35 @@ def _rows(
                 "label": answer.label.value if answer.label else None,
                 "disputed": answer.disputed,
                 "link": f"{base_url}/grids/{grid.public_id}#a-{answer.id}",
-                **_of_attempt(attempt, answer.state),
+                **_of_attempt(attempt),
                 **_of_labels(labels.get(answer.id, [])),
-                "thinking_mismatch": mismatch_of(variant.thinking, attempt),
             }
         after = batch[-1][0].id
         session.expunge_all()  # what is written out is not kept in memory
 
 
-def _of_attempt(attempt: Attempt | None, state: AnswerState) -> dict[str, Any]:
+def _of_attempt(attempt: Attempt | None) -> dict[str, Any]:
     """The cells of the attempt that counts; empty while there is none."""
     if attempt is None:
         return dict.fromkeys(
             ("model_served", "user_message", "system_message", "thinking_sent",
-             "thinking_observed", "attempt", "outcome", "finish_reason", "answer_text",
-             "thinking_text", "thinking_kind", "error", "input_tokens", "output_tokens",
-             "reasoning_tokens", "first_token_ms", "total_ms", "started_at", "finished_at",
-             "response_id")
+             "thinking_observed", "thinking_evidence", "thinking_seen", "thinking_mismatch",
+             "temperature_sent", "temperature_note", "attempt", "outcome", "finish_reason",
+             "answer_text", "thinking_text", "thinking_kind", "error", "input_tokens",
+             "output_tokens", "reasoning_tokens", "first_token_ms", "total_ms", "started_at",
+             "finished_at", "response_id")
         )  # fmt: skip
     return {
         "model_served": attempt.served_model,
         "user_message": attempt.user_message,
         "system_message": attempt.system_message,
         "thinking_sent": attempt.thinking_sent,
-        "thinking_observed": observed(attempt.thinking_kind, attempt.reasoning_tokens)
-        if state is AnswerState.done
-        else None,
+        "thinking_observed": attempt.thought.value if attempt.thought else None,
+        "thinking_evidence": attempt.evidence.value if attempt.evidence else None,
+        "thinking_seen": observed(attempt),
+        "thinking_mismatch": attempt.mismatch,
+        "temperature_sent": attempt.temperature_sent,
+        "temperature_note": attempt.temperature_note,
         "attempt": attempt.number,
         "outcome": attempt.outcome.value if attempt.outcome else None,
         "finish_reason": attempt.finish_reason,

@@ -63,7 +63,6 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
     columns = load_columns(session, grid_id)
     by_key = {(c.model, c.variant.id): c for c in columns}
     counts: dict[str, int] = dict.fromkeys(FILTERS, 0)
-    thought = func.coalesce(Attempt.reasoning_tokens, 0) > 0
     kinds = (
         col(Answer.model),
         col(Answer.variant_id),
@@ -71,8 +70,8 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
         col(Answer.label),
         col(Answer.disputed),
         col(Attempt.outcome),
-        col(Attempt.thinking_kind),
-        thought,
+        col(Attempt.mismatch),
+        col(Attempt.thought),
     )
     statement = (
         sqlalchemy.select(*kinds, func.count())
@@ -80,12 +79,10 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
         .where(col(Answer.grid_id) == grid_id)
         .group_by(*kinds)
     )
-    for model, variant_id, state, label, disputed, outcome, kind, some, n in session.execute(
-        statement
-    ):
+    for model, variant_id, *own, thought, n in session.execute(statement):
         column = by_key[model, variant_id]
-        chip = make_chip(column, state, label, disputed, outcome, kind, int(some or 0))
-        column.add(chip, n)
+        chip = make_chip(column, *own)
+        column.add(chip, n, thought)
         for name in ["all", *chip.kinds]:
             counts[name] += n
     in_cell = (col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id))
@@ -105,9 +102,7 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
 def load_columns(session: Session, grid_id: int) -> list[Column]:
     """The grid's columns in their order, without counts."""
     models = session.exec(
-        select(GridModel.model)
-        .where(GridModel.grid_id == grid_id)
-        .order_by(col(GridModel.position))
+        select(GridModel).where(GridModel.grid_id == grid_id).order_by(col(GridModel.position))
     ).all()
     variants = session.exec(
         select(Variant, Wording)
@@ -117,8 +112,14 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
     order = list(Thinking)
     ordered = sorted(variants, key=lambda pair: (order.index(pair[0].thinking), pair[0].position))
     return [
-        Column(f"{number}-{variant.id}", model, variant, wording)
-        for number, model in enumerate(models)
+        Column(
+            f"{number}-{variant.id}",
+            row.model,
+            variant,
+            wording,
+            forced=variant.thinking in row.forced,
+        )
+        for number, row in enumerate(models)
         for variant, wording in ordered
     ]
 
@@ -155,8 +156,7 @@ def _chips(grid_id: int, characters: int) -> Select[Any]:
         sqlalchemy.select(
             Answer,
             col(Attempt.outcome),
-            col(Attempt.thinking_kind),
-            col(Attempt.reasoning_tokens),
+            col(Attempt.mismatch),
             func.substr(Attempt.text, 1, characters),
             func.length(Attempt.text),
             col(Attempt.error_message),
@@ -170,15 +170,14 @@ def _to_chips(
     session: Session, statement: Select[Any], columns: Sequence[Column]
 ) -> Iterable[Chip]:
     by_variant = {c.variant.id: c for c in columns}
-    for answer, outcome, kind, tokens, text, length, error in session.execute(statement):
+    for answer, outcome, mismatch, text, length, error in session.execute(statement):
         yield make_chip(
             by_variant[answer.variant_id],
             answer.state,
             answer.label,
             answer.disputed,
             outcome,
-            kind,
-            tokens,
+            mismatch,
             id=answer.id,
             prompt_id=answer.prompt_id,
             repeat=answer.repeat,

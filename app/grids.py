@@ -83,7 +83,8 @@ def start_grid(session: Session, plan: Plan, max_answers: int) -> Grid:
     for position, prompt in enumerate(plan.prompts):
         session.add(GridPrompt(grid_id=grid.id, prompt_id=prompt.id, position=position))
     for position, model in enumerate(plan.models):
-        session.add(GridModel(grid_id=grid.id, model=model, position=position))
+        forced = [h.thinking.value for h in plan.forced if h.model == model]
+        session.add(GridModel(grid_id=grid.id, model=model, position=position, forced=forced))
     ids: dict[int, int | None] = {}
     for position, planned in enumerate(plan.variants):
         variant = Variant(

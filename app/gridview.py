@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
-from app.providers import Outcome, Thinking, ThinkingKind
+from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import (
     AnswerState,
     Attempt,
@@ -132,6 +132,9 @@ class Column:
     disputed: int = 0
     failed: int = 0
     mismatch: int = 0
+    thought: int = 0  # answers that show signs of thinking
+    judged: int = 0  # answers of which it can be told whether the model thought
+    forced: bool = False  # the model is known not to take this thinking setting
 
     @property
     def n(self) -> int:
@@ -139,12 +142,20 @@ class Column:
         return self.correct + self.hallucinated + self.abstained
 
     @property
+    def seen(self) -> str:
+        """In how many answers thinking was seen, such as "3/9"; empty before any can tell."""
+        return f"{self.thought}/{self.judged}" if self.judged else ""
+
+    @property
     def hallucination_rate(self) -> float | None:
         """H/n, None without labels."""
         return self.hallucinated / self.n if self.n else None
 
-    def add(self, chip: Chip, n: int) -> None:
-        """Count ``n`` chips of this kind."""
+    def add(self, chip: Chip, n: int, thought: Thought | None = None) -> None:
+        """Count ``n`` chips of this kind, and whether their answers show thinking."""
+        if chip.can_label and thought in (Thought.yes, Thought.no):
+            self.judged += n
+            self.thought += n if thought is Thought.yes else 0
         self.total += n
         if chip.state not in (AnswerState.pending, AnswerState.running):
             self.settled += n
@@ -194,23 +205,6 @@ class GridView:
     counts: dict[str, int]  # per filter
 
 
-def mismatch(asked: Thinking, kind: ThinkingKind | None, reasoning_tokens: int | None) -> str:
-    """A sentence when what was asked and what was seen of thinking do not fit, else empty."""
-    thought = bool(reasoning_tokens) or kind not in (None, ThinkingKind.none)
-    if asked is Thinking.off and thought:
-        return "Thinking was to be off, and the answer shows signs of it."
-    if asked not in (Thinking.default, Thinking.off) and not thought:
-        return "Thinking was asked for, and the answer shows no sign of it."
-    return ""
-
-
-def mismatch_of(asked: Thinking, attempt: Attempt | None) -> str | None:
-    """The same of the attempt that counts: "" when it fits, None when there is no answer to ask."""
-    if attempt is None or attempt.outcome is not Outcome.answered:
-        return None
-    return mismatch(asked, attempt.thinking_kind, attempt.reasoning_tokens)
-
-
 class Counts(Protocol):
     """What a C/H/A bar is drawn from: a column, or the progress of a whole grid."""
 
@@ -233,15 +227,26 @@ def bar_parts(counts: Counts) -> list[tuple[str, float, float]]:
     return parts
 
 
-def observed(kind: ThinkingKind, reasoning_tokens: int | None) -> str:
-    """What was seen of thinking, in a few words."""
-    tokens = f"{reasoning_tokens:,} tokens" if reasoning_tokens else ""
-    text = {
-        ThinkingKind.full: "full text",
-        ThinkingKind.summary: "a summary",
-        ThinkingKind.hidden: "text withheld",
-        ThinkingKind.none: "" if tokens else "none seen",
-    }[kind]
+def observed(attempt: Attempt | None) -> str:
+    """What was seen of thinking and what says so, in a few words; empty without an answer."""
+    if attempt is None or attempt.evidence is None:
+        return ""
+    tokens = f"{attempt.reasoning_tokens:,} tokens" if attempt.reasoning_tokens else ""
+    match attempt.evidence:
+        case Evidence.text:
+            text = "full text" if attempt.thinking_kind is ThinkingKind.full else "a summary"
+        case Evidence.withheld:
+            text = "yes, text withheld"
+        case Evidence.tokens:
+            text = "yes, text withheld" if tokens else "none (no thinking tokens counted)"
+        case Evidence.billed:
+            yes = "yes (more output was billed than the text holds)"
+            text = yes if attempt.thought is Thought.yes else "none (the text explains the bill)"
+        case Evidence.time:
+            after = f"judging by the time to the first token: {attempt.first_token_ms:,} ms"
+            text = f"{'perhaps' if attempt.thought is Thought.yes else 'none'} ({after})"
+        case Evidence.nothing:
+            text = "unclear: nothing reported"
     return ", ".join(filter(None, [text, tokens]))
 
 
@@ -251,19 +256,16 @@ def make_chip(
     label: LabelValue | None,
     disputed: bool,
     outcome: Outcome | None,
-    kind: ThinkingKind | None,
-    reasoning_tokens: int | None,
+    mismatch: str | None,
     **own: Any,
 ) -> Chip:
-    asked = column.variant.thinking
-    judged = outcome is Outcome.answered
     return Chip(
         variant_id=column.variant.id,
         state=state,
         outcome=outcome,
         label=label,
         disputed=disputed,
-        mismatch=mismatch(asked, kind, reasoning_tokens) if judged else "",
+        mismatch=mismatch or "",
         **{"model": column.model, **own},
     )
 

@@ -44,6 +44,10 @@ class GridInput(BaseModel):
     models: Annotated[list[Line], Field(min_length=1, max_length=100)]
     variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
     repeats: int = Field(1, ge=1, le=100)
+    forced: dict[Line, list[Thinking]] = Field(
+        default_factory=dict,
+        description="Thinking settings to ask of a model although it is known not to take them.",
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> "GridInput":
@@ -59,6 +63,18 @@ class PlannedVariant:
 
 
 @dataclass(frozen=True)
+class Hindrance:
+    """A thinking setting that a model is known not to take."""
+
+    model: str
+    thinking: Thinking
+    reason: str
+    can_force: bool  # there are fields that would ask for it all the same
+    forced: bool  # and it is asked for all the same
+    expected: str  # what the API then does: "refused" or "ignored"
+
+
+@dataclass(frozen=True)
 class Plan:
     """A grid before it starts: which calls it makes, and which it leaves out and why."""
 
@@ -68,7 +84,15 @@ class Plan:
     variants: list[PlannedVariant]
     repeats: int
     columns: list[tuple[str, PlannedVariant]]
-    left_out: list[tuple[str, PlannedVariant, str]]
+    hindrances: list[Hindrance]
+
+    @property
+    def left_out(self) -> list[Hindrance]:
+        return [h for h in self.hindrances if not h.forced]
+
+    @property
+    def forced(self) -> list[Hindrance]:
+        return [h for h in self.hindrances if h.forced]
 
     @property
     def calls(self) -> int:
@@ -95,23 +119,22 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
             raise InvalidInput(f"{model} cannot be called yet. {reason}")
     prompts = list({p.id: p for p in (_prompt(session, p) for p in given.prompts)}.values())
     variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
-    columns, left_out = [], []
-    for model in given.models:
-        provider, name = find_model(model, providers)
-        rule = provider.rule(name)
-        for variant in variants:
-            if reason := rule.reason_against(variant.given.thinking):
-                left_out.append((model, variant, reason))
-            else:
-                columns.append((model, variant))
+    hindrances = [h for model in given.models for h in _hindrances(model, given, providers)]
+    without = {(h.model, h.thinking) for h in hindrances if not h.forced}
+    columns = [
+        (model, variant)
+        for model in given.models
+        for variant in variants
+        if (model, variant.given.thinking) not in without
+    ]
     if not columns:
-        model, variant, reason = left_out[0]
+        first = hindrances[0]
         raise InvalidInput(
-            f"None of these models takes any of these thinking settings: {model} with thinking"
-            f" {variant.given.thinking}: {reason}"
+            f"None of these models takes any of these thinking settings: {first.model} with"
+            f" thinking {first.thinking}: {first.reason}"
         )
     title = given.title.strip() or _title(prompts)
-    return Plan(title, prompts, given.models, variants, given.repeats, columns, left_out)
+    return Plan(title, prompts, given.models, variants, given.repeats, columns, hindrances)
 
 
 def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
@@ -141,6 +164,24 @@ def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat
         max_tokens=variant.max_tokens,
         repeat=repeat,
     )
+
+
+def _hindrances(model: str, given: GridInput, providers: Providers) -> list[Hindrance]:
+    provider, name = find_model(model, providers)
+    rule = provider.rule(name)
+    wanted = given.forced.get(model, [])
+    return [
+        Hindrance(
+            model,
+            thinking,
+            reason,
+            rule.can_force(thinking),
+            rule.can_force(thinking) and thinking in wanted,
+            rule.when_forced,
+        )
+        for thinking in dict.fromkeys(v.thinking for v in given.variants)
+        if (reason := rule.reason_against(thinking))
+    ]
 
 
 def _prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:

@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from app.providers.base import Outcome, Thinking, ThinkingKind
+from app.providers.thinking import Evidence, Thought
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -161,6 +162,8 @@ class GridModel(SQLModel, table=True):
     grid_id: int = Field(foreign_key="grid.id", primary_key=True)
     model: str = Field(primary_key=True)  # provider/model-id
     position: int
+    # Thinking settings asked of it although its rule says that it cannot be asked.
+    forced: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
 
 
 class Variant(SQLModel, table=True):
@@ -221,12 +224,17 @@ class Attempt(SQLModel, table=True):
     thinking_sent: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(Json, nullable=False)
     )
+    temperature_sent: float | None = None
+    temperature_note: str = ""  # where it is not what was asked
     outcome: Outcome | None = Field(default=None, sa_column=enum_column(Outcome, nullable=True))
     text: str = Field(default="", sa_column=Column(Text, nullable=False))
     thinking_text: str = Field(default="", sa_column=Column(Text, nullable=False))
     thinking_kind: ThinkingKind = Field(
         default=ThinkingKind.none, sa_column=enum_column(ThinkingKind, nullable=False)
     )
+    thought: Thought | None = Field(default=None, sa_column=enum_column(Thought, nullable=True))
+    evidence: Evidence | None = Field(default=None, sa_column=enum_column(Evidence, nullable=True))
+    mismatch: str = ""  # a sentence when thinking asked and thinking seen do not fit
     reasoning_tokens: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None

@@ -64,7 +64,7 @@ def through_server(load: Load, model_url: str) -> Result:
         "BLUFFCHECK_CONCURRENCY": str(load.in_flight),
         "BLUFFCHECK_MAX_ANSWERS": str(load.answers),
     }
-    grid = {"prompts": prompts, "models": ["openai/cheap"], "repeats": repeats}
+    grid = {"prompts": prompts, "models": ["openai-chat/cheap"], "repeats": repeats}
     with tempfile.TemporaryDirectory() as folder, app_server(Path(folder), environ) as server:
         server.get("/api/models")  # what is only done once is done
         cpu_s, started = cpu_seconds(server.pid), time.perf_counter()

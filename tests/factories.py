@@ -7,8 +7,9 @@ from sqlmodel import Session, col, select
 
 from app.grids import start_grid
 from app.plans import GridInput, plan_grid
-from app.providers import Outcome, Provider, ThinkingKind, load_providers
-from app.tables import Answer, AnswerState, Attempt, Grid, now
+from app.providers import Call, Completion, Outcome, Provider, Request, ThinkingKind, load_providers
+from app.runner.records import came
+from app.tables import Answer, AnswerState, Attempt, Grid, Variant, now
 from tests.polling import wait_until_done
 
 
@@ -47,20 +48,20 @@ def finish(
     text: str = "1",
     outcome: Outcome = Outcome.answered,
     thinking_kind: ThinkingKind = ThinkingKind.none,
-    reasoning_tokens: int | None = None,
+    reasoning_tokens: int | None = 0,
 ) -> Attempt:
     """Give an answer the attempt that counts, as if a model had been called."""
+    asked = session.get_one(Variant, answer.variant_id).thinking
+    request = Request("", {}, {}, call=Call("m", "q", thinking=asked))
+    seen: dict[str, Any] = {"thinking_kind": thinking_kind, "reasoning_tokens": reasoning_tokens}
     attempt = Attempt(
         answer_id=answer.id,
         number=1,
         started_at=now(),
         finished_at=now(),
-        outcome=outcome,
-        text=text,
-        thinking_kind=thinking_kind,
-        reasoning_tokens=reasoning_tokens,
-        error_message="It broke." if outcome is Outcome.error else "",
+        **came(Completion(text, outcome, "stop", **seen), request),
     )
+    attempt.error_message = "It broke." if outcome is Outcome.error else ""
     session.add(attempt)
     session.flush()
     answer.state = AnswerState.failed if outcome is Outcome.error else AnswerState.done

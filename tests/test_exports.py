@@ -80,11 +80,9 @@ def test_csv_holds_what_was_stored(database: Database) -> None:
     assert first["references"] == '["1"]'
     assert (first["wording"], first["wording_version"]) == ("allowed", "1")
     assert first["wording_text"].startswith("If you are not sure")
-    assert (first["thinking_requested"], first["thinking_observed"]) == (
-        "off",
-        "full text, 7 tokens",
-    )
-    assert first["thinking_mismatch"] == "Thinking was to be off, and the answer shows signs of it."
+    assert (first["thinking_requested"], first["thinking_observed"]) == ("off", "yes")
+    assert first["thinking_seen"] == "yes, text withheld, 7 tokens"
+    assert first["thinking_mismatch"] == "Thinking was to be off, and thinking tokens were counted."
     assert (first["label"], first["disputed"]) == ("", "yes")
     assert first["reviewer"] == "Ada | =Bob"
     assert first["note"] == "'-Ada | -=Bob"

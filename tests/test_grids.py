@@ -7,6 +7,7 @@ from sqlmodel import func, select
 
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
+from app.gridqueries import load_columns
 from app.grids import cancel_grid, get_grid, progress, rerun_failed, stamp, start_grid, status
 from app.plans import GridInput, Plan, plan_grid
 from app.providers import Outcome, load_providers
@@ -54,18 +55,29 @@ def test_plan_leaves_out_what_a_model_cannot_do_and_says_why(database: Database)
         models=["anthropic/claude-opus-5-5", "practice/honest"],
         variants=OFF_ON,
     )
-    assert [(m, v.given.thinking) for m, v, _ in plan.left_out] == [
-        ("anthropic/claude-opus-5-5", "off"),
-        ("anthropic/claude-opus-5-5", "off"),
-    ]
-    assert all(reason.endswith(".") for *_, reason in plan.left_out)
+    [left_out] = plan.left_out
+    assert (left_out.model, left_out.thinking) == ("anthropic/claude-opus-5-5", "off")
+    assert left_out.reason.endswith("the API refuses to switch it off.")
     assert plan.calls == (2 + 4) * 1 * 2
+
+
+def test_what_a_model_cannot_do_is_asked_when_forced(database: Database) -> None:
+    models = ["anthropic/claude-opus-5-5", "practice/honest"]
+    forced = {models[0]: ["off"], "nobody/heard-of": ["off"]}
+    given = GridInput(**grid_input(models=models, variants=OFF_ON, forced=forced))
+    providers = load_providers({"ANTHROPIC_API_KEY": "k"}, practice_latency_s=0)
+    with database.write() as session:
+        plan = plan_grid(session, given, providers)
+        columns = load_columns(session, start_grid(session, plan, 100).id)
+    assert (plan.left_out, plan.calls) == ([], (4 + 4) * 1 * 2)
+    assert [(h.thinking, h.expected) for h in plan.forced] == [("off", "refused")]
+    assert {(c.model, c.variant.thinking) for c in columns if c.forced} == {(models[0], "off")}
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"models": ["openai/gpt-5.2"]}, "OPENAI_API_KEY"),
+        ({"models": ["openai-chat/gpt-5.2"]}, "OPENAI_API_KEY"),
         ({"models": ["nobody/x"]}, "There is no provider"),
         ({"models": ["gpt-5"]}, "provider/model-id"),
         ({"variants": [{"wording": "polite"}]}, "There are: as-published, not-mentioned"),

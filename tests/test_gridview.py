@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,10 +12,10 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.gridqueries import load_changed, load_view
-from app.gridview import Chip, bar_parts, mismatch, observed
+from app.gridview import Chip, bar_parts, observed
 from app.labels import get_reviewer, set_label
-from app.providers import Outcome, Thinking, ThinkingKind
-from app.tables import AnswerState, Grid, LabelValue
+from app.providers import Evidence, Outcome, ThinkingKind, Thought
+from app.tables import AnswerState, Attempt, Grid, LabelValue, now
 from tests.factories import answers_of, finish, new_grid, run_grid
 
 FOUR = [
@@ -153,32 +154,38 @@ def test_chip_says_what_it_is(
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "tokens", "fits"),
+    ("values", "said"),
     [
-        ("off", "none", None, True),
-        ("off", "none", 0, True),
-        ("off", "none", 12, False),
-        ("off", "full", None, False),
-        ("off", "hidden", None, False),
-        ("on", "summary", None, True),
-        ("on", "none", 12, True),
-        ("on", "none", None, False),
-        ("low", "none", 0, False),
-        ("default", "none", None, True),
-        ("default", "full", 5, True),
+        ({"thought": "yes", "evidence": "text", "thinking_kind": "summary"}, "a summary"),
+        ({"thought": "yes", "evidence": "text", "thinking_kind": "full", "reasoning_tokens": 1200},
+         "full text, 1,200 tokens"),
+        ({"thought": "yes", "evidence": "withheld"}, "yes, text withheld"),
+        ({"thought": "yes", "evidence": "tokens", "reasoning_tokens": 64},
+         "yes, text withheld, 64 tokens"),
+        ({"thought": "no", "evidence": "tokens", "reasoning_tokens": 0},
+         "none (no thinking tokens counted)"),
+        ({"thought": "no", "evidence": "billed"}, "none (the text explains the bill)"),
+        ({"thought": "no", "evidence": "time", "first_token_ms": 400},
+         "none (judging by the time to the first token: 400 ms)"),
+        ({"thought": "unclear", "evidence": "nothing"}, "unclear: nothing reported"),
+        ({}, ""),
     ],
-)
-def test_mismatch_compares_asked_with_seen(
-    asked: str, kind: str, tokens: int | None, fits: bool
-) -> None:
-    assert (mismatch(Thinking(asked), ThinkingKind(kind), tokens) == "") is fits
+)  # fmt: skip
+def test_observed_is_said_in_words(values: dict[str, Any], said: str) -> None:
+    kinds = {"thought": Thought, "evidence": Evidence, "thinking_kind": ThinkingKind}
+    made: dict[str, Any] = {name: kinds.get(name, int)(value) for name, value in values.items()}
+    assert observed(Attempt(answer_id=1, number=1, started_at=now(), **made)) == said
 
 
-def test_observed_is_said_in_words() -> None:
-    assert observed(ThinkingKind.none, None) == "none seen"
-    assert observed(ThinkingKind.none, 1200) == "1,200 tokens"
-    assert observed(ThinkingKind.hidden, 64) == "text withheld, 64 tokens"
-    assert observed(ThinkingKind.summary, None) == "a summary"
+def test_column_counts_where_thinking_was_seen(database: Database) -> None:
+    with database.write() as session:
+        view = load_view(session, scattered(session))
+    for column in view.columns:
+        chips = [c for row in view.rows for cell in row.cells for c in cell.chips
+                 if cell.column.key == column.key and c.can_label]  # fmt: skip
+        assert column.seen == f"{column.thought}/{len(chips)}"
+        assert 0 <= column.thought <= len(chips)
+    assert any(column.thought for column in view.columns)
 
 
 def test_bar_fills_its_width_or_stays_empty(database: Database) -> None:

@@ -33,6 +33,7 @@ class WireServer:
     delay_s: float = 0
     port: int = 0
     models: Any = field(default_factory=lambda: MODELS)
+    capabilities: dict[str, list[str]] = field(default_factory=dict)  # of Ollama's models
     calls: list[Recorded] = field(default_factory=list)
     lists: list[Recorded] = field(default_factory=list)
     in_flight: int = 0
@@ -107,6 +108,8 @@ class WireServer:
                 send(writer, 200, self.models(request) if callable(self.models) else self.models)
             elif route == "/api/tags":
                 send(writer, 200, _tags(self.models))
+            elif route == "/api/show" and request.model in self.capabilities:
+                send(writer, 200, {"capabilities": self.capabilities[request.model]})
             elif route == "/calls":
                 items = [asdict(call) for call in self.calls]
                 counts = {"count": len(items), "max_in_flight": self.max_in_flight}

@@ -7,23 +7,31 @@ from app.providers.base import (
     Outcome,
     Provider,
     Request,
+    Status,
     Thinking,
     ThinkingKind,
     ThinkingRule,
 )
 from app.providers.registry import discover, load_providers, split_model
+from app.providers.thinking import Evidence, Shape, Thought, mismatch, observe
 
 __all__ = [
     "Call",
     "Completion",
+    "Evidence",
     "ModelInfo",
     "Outcome",
     "Provider",
     "Request",
+    "Shape",
+    "Status",
     "Thinking",
     "ThinkingKind",
     "ThinkingRule",
+    "Thought",
     "discover",
     "load_providers",
+    "mismatch",
+    "observe",
     "split_model",
 ]

@@ -5,30 +5,13 @@ exactly what would be sent) and a request into a :class:`Completion` (over the w
 knows the database or the web.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-
-class Thinking(StrEnum):
-    """What a variant asks for. ``default`` sends no thinking field at all."""
-
-    default = "default"
-    off = "off"
-    on = "on"
-    low = "low"
-    medium = "medium"
-    high = "high"
-
-
-class ThinkingKind(StrEnum):
-    """What came back of the model's thinking."""
-
-    full = "full"  # the raw text
-    summary = "summary"  # a summary written by the provider
-    hidden = "hidden"  # the API reports that it thought, and withholds the text
-    none = "none"  # no sign of thinking
+from app.providers.target import Limits
+from app.providers.thinking import Thinking, ThinkingKind, ThinkingRule
 
 
 class Outcome(StrEnum):
@@ -62,6 +45,9 @@ class Request:
     body: dict[str, Any]
     thinking_sent: dict[str, Any]  # the part of ``body`` that switches thinking
     headers: dict[str, str] = field(default_factory=dict)  # headers that carry no secret
+    temperature_sent: float | None = None
+    temperature_note: str = ""  # a sentence where it was left out, or is known to be ignored
+    adaptive: bool = False  # thinking "on" lets the model decide
     call: Call | None = None
 
 
@@ -72,11 +58,15 @@ class Completion:
     text: str
     outcome: Outcome
     finish_reason: str
+    note: str = ""  # what the provider said about a refusal, in its own words
     thinking_text: str = ""
     thinking_kind: ThinkingKind = ThinkingKind.none
     reasoning_tokens: int | None = None  # None: not reported
     input_tokens: int | None = None
+    cached_tokens: int | None = None  # of the input tokens, read from a cache
+    cache_write_tokens: int | None = None  # of the input tokens, written into a cache
     output_tokens: int | None = None  # as billed, thinking included
+    cost_usd: float | None = None  # only where the API itself says what the call cost
     usage: dict[str, Any] = field(default_factory=dict)  # as received
     served_model: str = ""
     response_id: str = ""
@@ -98,18 +88,14 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ThinkingRule:
-    """What one model takes, read from models.toml: setting → fields to send, or why not."""
+class Status:
+    """What the Models page says of a provider beside its models."""
 
-    fields: Mapping[Thinking, dict[str, Any]]
-    cannot: Mapping[Thinking, str]  # setting → the reason, as a sentence
-    default: str = "unknown"  # what the model does when no field is sent: "off", "on", "unknown"
-    temperature: bool = True  # False: the field must be left out
-    note: str = ""
-
-    def reason_against(self, thinking: Thinking) -> str:
-        """Why ``thinking`` cannot be asked of this model; empty when it can."""
-        return self.cannot.get(thinking, "")
+    address: str = ""  # the base URL in use
+    key_names: Sequence[str] = ()  # variables that may hold the key
+    listed: bool = False  # the server itself has listed its models
+    list_error: str = ""  # why it could not be asked for its models the last time
+    limits: Limits = field(default_factory=Limits)
 
 
 class Provider(Protocol):
@@ -118,15 +104,20 @@ class Provider(Protocol):
     name: str
     title: str
     practice: bool
+    price_list: str  # its name in genai-prices; empty: no list prices are known
 
     def not_ready(self) -> str:
         """Empty when calls can be made, else the sentence that says what to do."""
 
+    def status(self) -> Status:
+        """Where it is and what it said lately. Asks nobody."""
+
     def rule(self, model: str) -> ThinkingRule:
-        """What ``model`` can be asked with regard to thinking."""
+        """What ``model`` can be asked with regard to thinking and temperature."""
 
     def prepare(self, call: Call) -> Request:
-        """Build the request. Pure: no key, no network."""
+        """Build the request. Pure: no key, no network. What the rule advises against is built too:
+        whether to ask for it is decided where a grid is planned."""
 
     async def complete(self, request: Request) -> Completion:
         """Make the call. Raises ProviderError; a cancelled task closes the connection."""
@@ -139,3 +130,9 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
+
+
+__all__ = [
+    "Call", "Completion", "ModelInfo", "Outcome", "Provider", "Request",
+    "Status", "Thinking", "ThinkingKind", "ThinkingRule",
+]  # fmt: skip

@@ -39,7 +39,8 @@ class Endpoint:
 
     def extra_headers(self) -> dict[str, str]:
         found = {h: self._environ.get(v, "").strip() for h, v in self.spec.headers_env.items()}
-        return {header: value for header, value in found.items() if value}
+        set_ = {header: value for header, value in found.items() if value}
+        return self.spec.headers | set_
 
     def not_ready(self, *, found: bool) -> str:
         """What to do before calls can be made; ``found``: a server answered on a usual port."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.errors import ProviderError
 from app.providers.masking import sentence
+from app.providers.refusals import filter_code
 from app.providers.waiting import quota_used_up, retry_after_s, retry_info_s
 
 LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
@@ -73,6 +74,7 @@ def http_failure(
     else:
         said = error_text(error) or body[:2000].decode("utf-8", "replace")
     kind, happened = _kind(status, error)
+    code = filter_code(error)
     wait_s = retry_after_s(headers)
     if wait_s is None:
         wait_s = retry_info_s(error)
@@ -84,6 +86,7 @@ def http_failure(
         status=status,
         retryable=_retryable(status, kind, headers) and (wait_s or 0) <= LONGEST_WAIT_S,
         retry_after_s=wait_s,
+        code=code,
     )
 
 
@@ -117,6 +120,7 @@ def stream_failure(
         sentence(f"{title} {happened} while answering: {said}", secrets),
         status=200,
         retryable=not tokens_seen and _retryable(status, kind, {}),
+        code=filter_code(found),
     )
 
 
@@ -133,6 +137,8 @@ def error_text(error: Mapping[str, Any]) -> str:
 
 
 def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
+    if filter_code(error):
+        return "refused", "refused to answer this"
     if status in (400, 402, 403, 429):
         written = json.dumps(error, default=str).lower()
         if any(word in written for word in _SPENT) or quota_used_up(error):
@@ -146,7 +152,7 @@ def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
 
 def _retryable(status: int, kind: str, headers: Mapping[str, str]) -> bool:
     """Only what may work a second time; ``x-should-retry`` can forbid, never widen to other 4xx."""
-    if kind == "quota":
+    if kind in ("quota", "refused"):
         return False
     asked = headers.get("x-should-retry", "").lower()
     if asked == "false":
@@ -154,6 +160,15 @@ def _retryable(status: int, kind: str, headers: Mapping[str, str]) -> bool:
     if status in (501, 505):  # it will not be implemented a second later
         return asked == "true"
     return status in (408, 409, 429) or status >= 500
+
+
+def error_object(body: bytes) -> object:
+    """What stands under ``error`` in a JSON body; None when nothing does."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value.get("error") if isinstance(value, dict) else None
 
 
 def _error_object(body: bytes) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """Google's Gemini API, streamed."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from app.providers.base import Call, Completion, ModelInfo, Request, ThinkingKind
+from app.providers.catalogue import Rule
 from app.providers.gemini_reader import GeminiReader
 from app.providers.remote import RemoteProvider
 from app.providers.reply import Reply, count, string, table
+from app.providers.spec import ProviderSpec
 from app.providers.sse import SseEvent
 from app.providers.target import Target
+from app.providers.thinking import Shape
 
 MAX_CONTINUATIONS = 8
 GO_ON = "CONTINUATION"  # the limit of one request was reached, the answer is not over
@@ -21,13 +25,26 @@ class GeminiProvider(RemoteProvider):
 
     list_path = "/v1/models?pageSize=1000"
     reader = GeminiReader
+    spec = ProviderSpec(
+        name="gemini",
+        title="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com",
+        base_url_env=("GOOGLE_GEMINI_BASE_URL",),
+        key_env=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        switch="thinking-level",
+        thinking_text=ThinkingKind.summary,
+        silence_s=300,
+        skip_models=(
+            "*embedding*", "*image*", "*tts*", "*audio*", "*live*", "*robotics*",
+            "*computer-use*", "imagen*", "veo*", "lyria*", "aqa",
+        ),
+        price_list="google",
+    )  # fmt: skip
 
-    def prepare(self, call: Call) -> Request:
-        thinking = self._thinking_fields(call)
+    def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
         config = {"maxOutputTokens": call.max_tokens} | thinking
-        rule = self.model_rule(call.model)
-        if call.temperature is not None and rule.takes_temperature(call.thinking):
-            config["temperature"] = call.temperature
+        if temperature is not None:
+            config["temperature"] = temperature
         body: dict[str, Any] = {}
         user = call.user
         if call.system and call.model.lower().startswith("gemma"):  # these take no system text
@@ -39,7 +56,12 @@ class GeminiProvider(RemoteProvider):
         version = "v1beta" if call.model.endswith("-latest") else "v1"  # aliases exist only there
         model = quote(call.model.removeprefix("models/"), safe="")
         path = f"/{version}/models/{model}:streamGenerateContent?alt=sse"
-        return Request(path, body, thinking, call=call)
+        return Request(path, body, thinking)
+
+    def refined(self, rule: Rule, entry: dict[str, Any]) -> Rule:
+        """``thinking`` in the list is false for models that cannot."""
+        never = entry.get("thinking") is False
+        return replace(rule, shape=Shape.never, levels=()) if never else rule
 
     def auth_headers(self) -> dict[str, str]:
         key = self.endpoint.key()
@@ -56,12 +78,11 @@ class GeminiProvider(RemoteProvider):
         token = string(table(found).get("nextPageToken"))
         return f"{self.list_path}&pageToken={quote(token, safe='')}" if token else ""
 
-    def model_info(self, entry: Any) -> ModelInfo | None:
-        model = table(entry)
-        name = string(model.get("name")).removeprefix("models/")
-        if not name or "generateContent" not in (model.get("supportedGenerationMethods") or []):
+    def model_info(self, entry: dict[str, Any]) -> ModelInfo | None:
+        name = string(entry.get("name")).removeprefix("models/")
+        if not name or "generateContent" not in (entry.get("supportedGenerationMethods") or []):
             return None
-        return ModelInfo(self.name, name, string(model.get("displayName")))
+        return ModelInfo(self.name, name, string(entry.get("displayName")))
 
 
 class GeminiReply(Reply):
@@ -119,10 +140,12 @@ class GeminiReply(Reply):
                 refused=self._blocked or self.finish_reason in REFUSALS,
             ),
             finish_reason=self.finish_reason,
+            note=self._said,
             thinking_text=thinking,
             thinking_kind=ThinkingKind.summary if thinking else hidden,
             reasoning_tokens=thought,
             input_tokens=count(usage, "promptTokenCount"),
+            cached_tokens=count(usage, "cachedContentTokenCount"),
             output_tokens=sum(outputs) if outputs else None,
             usage=usage,
             served_model=self.served_model,

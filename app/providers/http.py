@@ -16,7 +16,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from app.errors import ProviderError
 from app.providers.connection import broken_connection, proxy_for
-from app.providers.failures import http_failure, wrong_content
+from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
 
@@ -27,6 +27,11 @@ _DRAIN_S = 0.2
 
 class Transport(AiohttpTransport):
     """aiohttp without its cookie jar and limits, which would act behind our back."""
+
+    def __init__(self, ca_file: str = "") -> None:
+        super().__init__()
+        if ca_file:  # beside the usual authorities, or those in SSL_CERT_FILE
+            self.ssl_context.load_verify_locations(cafile=ca_file)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.client is None:
@@ -41,8 +46,9 @@ class Transport(AiohttpTransport):
 class HttpClient:
     """The connections to one provider, opened at the first call."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, ca_file: str = "") -> None:
         self.limits = limits or Limits()
+        self._ca_file = ca_file
         self._client: httpx.AsyncClient | None = None
 
     async def aclose(self) -> None:
@@ -107,22 +113,24 @@ class HttpClient:
             if response is not None:
                 await response.aclose()
 
-    async def get_json(self, target: Target, timeout_s: float) -> Any:
-        """GET a JSON document, such as a list of models."""
-        request = self._request("GET", target, None, "application/json")
+    async def json(self, target: Target, timeout_s: float, body: object = None) -> Any:
+        """GET a JSON document, such as a list of models; POST where there is a ``body``."""
+        content = None if body is None else json.dumps(body).encode()
+        method = "GET" if content is None else "POST"
+        request = self._request(method, target, content, "application/json")
         response: httpx.Response | None = None
-        body = b""
+        answer = b""
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._open().send(request, stream=True)
                 await _check(target, response, "application/json")
-                body = await _read(response, self.limits.max_bytes)
-            return json.loads(body)
+                answer = await _read(response, self.limits.max_bytes)
+            return json.loads(answer)
         except _BROKEN as exc:
             if isinstance(exc, TimeoutError):
                 text = f"did not answer within {timeout_s:g} seconds."
                 raise target.failure("timeout", text, retryable=True) from None
-            raise _broken(target, exc, started=bool(body)) from exc
+            raise _broken(target, exc, started=bool(answer)) from exc
         except (ValueError, RecursionError):
             raise target.failure("protocol", "sent something that is not JSON.") from None
         finally:
@@ -132,7 +140,7 @@ class HttpClient:
     def _open(self) -> httpx.AsyncClient:
         if self._client is None:
             self._client = httpx.AsyncClient(
-                transport=Transport(),
+                transport=Transport(self._ca_file),
                 # Each answer is a fresh conversation: nothing a server sets is sent back.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 follow_redirects=False,
@@ -185,6 +193,8 @@ async def _check(target: Target, response: httpx.Response, expected: str) -> Non
         return
     body = await _read(response, _ERROR_BODY_BYTES)
     if response.status_code == 200:
+        if error := error_object(body):  # found out before the first token, told as if after
+            raise stream_failure(target.title, error, tokens_seen=False, secrets=target.secrets)
         raise target.failure("protocol", wrong_content(got, expected, body))
     raise http_failure(
         target.title, response.status_code, response.headers, body, secrets=target.secrets

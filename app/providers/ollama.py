@@ -1,28 +1,52 @@
 """Ollama's own chat API, streamed as lines of JSON."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
+from app.errors import ProviderError
 from app.providers.base import Call, Completion, ModelInfo, Request, ThinkingKind
+from app.providers.catalogue import Rule
 from app.providers.ndjson import NdjsonReader
-from app.providers.openai_chat import OpenAIChatProvider
+from app.providers.openai_chat import ChatProvider
 from app.providers.reply import Reply, count, string, table
+from app.providers.spec import ProviderSpec
 from app.providers.sse import SseEvent
 from app.providers.target import Target
+from app.providers.thinking import Shape, Thinking
+
+SHOWN_AT_ONCE = 4
+OLLAMA_LEVELS = (Thinking.low, Thinking.medium, Thinking.high, Thinking.max)
 
 
-class OllamaProvider(OpenAIChatProvider):
+class OllamaProvider(ChatProvider):
     """POST /api/chat. A key is needed only for Ollama's cloud, and sent as OpenAI's would be."""
 
     path = "/api/chat"
     list_path = "/api/tags"
     reader = NdjsonReader
+    spec = ProviderSpec(
+        name="ollama",
+        title="Ollama",
+        base_url="http://127.0.0.1:{port}",
+        base_url_env=("OLLAMA_HOST",),
+        base_url_form="host",
+        key_env=("OLLAMA_API_KEY",),  # of its cloud
+        key_optional=True,
+        ports=(11434,),
+        switch="think",
+        silence_s=600,  # the first call loads the model
+        skip_models=("*embed*",),
+    )
 
-    def prepare(self, call: Call) -> Request:
-        rule = self.model_rule(call.model)
-        thinking = self._thinking_fields(call)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shown: dict[str, Any] = {}  # capabilities by digest, which never change
+
+    def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
         options: dict[str, Any] = {"num_predict": call.max_tokens}
-        if call.temperature is not None and rule.takes_temperature(call.thinking):
-            options["temperature"] = call.temperature
+        if temperature is not None:
+            options["temperature"] = temperature
         messages = [{"role": "system", "content": call.system}] if call.system else []
         body = {
             "model": call.model,
@@ -31,7 +55,39 @@ class OllamaProvider(OpenAIChatProvider):
             "options": options,
             **thinking,
         }
-        return Request(self.path, body, thinking, call=call)
+        return Request(self.path, body, thinking)
+
+    async def described(
+        self, base_url: str, entries: list[dict[str, Any]], timeout_s: float
+    ) -> list[dict[str, Any]]:
+        """Whether a model can think is told for each model apart."""
+        gate = asyncio.Semaphore(SHOWN_AT_ONCE)
+        target = self._target(f"{base_url}/api/show", {})
+
+        async def describe(entry: dict[str, Any]) -> dict[str, Any]:
+            name = string(entry.get("model")) or string(entry.get("name"))
+            digest = string(entry.get("digest")) or name
+            if name and digest not in self._shown:
+                try:
+                    async with gate:
+                        shown = await self._http.json(target, timeout_s, {"model": name})
+                except ProviderError as error:
+                    if error.kind != "not_found":  # an older server cannot tell, and never will
+                        return entry
+                    shown = None
+                self._shown[digest] = table(shown).get("capabilities")
+            return entry | {"capabilities": self._shown.get(digest)}
+
+        return list(await asyncio.gather(*map(describe, entries)))
+
+    def refined(self, rule: Rule, entry: dict[str, Any]) -> Rule:
+        told = entry.get("capabilities")
+        if not isinstance(told, list) or not told:
+            return rule
+        if "thinking" not in told:
+            return replace(rule, shape=Shape.never, levels=())
+        can = rule.shape in (Shape.unknown, Shape.never)  # left alone, such a model thinks
+        return replace(rule, shape=Shape.on, levels=OLLAMA_LEVELS) if can else rule
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
         return OllamaReply(target)
@@ -40,9 +96,8 @@ class OllamaProvider(OpenAIChatProvider):
         models = table(found).get("models")
         return models if isinstance(models, list) else None
 
-    def model_info(self, entry: Any) -> ModelInfo | None:
-        model = table(entry)
-        name = string(model.get("model")) or string(model.get("name"))
+    def model_info(self, entry: dict[str, Any]) -> ModelInfo | None:
+        name = string(entry.get("model")) or string(entry.get("name"))
         return ModelInfo(self.name, name) if name else None
 
 

@@ -5,25 +5,29 @@ from typing import Any
 from app.providers.base import Call, Completion, Request, ThinkingKind
 from app.providers.remote import RemoteProvider
 from app.providers.reply import Reply, count, string, table
+from app.providers.spec import ProviderSpec
 from app.providers.sse import SseEvent
 from app.providers.target import Target
 
 DONE = "[DONE]"
 TRUNCATED = ("length", "model_length", "max_tokens")
-FAILED = ("error", "insufficient_system_resource")
+# Listed by OpenAI, and no partners for a conversation in text.
+NO_CHAT = (
+    "*embedding*", "*moderation*", "*realtime*", "*audio*", "*transcribe*", "*image*", "*search*",
+    "whisper*", "tts*", "dall-e*", "sora*", "babbage*", "davinci*", "*instruct*", "computer-use*",
+)  # fmt: skip
 
 
 class ChatReply(Reply):
-    """The chunks of one completion."""
+    """The chunks of one completion. Those who vary it override how a piece is taken."""
 
-    def __init__(
-        self, target: Target, thinking_text: ThinkingKind, *, thinking_apart: bool = False
-    ) -> None:
+    failed: tuple[str, ...] = ("error",)  # finish reasons that mean an error
+
+    def __init__(self, target: Target, kind: ThinkingKind) -> None:
         super().__init__(target)
-        self._kind = thinking_text
-        self._thinking_apart = thinking_apart
+        self.kind = kind  # of thinking text
+        self.withheld = False  # thinking came whose text is not shown
         self._refusal: list[str] = []
-        self._encrypted = False
 
     def take(self, event: SseEvent) -> None:
         if event.data.strip() == DONE:
@@ -42,17 +46,37 @@ class ChatReply(Reply):
         if not isinstance(choices, list) or not choices:
             return  # the chunk that only carries the usage
         choice = table(choices[0])
-        self._take_delta(table(choice.get("delta")))
+        self.take_delta(table(choice.get("delta")))
         self.finish_reason = string(choice.get("finish_reason")) or self.finish_reason
-        if self.finish_reason in FAILED:
+        if self.finish_reason in self.failed:
             raise self.failure({"message": f"it stopped with {self.finish_reason}"})
+
+    def take_delta(self, delta: dict[str, Any]) -> None:
+        # The same thinking may stand under both names: take it once.
+        self.add(self.thinking, delta.get("reasoning_content") or delta.get("reasoning"))
+        self.take_content(delta.get("content"))
+        self.add(self._refusal, delta.get("refusal"))
+
+    def take_content(self, content: object) -> None:
+        self.add_content(content)
+
+    def output_tokens(self) -> int | None:
+        """What is billed, thinking included."""
+        return count(self.usage, "completion_tokens")
+
+    def cached_tokens(self) -> int | None:
+        return count(self.usage, "prompt_tokens_details", "cached_tokens")
+
+    def cost_usd(self) -> float | None:
+        """What the API says that the call cost."""
+        return None
 
     def completion(self) -> Completion:
         self.require_end(DONE)
         text, thinking = self.split_content()
         refusal = "".join(self._refusal)
         thought = count(self.usage, "completion_tokens_details", "reasoning_tokens")
-        hidden = ThinkingKind.hidden if thought or self._encrypted else ThinkingKind.none
+        hidden = ThinkingKind.hidden if thought or self.withheld else ThinkingKind.none
         return Completion(
             text=text or refusal,
             outcome=self.outcome(
@@ -62,76 +86,66 @@ class ChatReply(Reply):
             ),
             finish_reason=self.finish_reason,
             thinking_text=thinking,
-            thinking_kind=self._kind if thinking else hidden,
+            thinking_kind=self.kind if thinking else hidden,
             reasoning_tokens=thought,
             input_tokens=count(self.usage, "prompt_tokens"),
-            output_tokens=self._output_tokens(),
+            cached_tokens=self.cached_tokens(),
+            cache_write_tokens=count(self.usage, "prompt_tokens_details", "cache_write_tokens"),
+            output_tokens=self.output_tokens(),
+            cost_usd=self.cost_usd(),
             usage=self.usage,
             served_model=self.served_model,
             response_id=self.response_id,
         )
 
-    def _output_tokens(self) -> int | None:
-        total, prompt = count(self.usage, "total_tokens"), count(self.usage, "prompt_tokens")
-        if self._thinking_apart and total is not None and prompt is not None:
-            return total - prompt
-        return count(self.usage, "completion_tokens")
 
-    def _take_delta(self, delta: dict[str, Any]) -> None:
-        details = delta.get("reasoning_details")
-        told = self._details(details) if isinstance(details, list) else ""
-        # The same thinking may stand under several names: take it once.
-        self.add(self.thinking, delta.get("reasoning_content") or delta.get("reasoning") or told)
-        content = delta.get("content")
-        for part in map(table, content) if isinstance(content, list) else ():
-            inner = part.get("thinking")
-            for thought in map(table, inner) if isinstance(inner, list) else ():
-                self.add(self.thinking, thought.get("text"))
-            self.add_content(part.get("text"))
-        self.add_content(content)
-        self.add(self._refusal, delta.get("refusal"))
-
-    def _details(self, details: list[Any]) -> str:
-        told = []
-        for detail in map(table, details):
-            kind = detail.get("type")
-            if kind == "reasoning.encrypted":
-                self._encrypted = True
-            elif kind == "reasoning.summary":
-                self._kind = ThinkingKind.summary
-            told.append(string(detail.get("summary")) or string(detail.get("text")))
-        return "".join(told)
-
-
-class OpenAIChatProvider(RemoteProvider):
-    """POST /chat/completions."""
+class ChatProvider(RemoteProvider):
+    """POST /chat/completions: as it is, that of a server of one's own."""
 
     path = "/chat/completions"
     list_path = "/models"
     reply: type[ChatReply] = ChatReply
 
-    def prepare(self, call: Call) -> Request:
-        rule = self.model_rule(call.model)
-        thinking = self._thinking_fields(call)
+    def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
         messages = [{"role": "system", "content": call.system}] if call.system else []
         body: dict[str, Any] = {
             "model": call.model,
             "messages": [*messages, {"role": "user", "content": call.user}],
-            self.spec.token_limit: call.max_tokens,
+            self._spec.token_limit: call.max_tokens,
             "stream": True,
         }
-        if self.spec.stream_options:
+        if self._spec.stream_options:
             body["stream_options"] = {"include_usage": True}
         body |= thinking
-        if call.temperature is not None and rule.takes_temperature(call.thinking):
-            body["temperature"] = call.temperature
-        return Request(self.path, body, thinking, call=call)
+        if temperature is not None:
+            body["temperature"] = temperature
+        return Request(self.path, body, thinking)
 
     def auth_headers(self) -> dict[str, str]:
         key = self.endpoint.key() or self.endpoint.bearer()
         return {"authorization": f"Bearer {self.endpoint.checked(key)}"} if key else {}
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
-        rule = self.model_rule(call.model) if call else None
-        kind = (rule and rule.thinking_text) or self.spec.thinking_text
-        return self.reply(target, kind, thinking_apart=self.spec.thinking_apart)
+        kind = self.rule(call.model).kind if call else None
+        return self.reply(target, kind or self._spec.thinking_text)
+
+
+class OpenAIChatProvider(ChatProvider):
+    """OpenAI's older API: it never returns thinking text, only its count."""
+
+    spec = ProviderSpec(
+        name="openai-chat",
+        title="OpenAI (Chat Completions)",
+        base_url="https://api.openai.com/v1",
+        base_url_env=("OPENAI_BASE_URL",),
+        key_env=("OPENAI_API_KEY",),
+        headers_env={"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"},
+        switch="effort",
+        token_limit="max_completion_tokens",  # noqa: S106 - a field, no password
+        # A server put in OpenAI's place by OPENAI_BASE_URL may return some.
+        thinking_text=ThinkingKind.full,
+        silence_s=600,  # hidden thinking streams nothing at all
+        skip_models=NO_CHAT,
+        rules="openai",
+        price_list="openai",
+    )

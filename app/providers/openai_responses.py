@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.providers.base import Call, Completion, Request, ThinkingKind
-from app.providers.catalogue import ModelRule
-from app.providers.openai_chat import OpenAIChatProvider
+from app.providers.openai_chat import ChatProvider, OpenAIChatProvider
 from app.providers.reply import Reply, count, string, table
 from app.providers.sse import SseEvent
 from app.providers.target import Target
@@ -13,27 +12,27 @@ from app.providers.target import Target
 END = ("response.completed", "response.incomplete", "response.failed")
 
 
-class OpenAIResponsesProvider(OpenAIChatProvider):
-    """POST /responses. Its rules are those of Chat Completions, put into its own words."""
+class OpenAIProvider(ChatProvider):
+    """POST /responses."""
 
     path = "/responses"
+    spec = replace(
+        OpenAIChatProvider.spec,
+        name="openai",
+        title="OpenAI",
+        switch="responses",
+        thinking_text=ThinkingKind.summary,
+    )
 
-    def prepare(self, call: Call) -> Request:
-        rule = self.model_rule(call.model)
-        thinking = self._thinking_fields(call)
+    def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
         body: dict[str, Any] = {"model": call.model}
         if call.system:
             body["instructions"] = call.system
         body |= {"input": call.user, "max_output_tokens": call.max_tokens}
         body |= {"store": False, "stream": True} | thinking
-        if call.temperature is not None and rule.takes_temperature(call.thinking):
-            body["temperature"] = call.temperature
-        return Request(self.path, body, thinking, call=call)
-
-    def model_rule(self, model: str) -> ModelRule:
-        rule = super().model_rule(model)
-        fields = {setting: _reasoning(given) for setting, given in rule.thinking.fields.items()}
-        return replace(rule, thinking=replace(rule.thinking, fields=fields))
+        if temperature is not None:
+            body["temperature"] = temperature
+        return Request(self.path, body, thinking)
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
         return ResponsesReply(target)
@@ -50,6 +49,7 @@ class ResponsesReply(Reply):
         self._messages: dict[object, list[str]] = {}  # their texts, by position in the output
         self._final: set[object] = set()  # those marked as the final answer
         self._refused = self._cut = False
+        self._note = ""
 
     def take(self, event: SseEvent) -> None:
         data = self.parse(event)
@@ -85,10 +85,13 @@ class ResponsesReply(Reply):
             text=text or refusal,
             outcome=self.outcome(text, truncated=self._cut, refused=self._refused or bool(refusal)),
             finish_reason=self.finish_reason,
+            note=self._note,
             thinking_text=thinking,
             thinking_kind=self._kind if thinking else unseen,
             reasoning_tokens=tokens,
             input_tokens=count(self.usage, "input_tokens"),
+            cached_tokens=count(self.usage, "input_tokens_details", "cached_tokens"),
+            cache_write_tokens=count(self.usage, "input_tokens_details", "cache_write_tokens"),
             output_tokens=count(self.usage, "output_tokens"),
             usage=self.usage,
             served_model=self.served_model,
@@ -114,19 +117,10 @@ class ResponsesReply(Reply):
             self._refused = self.finish_reason == "invalid_prompt" or "policy" in self.finish_reason
             if not self._refused:
                 raise self.failure(error)
+            self._note = string(error.get("message"))
         elif status == "incomplete":
             self.finish_reason = string(table(response.get("incomplete_details")).get("reason"))
             self._refused = self.finish_reason == "content_filter"
             self._cut = not self._refused
         else:
             self.finish_reason = status
-
-
-def _reasoning(fields: dict[str, Any]) -> dict[str, Any]:
-    """``reasoning_effort`` of Chat Completions as this API has it, with a summary to be shown."""
-    fields = dict(fields)
-    effort = fields.pop("reasoning_effort", None)
-    if effort is None:
-        return fields
-    summary = {} if effort == "none" else {"summary": "auto"}
-    return fields | {"reasoning": {"effort": effort} | summary}

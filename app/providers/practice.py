@@ -14,10 +14,12 @@ from app.providers.base import (
     ModelInfo,
     Outcome,
     Request,
+    Status,
     Thinking,
     ThinkingKind,
     ThinkingRule,
 )
+from app.providers.thinking import LEVELS, Shape
 
 TITLES = {
     "bluffer": "Practice: bluffer",
@@ -25,7 +27,7 @@ TITLES = {
     "thinker": "Practice: thinker",
     "flaky": "Practice: flaky",
 }
-_ON = (Thinking.on, Thinking.low, Thinking.medium, Thinking.high)
+_ON = (Thinking.on, *LEVELS)
 _RULE = ThinkingRule(
     fields={
         Thinking.default: {},
@@ -33,7 +35,8 @@ _RULE = ThinkingRule(
         **{level: {"thinking": level.value} for level in _ON},
     },
     cannot={},
-    default="off",
+    shape=Shape.off,
+    levels=LEVELS,
     note="A practice model: simulated, nothing is sent anywhere.",
 )
 
@@ -44,6 +47,7 @@ class PracticeProvider:
     name = "practice"
     title = "Practice models (simulated)"
     practice = True
+    price_list = ""
 
     def __init__(self, latency_s: float, seed: int = 0) -> None:
         self._latency_s = latency_s
@@ -52,6 +56,9 @@ class PracticeProvider:
 
     def not_ready(self) -> str:
         return ""
+
+    def status(self) -> Status:
+        return Status(listed=True)
 
     def rule(self, model: str) -> ThinkingRule:
         return _RULE
@@ -63,7 +70,8 @@ class PracticeProvider:
         body |= {"max_tokens": call.max_tokens} | _RULE.fields[call.thinking]
         if call.temperature is not None:
             body["temperature"] = call.temperature
-        return Request("practice", body, dict(_RULE.fields[call.thinking]), call=call)
+        fields = dict(_RULE.fields[call.thinking])
+        return Request("practice", body, fields, temperature_sent=call.temperature, call=call)
 
     async def complete(self, request: Request) -> Completion:
         started = perf_counter()

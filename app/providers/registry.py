@@ -1,33 +1,52 @@
-"""Builds every provider from data. A new one is a table in providers.toml, or an adapter here."""
+"""Every provider there is: one line each, and the tables of one's own servers."""
 
 import asyncio
 import difflib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from app.errors import InvalidInput, ProviderError, SettingsError
 from app.providers.anthropic import AnthropicProvider
 from app.providers.base import Provider
 from app.providers.catalogue import Catalogue
+from app.providers.deepseek import DeepSeekProvider
 from app.providers.gemini import GeminiProvider
 from app.providers.groq import GroqProvider
+from app.providers.llamacpp import LlamaCppProvider
+from app.providers.lmstudio import LmStudioProvider
+from app.providers.mistral import MistralProvider
 from app.providers.ollama import OllamaProvider
-from app.providers.openai_chat import OpenAIChatProvider
-from app.providers.openai_responses import OpenAIResponsesProvider
+from app.providers.openai_chat import ChatProvider, OpenAIChatProvider
+from app.providers.openai_responses import OpenAIProvider
+from app.providers.openrouter import OpenRouterProvider
 from app.providers.practice import PracticeProvider
 from app.providers.remote import RemoteProvider
 from app.providers.spec import ProviderSpec, read_specs, read_toml
 from app.providers.target import Limits
+from app.providers.together import TogetherProvider
+from app.providers.vllm import VllmProvider
+from app.providers.xai import XaiProvider
 
-HERE = Path(__file__).parent
-ADAPTERS: dict[str, type[RemoteProvider]] = {
-    "anthropic": AnthropicProvider,
-    "gemini": GeminiProvider,
-    "groq": GroqProvider,
-    "ollama": OllamaProvider,
-    "openai_chat": OpenAIChatProvider,
-    "openai_responses": OpenAIResponsesProvider,
-}
+MODELS = Path(__file__).parent / "models.toml"
+# In the order in which they are shown, and suggested where their key is found.
+PROVIDERS: tuple[type[RemoteProvider], ...] = (
+    AnthropicProvider,
+    OpenAIProvider,
+    DeepSeekProvider,
+    GeminiProvider,
+    OpenRouterProvider,
+    MistralProvider,
+    XaiProvider,
+    GroqProvider,
+    TogetherProvider,
+    OpenAIChatProvider,
+    OllamaProvider,
+    LlamaCppProvider,
+    VllmProvider,
+    LmStudioProvider,
+)
+_BY_NAME = {provider.spec.name: provider for provider in PROVIDERS}
 
 
 def load_providers(
@@ -36,33 +55,51 @@ def load_providers(
     practice_latency_s: float,
     extra: Path | None = None,
     call_timeout_s: float = 600,
+    ca_file: str = "",
 ) -> dict[str, Provider]:
-    """All providers by name, in the order of the data. Raises SettingsError for wrong data.
+    """All providers by name, in the order above. Raises SettingsError for wrong data.
 
-    ``extra`` is a file of one's own with more [[provider]] (and [[rule]], [[model]]) tables.
+    ``extra`` is a file of one's own with [[provider]] tables (and [[rule]], [[model]], [switch]).
     """
-    files = [HERE / "models.toml", HERE / "providers.toml", *([extra] if extra else [])]
     catalogue = Catalogue()
-    specs: dict[str, ProviderSpec] = {}
-    for path in files:
-        tables = read_toml(path)
-        catalogue.add(tables, path.name)
-        for spec in read_specs(tables, path.name):
+    catalogue.add(read_toml(MODELS), MODELS.name)
+    classes: dict[str, type[RemoteProvider]] = dict(_BY_NAME)
+    specs = {name: provider.spec for name, provider in _BY_NAME.items()}
+    if extra:
+        tables = read_toml(extra)
+        catalogue.add(tables, extra.name)
+        for spec in read_specs(tables, extra.name):
             if spec.name in specs or spec.name == PracticeProvider.name:
-                raise SettingsError(f"{path.name}: there are two providers named {spec.name}.")
-            if spec.adapter not in ADAPTERS:
-                known = ", ".join(ADAPTERS)
-                raise SettingsError(f"{path.name}: {spec.name}: adapter must be one of {known}.")
-            catalogue.require([spec.rules or spec.name], path.name)
-            specs[spec.name] = spec
+                raise SettingsError(f"{extra.name}: there are two providers named {spec.name}.")
+            classes[spec.name] = _adapter(spec, extra.name)
+            switch = spec.switch or _BY_NAME[spec.adapter].spec.switch
+            specs[spec.name] = replace(spec, switch=switch)
+    for spec in specs.values():
+        if spec.switch not in catalogue.switches:
+            known = ", ".join(sorted(catalogue.switches))
+            raise SettingsError(f"{spec.name}: switch must be one of {known}.")
     providers: dict[str, Provider] = {
-        name: ADAPTERS[spec.adapter](
-            spec, catalogue, environ, Limits(call_timeout_s, min(spec.silence_s, call_timeout_s))
+        name: classes[name](
+            spec,
+            catalogue,
+            environ,
+            Limits(call_timeout_s, min(spec.silence_s, call_timeout_s)),
+            ca_file,
         )
         for name, spec in specs.items()
     }
     providers[PracticeProvider.name] = PracticeProvider(practice_latency_s)
     return providers
+
+
+def _adapter(spec: ProviderSpec, source: str) -> type[RemoteProvider]:
+    """Who speaks the protocol of a server of one's own."""
+    if spec.adapter == OpenAIChatProvider.spec.name:
+        return ChatProvider
+    if spec.adapter not in _BY_NAME:
+        known = ", ".join(_BY_NAME)
+        raise SettingsError(f"{source}: {spec.name}: adapter must be one of {known}.")
+    return _BY_NAME[spec.adapter]
 
 
 async def discover(providers: Iterable[Provider]) -> None:

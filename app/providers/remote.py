@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
-from app.errors import InvalidInput, ProviderError
-from app.providers.base import Call, Completion, ModelInfo, Request, ThinkingRule
-from app.providers.catalogue import Catalogue, ModelRule
+from app.errors import ProviderError
+from app.providers.base import Call, Completion, ModelInfo, Request, Status, ThinkingRule
+from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
 from app.providers.http import HttpClient
+from app.providers.listing import ModelList
 from app.providers.reply import Reply, string, table, without_secrets
 from app.providers.spec import ProviderSpec
 from app.providers.sse import SseReader, StreamReader
@@ -23,9 +23,10 @@ MAX_PAGES = 20
 
 
 class RemoteProvider(ABC):
-    """One provider of providers.toml."""
+    """One API behind HTTP. ``spec`` is given by the class, or by the table of one's own server."""
 
     practice = False
+    spec: ClassVar[ProviderSpec]
     path: str  # of a call, behind the base URL
     list_path: str
     reader: type[StreamReader] = SseReader
@@ -36,19 +37,20 @@ class RemoteProvider(ABC):
         catalogue: Catalogue,
         environ: Mapping[str, str],
         limits: Limits | None = None,
+        ca_file: str = "",
     ) -> None:
         self.name = spec.name
         self.title = spec.title
-        self.spec = spec
+        self.price_list = spec.price_list
         self.endpoint = Endpoint(spec, environ)
-        self._catalogue = catalogue
-        self._http = HttpClient(limits)
+        self._spec = spec
+        self._models = ModelList(spec, catalogue)
+        self._http = HttpClient(limits, ca_file)
         self._found = ""  # the usual address at which a server answered
-        self._listed: list[ModelInfo] = []
 
     @abstractmethod
-    def prepare(self, call: Call) -> Request:
-        """Build the request. Raises InvalidInput for a thinking setting the model cannot take."""
+    def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
+        """The request of a call, given the fields that switch thinking. Pure."""
 
     @abstractmethod
     def auth_headers(self) -> dict[str, str]:
@@ -60,8 +62,6 @@ class RemoteProvider(ABC):
 
     def listed(self, found: Any) -> list[Any] | None:
         """The models in what the server sent as its list; None when it is no such list."""
-        if isinstance(found, list) and found and table(found[0]).get("id"):
-            return found  # Together's, perhaps
         data = table(found).get("data")
         return data if isinstance(data, list) else None
 
@@ -69,34 +69,55 @@ class RemoteProvider(ABC):
         """The path to the rest of the list, if there is more."""
         return ""
 
-    def model_info(self, entry: Any) -> ModelInfo | None:
+    def model_info(self, entry: dict[str, Any]) -> ModelInfo | None:
         """One model of the list; None for what cannot chat."""
-        name = string(table(entry).get("id"))
-        if not name or table(entry.get("capabilities")).get("completion_chat") is False:
-            return None
+        name = string(entry.get("id"))
         title = string(entry.get("display_name")) or string(entry.get("name"))
-        return ModelInfo(self.name, name, title)
+        return ModelInfo(self.name, name, title) if name else None
+
+    def refined(self, rule: Rule, entry: dict[str, Any]) -> Rule:
+        """The rule of a model after what the server's list says of it."""
+        return rule
+
+    def prepare(self, call: Call) -> Request:
+        rule = self.rule(call.model)
+        sent, note = rule.temperature.sent(call.temperature, call.thinking, rule.shape)
+        request = self.build(call, dict(rule.fields.get(call.thinking, {})), sent)
+        return replace(
+            request,
+            temperature_sent=sent,
+            temperature_note=note,
+            adaptive=rule.adaptive,
+            call=call,
+        )
 
     def not_ready(self) -> str:
         return self.endpoint.not_ready(found=bool(self._found))
 
-    def rule(self, model: str) -> ThinkingRule:
-        return self.model_rule(model).thinking
+    def status(self) -> Status:
+        address = self.endpoint.override() or self._found or self._spec.base_url
+        return Status(
+            address="" if "{port}" in address else address,
+            key_names=(*self._spec.key_env, *self._spec.bearer_env),
+            listed=self._models.listed,
+            list_error=self._models.error,
+            limits=self._http.limits,
+        )
 
-    def model_rule(self, model: str) -> ModelRule:
-        return self._catalogue.rule(self.spec.rules or self.name, model)
+    def rule(self, model: str) -> ThinkingRule:
+        return self._models.rule(model)
 
     def known_models(self) -> list[ModelInfo]:
-        """The catalogue, then what the server listed last."""
-        models = {m.name: m for m in self._catalogue.models.get(self.name, [])}
-        for model in self._listed:
-            models.setdefault(model.name, model)
-        return list(models.values())
+        return self._models.models
 
     async def list_models(self) -> list[ModelInfo]:
-        if self.discoverable:
-            return await self.find(LIST_TIMEOUT_S)
-        return await self._list(await self._base_url(), LIST_TIMEOUT_S)
+        try:
+            if self.discoverable:
+                return await self.find(LIST_TIMEOUT_S)
+            return await self._list(await self._base_url(), LIST_TIMEOUT_S)
+        except ProviderError as error:
+            self._models.error = error.message
+            raise
 
     async def complete(self, request: Request) -> Completion:
         base_url = await self._base_url()
@@ -111,11 +132,10 @@ class RemoteProvider(ABC):
             completion = reply.completion()
         except ProviderError as error:
             error.retryable = error.retryable and not reply.tokens_seen
-            raise
-        completion = replace(
-            completion, first_token_ms=reply.first_token_ms, total_ms=reply.total_ms
-        )
-        return without_secrets(completion, target.secrets)
+            if error.kind != "refused":
+                raise
+            completion = reply.refused(error)
+        return without_secrets(reply.timed(completion), target.secrets)
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -123,13 +143,13 @@ class RemoteProvider(ABC):
     @property
     def discoverable(self) -> bool:
         """Whether this is a server of one's own that can be asked without costs or a key."""
-        return self.spec.key_optional and bool(self.endpoint.override() or self.spec.ports)
+        return self._spec.key_optional and bool(self.endpoint.override() or self._spec.base_urls)
 
     async def find(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ModelInfo]:
         """Ask at each usual address (or the one set) until a model list comes back."""
         failure: ProviderError | None = None
         override = self.endpoint.override()
-        for base_url in (override,) if override else self.spec.base_urls:
+        for base_url in (override,) if override else self._spec.base_urls:
             try:
                 models = await self._list(base_url, timeout_s)
             except ProviderError as error:
@@ -137,57 +157,51 @@ class RemoteProvider(ABC):
             else:
                 self._found = base_url
                 return models
-        self._found, self._listed = "", []
-        raise failure or ProviderError("not_ready", self.not_ready())
+        self._found = ""
+        failure = failure or ProviderError("not_ready", self.not_ready())
+        self._models.forget(failure.message)
+        raise failure
 
     async def _base_url(self) -> str:
         override = self.endpoint.override()
-        if not override and self.spec.ports and not self._found:
+        if not override and self._spec.ports and not self._found:
             await self.find()
         if problem := self.not_ready():
             raise ProviderError("not_ready", problem)
-        return override or self._found or self.spec.base_url
+        return override or self._found or self._spec.base_url
 
     async def _stream(
         self, target: Target, body: dict[str, Any], reply: Reply, deadline: float
     ) -> None:
-        events = self._http.stream(
-            target,
-            body,
-            self.reader(),
-            is_last=reply.is_last,
-            is_payload=reply.is_payload,
-            deadline=deadline,
-        )
+        ends = {"is_last": reply.is_last, "is_payload": reply.is_payload}
+        events = self._http.stream(target, body, self.reader(), **ends, deadline=deadline)
         async with aclosing(events):
             async for event in events:
                 reply.take(event)
                 reply.total_ms = reply.elapsed_ms()
 
     async def _list(self, base_url: str, timeout_s: float) -> list[ModelInfo]:
-        models: list[ModelInfo] = []
+        entries: list[dict[str, Any]] = []
         path, pages = self.list_path, 0
         while path and pages < MAX_PAGES:
             target = self._target(base_url + path, {})
-            found = await self._http.get_json(target, timeout_s)
-            entries = self.listed(found)
-            if entries is None:
+            found = await self._http.json(target, timeout_s)
+            page = self.listed(found)
+            if page is None:
                 raise target.failure("protocol", "sent something that is not a list of models.")
-            models += [m for m in map(self.model_info, entries) if m and not self._skips(m.name)]
+            entries += map(table, page)
             path, pages = self.next_page(found), pages + 1
-        self._listed = models
-        return models
+        entries = await self.described(base_url, entries, timeout_s)
+        models = [(info, entry) for entry in entries if (info := self.model_info(entry))]
+        return self._models.take(models, self.refined)
 
-    def _skips(self, model: str) -> bool:
-        return any(fnmatchcase(model.lower(), pattern) for pattern in self.spec.skip_models)
+    async def described(
+        self, base_url: str, entries: list[dict[str, Any]], timeout_s: float
+    ) -> list[dict[str, Any]]:
+        """The entries of the list, with what has to be asked for each model apart."""
+        return entries
 
     def _target(self, url: str, headers: Mapping[str, str]) -> Target:
         secrets = self.endpoint.secrets()
         sent = self.endpoint.extra_headers() | self.auth_headers() | dict(headers)
         return Target(self.title, url, sent, secrets)
-
-    def _thinking_fields(self, call: Call) -> dict[str, Any]:
-        rule = self.rule(call.model)
-        if reason := rule.reason_against(call.thinking):
-            raise InvalidInput(f"{self.name}/{call.model}, thinking {call.thinking}: {reason}")
-        return dict(rule.fields[call.thinking])

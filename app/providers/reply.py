@@ -66,6 +66,18 @@ class Reply(ABC):
             self.add([], content)  # counts as the first token even while a tag is being read
             self._add_split(*self._tags.feed(content))
 
+    def refused(self, error: ProviderError) -> Completion:
+        """What is left when the provider's filter ended the call with an error."""
+        return Completion(
+            text="".join(self.text),
+            outcome=Outcome.refused,
+            finish_reason=error.code,
+            note=error.message,
+            usage=self.usage,
+            served_model=self.served_model,
+            response_id=self.response_id,
+        )
+
     def split_content(self) -> tuple[str, str]:
         """The answer and the thinking, at the end."""
         self._add_split(*self._tags.finish())
@@ -83,6 +95,9 @@ class Reply(ABC):
         return stream_failure(
             self.target.title, error, tokens_seen=self.tokens_seen, secrets=self.target.secrets
         )
+
+    def timed(self, completion: Completion) -> Completion:
+        return replace(completion, first_token_ms=self.first_token_ms, total_ms=self.total_ms)
 
     def elapsed_ms(self) -> int:
         return round((perf_counter() - self._started) * 1000)
@@ -139,6 +154,7 @@ def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completio
     return replace(
         completion,
         text=clean(completion.text),
+        note=clean(completion.note),
         thinking_text=clean(completion.thinking_text),
         finish_reason=clean(completion.finish_reason),
         served_model=clean(completion.served_model),

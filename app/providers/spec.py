@@ -1,4 +1,4 @@
-"""One provider as described by a table of providers.toml."""
+"""What is particular about one provider: told in its file, or in a table of one's own."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,26 +14,28 @@ Tables = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """The columns are explained at the top of providers.toml."""
+    """Where a provider is, what it needs, and how its API differs from its neighbours'."""
 
-    name: str
+    name: str  # the prefix in "provider/model-id"
     title: str
-    adapter: str
-    base_url: str
-    base_url_env: tuple[str, ...] = ()
-    base_url_form: str = ""
-    key_env: tuple[str, ...] = ()
-    bearer_env: tuple[str, ...] = ()
-    key_optional: bool = False
-    headers_env: dict[str, str] = field(default_factory=dict)
-    ports: tuple[int, ...] = ()
-    token_limit: str = "max_tokens"  # noqa: S105 - no password
-    stream_options: bool = True
-    thinking_apart: bool = False
-    thinking_text: ThinkingKind = ThinkingKind.full
-    silence_s: float = 120
-    skip_models: tuple[str, ...] = ()
-    rules: str = ""
+    base_url: str = ""  # without a trailing slash; "{port}" is one of ``ports``; empty: must be set
+    base_url_env: tuple[str, ...] = ()  # variables that replace it; the first that is set wins
+    base_url_form: str = ""  # "host" as Ollama writes it; "v1" adds /v1 where no path is given
+    key_env: tuple[str, ...] = ()  # variables that may hold the key; none: no key is sent
+    bearer_env: tuple[str, ...] = ()  # those of a token that is sent where there is no key
+    key_optional: bool = False  # ready without a key
+    headers: dict[str, str] = field(default_factory=dict)  # fixed ones, which hold no secret
+    headers_env: dict[str, str] = field(default_factory=dict)  # header → variable, sent when set
+    ports: tuple[int, ...] = ()  # usual ones of a server on this machine
+    switch: str = ""  # how thinking is switched: a [switch] of models.toml; own servers: adapter's
+    token_limit: str = "max_tokens"  # noqa: S105 - the body field of the output cap
+    stream_options: bool = True  # False: the usage comes unasked, and asking would be refused
+    thinking_text: ThinkingKind = ThinkingKind.full  # what thinking text is when some comes back
+    silence_s: float = 120  # give up when no payload came for so long; keep-alives do not count
+    skip_models: tuple[str, ...] = ()  # patterns of listed ids that do not chat
+    rules: str = ""  # whose rules of models.toml apply, if not those of its own name
+    price_list: str = ""  # its name in the library of list prices
+    adapter: str = "openai-chat"  # of a server of one's own: the provider whose protocol it speaks
 
     @property
     def base_urls(self) -> tuple[str, ...]:
@@ -52,7 +54,7 @@ def read_toml(path: Path) -> Tables:
 
 
 def read_specs(tables: Tables, source: str) -> list[ProviderSpec]:
-    """The [[provider]] tables, checked."""
+    """The [[provider]] tables, checked. Raises SettingsError with the field that is wrong."""
     return [_spec(table, source) for table in tables.get("provider", [])]
 
 
@@ -61,7 +63,7 @@ def _spec(table: Mapping[str, Any], source: str) -> ProviderSpec:
     name = table.get("name", "without a name")
     if unknown := sorted(set(table) - set(known)):
         raise SettingsError(f"{source}: provider {name} has unknown fields: {', '.join(unknown)}.")
-    if missing := sorted({"name", "title", "adapter", "base_url"} - set(table)):
+    if missing := sorted({"name", "title", "base_url"} - set(table)):
         raise SettingsError(f"{source}: provider {name} lacks {', '.join(missing)}.")
     if not isinstance(name, str) or not name or "/" in name:
         raise SettingsError(f"{source}: a provider's name must be a word without a slash.")

@@ -103,7 +103,7 @@ class Attempts:
             raise
         slot.release()  # the next call need not wait for the disk
         try:
-            result = records.came(completion)
+            result = records.came(completion, prepared.request)
             await self._close(Close(queued, attempt_id, result, AnswerState.done))
         except Exception as exc:
             log.exception("answer %d came, but could not be stored", queued.id)

@@ -16,7 +16,7 @@ from sqlmodel import Session, SQLModel
 from app.errors import ProviderError
 from app.grids import stamp
 from app.messages import Message
-from app.providers import Completion, Outcome, Request, ThinkingKind
+from app.providers import Completion, Outcome, Request, Thinking, ThinkingKind, mismatch, observe
 from app.runner.queue import Queued
 from app.tables import AnswerState, now
 
@@ -43,10 +43,18 @@ class Close:
     state: AnswerState
 
 
-def came(completion: Completion) -> dict[str, Any]:
+def came(completion: Completion, request: Request | None) -> dict[str, Any]:
     """What came back, as columns of an attempt."""
+    thought, evidence = observe(completion)
+    asked = request.call.thinking if request and request.call else Thinking.default
+    adaptive = request is not None and request.adaptive
+    misfit = mismatch(asked, thought, evidence, adaptive=adaptive)
     return {
         "outcome": completion.outcome,
+        "thought": thought,
+        "evidence": evidence,
+        "mismatch": misfit if completion.outcome is Outcome.answered else "",
+        "error_message": storable(completion.note),
         "text": storable(completion.text),
         "thinking_text": storable(completion.thinking_text),
         "thinking_kind": completion.thinking_kind,
@@ -176,6 +184,9 @@ _BLANK: dict[str, Any] = {
     "text": "",
     "thinking_text": "",
     "thinking_kind": ThinkingKind.none,
+    "thought": None,
+    "evidence": None,
+    "mismatch": "",
     "reasoning_tokens": None,
     "input_tokens": None,
     "output_tokens": None,
@@ -221,6 +232,8 @@ def _opened(call: Begin) -> dict[str, Any]:
         "system_message": call.message.system,
         "request": call.request.body if call.request else {},
         "thinking_sent": call.request.thinking_sent if call.request else {},
+        "temperature_sent": call.request.temperature_sent if call.request else None,
+        "temperature_note": call.request.temperature_note if call.request else "",
     }
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.errors import NotFound
 from app.gridqueries import load_changed, load_chip, load_columns
-from app.gridview import CHARACTERS, Density, Show, mismatch
+from app.gridview import CHARACTERS, Density, Show
 from app.labels import clear_label, labels_of, set_label
 from app.prompts import Text
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
@@ -156,6 +156,4 @@ def _drawer(
         "labels": labels,
         "own": next((la for la, r in labels if reviewer and r.id == reviewer.id), None),
         "reviewer": reviewer,
-        "mismatch": attempt
-        and mismatch(column.variant.thinking, attempt.thinking_kind, attempt.reasoning_tokens),
     }

@@ -9,11 +9,11 @@ from app import grids
 from app.catalogue import entries
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
-from app.gridview import mismatch_of, observed
+from app.gridview import observed
 from app.labels import clear_label, get_reviewer, labels_of, set_label
 from app.plans import GridInput
 from app.prompts import Line
-from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer
+from app.tables import Answer, Attempt, Grid, Label, Reviewer
 from app.web import actions
 from app.web.api_shapes import (
     AnswerPage,
@@ -90,10 +90,7 @@ def create_grid(
         id=grid.public_id,
         url=_url(request, grid),
         answers=plan.calls,
-        left_out=[
-            f"{model}, thinking {variant.given.thinking}: {reason}"
-            for model, variant, reason in plan.left_out
-        ],
+        left_out=[f"{h.model}, thinking {h.thinking}: {h.reason}" for h in plan.left_out],
     )
 
 
@@ -168,10 +165,11 @@ def list_answers(
                 "disputed": answer.disputed,
                 "labels": [_label_item(la, r) for la, r in labels.get(answer.id, [])],
                 **_attempt_item(counted),
-                "thinking_observed": observed(counted.thinking_kind, counted.reasoning_tokens)
-                if counted and answer.state is AnswerState.done
-                else None,
-                "thinking_mismatch": mismatch_of(asked, counted),
+                "thinking_forced": column.forced,
+                "thinking_observed": counted.thought if counted else None,
+                "thinking_evidence": counted.evidence if counted else None,
+                "thinking_seen": observed(counted),
+                "thinking_mismatch": counted.mismatch if counted else None,
                 "attempts": [
                     {
                         "number": a.number,
@@ -244,7 +242,7 @@ def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:
         "outcome", "text", "thinking_text", "thinking_kind", "reasoning_tokens", "input_tokens",
         "output_tokens", "usage", "finish_reason", "served_model", "response_id",
         "first_token_ms", "total_ms", "error_kind", "error_message", "user_message",
-        "system_message", "request", "thinking_sent",
+        "system_message", "request", "thinking_sent", "temperature_sent", "temperature_note",
     }  # fmt: skip
     return attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
 

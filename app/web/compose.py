@@ -9,12 +9,11 @@ from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from app import prompts as library
-from app.catalogue import entries, only_practice, suggested
+from app.catalogue import entries, only_practice, suggested, thinking_choices
 from app.errors import BluffcheckError, InvalidInput
 from app.messages import gives_its_own_way_out
 from app.plans import GridInput, Plan, PromptRef, VariantInput, plan_grid, requests_preview
 from app.prompts import PromptInput
-from app.providers import Thinking
 from app.tables import Answerable, Prompt, WordingMode
 from app.web import actions
 from app.web.deps import Form, Reading, Server, Services
@@ -54,6 +53,7 @@ class ComposeForm:
     model_extra: str = ""
     wordings: list[str] = field(default_factory=lambda: list(BOX_WORDINGS))
     thinking: list[str] = field(default_factory=lambda: list(BOX_THINKING))
+    forced: list[str] = field(default_factory=list)  # "off provider/model-id"
     repeats: str = "3"
     system_prompt: str = ""
     temperature: str = ""
@@ -88,8 +88,13 @@ class ComposeForm:
             models=texts("model"),
             wordings=texts("wording"),
             thinking=texts("thinking"),
+            forced=texts("forced"),
             **single,
         )
+
+    @property
+    def all_models(self) -> list[str]:
+        return [*self.models, *self.model_extra.replace(",", " ").split()]
 
     def parse(self) -> GridInput:
         """Raises InvalidInput with everything that is wrong, in words of the form."""
@@ -113,7 +118,10 @@ class ComposeForm:
                 )
             except InvalidInput as exc:
                 raise InvalidInput(f"Prompt {number}: {exc}") from exc
-        models = [*self.models, *self.model_extra.replace(",", " ").split()]
+        models = self.all_models
+        forced: dict[str, list[str]] = {}
+        for thinking, _, model in (one.partition(" ") for one in self.forced):
+            forced.setdefault(model, []).append(thinking)
         missing = [
             what
             for what, given in (
@@ -145,6 +153,7 @@ class ComposeForm:
             models=models,
             variants=variants,
             repeats=self.repeats.strip() or 1,
+            forced=forced,
         )
 
 
@@ -181,7 +190,14 @@ def edit_compose(server: Server, session: Reading, data: Form) -> Response:
 
 @router.post("/compose/preview")
 def preview_compose(server: Server, data: Form) -> Response:
-    return page("partials/preview.html", **_preview(server, ComposeForm.read(data)))
+    """The preview, and what the models chosen now can be asked."""
+    form = ComposeForm.read(data)
+    return page(
+        "partials/preview_update.html",
+        form=form,
+        thinking_settings=thinking_choices(server.providers, form.all_models),
+        **_preview(server, form),
+    )
 
 
 @router.post("/grids")
@@ -223,7 +239,7 @@ def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, 
         "form": form,
         "entries": entries(server.providers),
         "wordings": library.wordings(session),
-        "thinking_settings": list(Thinking),
+        "thinking_settings": thinking_choices(server.providers, form.all_models),
         "library": library.library(session),
         "answerables": list(Answerable),
         "not_listed": _not_listed(server, form),

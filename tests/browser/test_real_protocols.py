@@ -55,9 +55,10 @@ def test_paper_example_runs_with_ones_own_models(open_page: Open, wire: WireServ
     expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(72)
     expect(page.locator(".chip .short", has_text="IDK")).to_have_count(72)
     assert len(wire.calls) == 72
-    assert {c.path for c in wire.calls} == {"/v1/messages", "/v1/chat/completions"}
+    assert {c.path for c in wire.calls} == {"/v1/messages", "/v1/responses"}
     # Off and on were asked for as often as each other, in each protocol's own words.
-    assert sum(c.body.get("reasoning_effort") == "none" for c in wire.calls) == 18
+    efforts = [c.body.get("reasoning", {}).get("effort") for c in wire.calls]
+    assert efforts.count("none") == 18
     assert sum(c.body.get("thinking", {}).get("type") == "adaptive" for c in wire.calls) == 18
 
 
@@ -73,7 +74,7 @@ def test_hostile_text_stays_text(open_page: Open) -> None:
     ticked = page.locator('input[name="model"]:checked')
     while ticked.count():
         ticked.first.uncheck()
-    page.get_by_label("Any other model of a ready provider").fill("openai/hostile")
+    page.get_by_label("Any other model of a ready provider").fill("openai-chat/hostile")
     page.locator('input[name="title"]').fill(HOSTILE.replace("\n", " "))
     expect(page.locator(".calls")).to_have_text("12 calls")
     page.locator("#preview").get_by_role("button", name="Run", exact=True).click()

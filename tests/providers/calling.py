@@ -13,18 +13,18 @@ from tests.wire import WireServer
 
 T = TypeVar("T")
 
-PROTOCOLS = ["openai", "anthropic", "openai-responses", "gemini", "ollama"]
-BASE_URLS = {  # the variable that moves each, and the adapter it is spoken with
-    "openai": ("OPENAI_BASE_URL", "openai_chat"),
-    "anthropic": ("ANTHROPIC_BASE_URL", "anthropic"),
-    "openai-responses": ("OPENAI_BASE_URL", "openai_responses"),
-    "gemini": ("GOOGLE_GEMINI_BASE_URL", "gemini"),
-    "ollama": ("OLLAMA_HOST", "ollama"),
+PROTOCOLS = ["openai-chat", "anthropic", "openai", "gemini", "ollama"]
+BASE_URLS = {  # the variable that moves each
+    "openai-chat": "OPENAI_BASE_URL",
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "openai": "OPENAI_BASE_URL",
+    "gemini": "GOOGLE_GEMINI_BASE_URL",
+    "ollama": "OLLAMA_HOST",
 }
 KEYS = {
-    "openai": "OPENAI_API_KEY",
+    "openai-chat": "OPENAI_API_KEY",
     "anthropic": "ANTHROPIC_API_KEY",
-    "openai-responses": "OPENAI_API_KEY",
+    "openai": "OPENAI_API_KEY",
     "gemini": "GEMINI_API_KEY",
     "ollama": "OLLAMA_API_KEY",
 }

@@ -5,10 +5,21 @@ from typing import Any
 
 import pytest
 
-from app.errors import InvalidInput
-from app.providers import Call, Completion, Outcome, Request, Thinking, ThinkingKind, load_providers
-from tests.providers.calling import ask, environ_for
+from app.providers import (
+    Call,
+    Completion,
+    Outcome,
+    Provider,
+    Request,
+    Shape,
+    Thinking,
+    ThinkingKind,
+    ThinkingRule,
+    load_providers,
+)
+from tests.providers.calling import ask, environ_for, with_providers
 from tests.wire import WireServer
+from tests.wire_http import Recorded
 from tests.wire_scripts import Script
 
 
@@ -70,19 +81,91 @@ def test_temperature_is_sent_only_where_it_is_taken(
     assert server.calls[0].headers["anthropic-version"] == version
 
 
-def test_thinking_that_cannot_be_is_refused_with_the_reason() -> None:
-    with pytest.raises(InvalidInput) as caught:
-        prepare("claude-opus-5-5", thinking=Thinking.off)
-    assert str(caught.value) == (
-        "anthropic/claude-opus-5-5, thinking off:"
-        " This model always thinks: the API refuses to switch it off."
-    )
-
-
 @pytest.mark.parametrize(("max_tokens", "budget"), [(16_000, 8000), (8000, 4000), (500, 1024)])
 def test_thinking_budget_leaves_room_for_the_answer(max_tokens: int, budget: int) -> None:
     request = prepare("claude-haiku-4-5", thinking=Thinking.on, max_tokens=max_tokens)
     assert request.thinking_sent == {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def offered(**told: Any) -> dict[str, Any]:
+    return {name: {"supported": value} for name, value in told.items()}
+
+
+@pytest.mark.parametrize(
+    ("model", "told", "shape", "off", "levels"),
+    [
+        ("claude-opus-4-6", {"thinking": {"supported": False}}, Shape.never, {}, ()),
+        (
+            "claude-new",
+            {"thinking": {"supported": True, "types": offered(adaptive=True, disabled=True)},
+             "effort": offered(low=True, high=True, max=False)},
+            Shape.unknown, {"thinking": {"type": "disabled"}}, ("low", "high"),
+        ),
+        (
+            "claude-new",
+            {"thinking": {"supported": True, "types": offered(adaptive=True, between_tools=True)}},
+            Shape.unknown, {"thinking": {"type": "between_tools"}},
+            ("low", "medium", "high", "xhigh", "max"),
+        ),
+        (
+            "claude-opus-5",
+            {"thinking": {"supported": True, "types": offered(adaptive=True, disabled=False)}},
+            Shape.always, None, ("low", "medium", "high", "xhigh", "max"),
+        ),
+        (
+            "claude-opus-4-7",
+            {"thinking": {"supported": True, "types": offered(adaptive=True, disabled=False)}},
+            Shape.off, {}, ("low", "medium", "high", "xhigh", "max"),
+        ),
+        ("claude-opus-5", {}, Shape.on, {"thinking": {"type": "disabled"}},
+         ("low", "medium", "high", "xhigh", "max")),
+    ],
+)  # fmt: skip
+def test_list_of_models_says_what_each_takes(
+    server: WireServer,
+    model: str,
+    told: dict[str, Any],
+    shape: Shape,
+    off: dict[str, Any] | None,
+    levels: tuple[str, ...],
+) -> None:
+    server.models = {"data": [{"id": model, "capabilities": told}], "has_more": False}
+
+    async def look(providers: dict[str, Provider]) -> ThinkingRule:
+        await providers["anthropic"].list_models()
+        return providers["anthropic"].rule(model)
+
+    rule = with_providers(environ_for(server), look)
+    assert (rule.shape, tuple(rule.levels)) == (shape, levels)
+    assert bool(rule.reason_against(Thinking.off)) is (off is None)
+    assert off is None or rule.fields[Thinking.off] == off
+
+
+def test_model_with_a_budget_only_gets_a_budget(server: WireServer) -> None:
+    types = offered(enabled=True, disabled=True)
+    told = {"thinking": {"supported": True, "types": types}}
+    server.models = {"data": [{"id": "claude-new", "capabilities": told}]}
+
+    async def look(providers: dict[str, Provider]) -> ThinkingRule:
+        await providers["anthropic"].list_models()
+        return providers["anthropic"].rule("claude-new")
+
+    rule = with_providers(environ_for(server), look)
+    assert rule.fields[Thinking.on] == {"thinking": {"type": "enabled", "budget_tokens": 8000}}
+
+
+def test_list_of_models_goes_on_over_pages(server: WireServer) -> None:
+    def page(request: Recorded) -> dict[str, Any]:
+        if "after_id=b" in request.path:
+            return {"data": [{"id": "c"}], "has_more": False, "last_id": "c"}
+        return {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "last_id": "b"}
+
+    server.models = page
+
+    async def look(providers: dict[str, Provider]) -> list[str]:
+        return [model.name for model in await providers["anthropic"].list_models()]
+
+    assert with_providers(environ_for(server), look) == ["a", "b", "c"]
 
 
 def play(server: WireServer, *events: dict[str, Any]) -> Completion:

@@ -18,25 +18,25 @@ def timeless(completion: Completion) -> Completion:
     return replace(completion, first_token_ms=None, total_ms=0, usage={})
 
 
-FULL = ("openai", "ollama")  # these return the thinking itself, not a summary
+FULL = ("openai-chat", "ollama")  # these return the thinking itself, not a summary
 IDS = {
-    "openai": "chatcmpl-1",
+    "openai-chat": "chatcmpl-1",
     "anthropic": "msg_1",
-    "openai-responses": "resp_1",
+    "openai": "resp_1",
     "gemini": "gen-1",
     "ollama": "",
 }
 FINISHED = {
-    "openai": "stop",
+    "openai-chat": "stop",
     "anthropic": "end_turn",
-    "openai-responses": "completed",
+    "openai": "completed",
     "gemini": "STOP",
     "ollama": "stop",
 }
 COUNTED: dict[str, dict[str, Any]] = {
-    "openai": {"completion_tokens_details": {"reasoning_tokens": 5}},
+    "openai-chat": {"completion_tokens_details": {"reasoning_tokens": 5}},
     "anthropic": {"output_tokens_details": {"thinking_tokens": 5}},
-    "openai-responses": {"output_tokens_details": {"reasoning_tokens": 5}},
+    "openai": {"output_tokens_details": {"reasoning_tokens": 5}},
     "gemini": {"candidatesTokenCount": 2, "thoughtsTokenCount": 5},
     "ollama": {"prompt_eval_count": 11, "eval_count": 7},
 }
@@ -102,7 +102,7 @@ def test_refusal_is_a_completion(server: WireServer, protocol: str) -> None:
         pytest.skip("it has no filter")
     got = ask(environ_for(server), f"{protocol}/refusal")
     assert got.outcome is Outcome.refused
-    said = protocol in ("openai", "openai-responses")
+    said = protocol in ("openai-chat", "openai")
     assert got.text == ("I cannot help with that." if said else "")
 
 
@@ -119,9 +119,9 @@ def test_conversation_is_fresh_each_time(server: WireServer, protocol: str) -> N
 
     user = {"role": "user", "content": QUESTION}
     expected: dict[str, dict[str, Any]] = {
-        "openai": {"messages": [{"role": "system", "content": "Be brief."}, user]},
+        "openai-chat": {"messages": [{"role": "system", "content": "Be brief."}, user]},
         "anthropic": {"system": "Be brief.", "messages": [user]},
-        "openai-responses": {"instructions": "Be brief.", "input": QUESTION, "store": False},
+        "openai": {"instructions": "Be brief.", "input": QUESTION, "store": False},
         "ollama": {"messages": [{"role": "system", "content": "Be brief."}, user]},
         "gemini": {
             "systemInstruction": {"parts": [{"text": "Be brief."}]},

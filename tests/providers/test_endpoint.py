@@ -8,13 +8,12 @@ import pytest
 from app.errors import ProviderError
 from app.providers import ModelInfo, Provider, discover, load_providers
 from app.providers.endpoint import Endpoint, from_host
-from app.providers.registry import HERE
+from app.providers.registry import PROVIDERS
 from app.providers.remote import RemoteProvider
-from app.providers.spec import read_specs, read_toml
 from tests.providers.calling import with_providers
 from tests.wire import WireServer
 
-SPECS = {spec.name: spec for spec in read_specs(read_toml(HERE / "providers.toml"), "data")}
+SPECS = {provider.spec.name: provider.spec for provider in PROVIDERS}
 
 
 def load(environ: dict[str, str]) -> dict[str, Provider]:
@@ -29,12 +28,16 @@ def test_missing_keys_name_the_variable_to_set() -> None:
 @pytest.mark.parametrize(
     ("name", "environ", "ready"),
     [
-        ("openai", {"OPENAI_API_KEY": "k"}, True),
-        ("openai", {"OPENAI_API_KEY": " "}, False),
-        ("openai", {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, True),
-        ("openai", {"OPENAI_BASE_URL": "https://api.openai.com/v1/"}, False),
-        ("openai", {"OPENAI_BASE_URL": "127.0.0.1:9", "OPENAI_API_KEY": "k"}, False),
-        ("openai", {"OPENAI_BASE_URL": "http://me:pw@127.0.0.1:9", "OPENAI_API_KEY": "k"}, False),
+        ("openai-chat", {"OPENAI_API_KEY": "k"}, True),
+        ("openai-chat", {"OPENAI_API_KEY": " "}, False),
+        ("openai-chat", {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, True),
+        ("openai-chat", {"OPENAI_BASE_URL": "https://api.openai.com/v1/"}, False),
+        ("openai-chat", {"OPENAI_BASE_URL": "127.0.0.1:9", "OPENAI_API_KEY": "k"}, False),
+        (
+            "openai-chat",
+            {"OPENAI_BASE_URL": "http://me:pw@127.0.0.1:9", "OPENAI_API_KEY": "k"},
+            False,
+        ),
         ("anthropic", {"ANTHROPIC_AUTH_TOKEN": "t"}, True),
         ("ollama", {}, False),
         ("ollama", {"OLLAMA_HOST": "0.0.0.0"}, True),
@@ -50,7 +53,7 @@ def test_readiness_follows_the_environment(name: str, environ: dict[str, str], r
 
 def test_key_is_looked_up_when_it_is_needed() -> None:
     environ: dict[str, str] = {}
-    provider = load(environ)["openai"]
+    provider = load(environ)["openai-chat"]
     assert provider.not_ready()
     environ["OPENAI_API_KEY"] = "k"
     assert provider.not_ready() == ""
@@ -60,7 +63,7 @@ def test_key_is_looked_up_when_it_is_needed() -> None:
     ("name", "value", "url"),
     [
         ("anthropic", "http://host:1/", "http://host:1"),
-        ("openai", "http://host:1/v1", "http://host:1/v1"),
+        ("openai-chat", "http://host:1/v1", "http://host:1/v1"),
         ("deepseek", "http://host:1", "http://host:1"),
         ("openrouter", "http://host:1/api/v1", "http://host:1/api/v1"),
         ("llamacpp", "http://host:1", "http://host:1/v1"),
@@ -70,7 +73,7 @@ def test_key_is_looked_up_when_it_is_needed() -> None:
         ("ollama", "http://host:1/v1/", "http://host:1"),
         ("ollama", "https://host/ollama", "https://host/ollama"),
         ("gemini", "http://host:1/", "http://host:1"),
-        ("openai-responses", "http://host:1/v1", "http://host:1/v1"),
+        ("openai", "http://host:1/v1", "http://host:1/v1"),
     ],
 )
 def test_base_url_can_be_moved(name: str, value: str, url: str) -> None:
@@ -100,7 +103,7 @@ def test_ollama_host_takes_its_usual_forms(value: str, url: str) -> None:
 def local(path: Path, *ports: int) -> Path:
     """A provider file with one local server that is looked for on ``ports``."""
     path.write_text(
-        '[[provider]]\nname = "mine"\ntitle = "Mine"\nadapter = "openai_chat"\n'
+        '[[provider]]\nname = "mine"\ntitle = "Mine"\nadapter = "openai-chat"\n'
         'base_url = "http://127.0.0.1:{port}/v1"\nbase_url_env = ["MINE_URL"]\n'
         f'ports = {list(ports)}\nkey_optional = true\nrules = "lmstudio"\n'
         'skip_models = ["*embed*"]\n'
@@ -139,17 +142,19 @@ def test_something_else_on_the_port_is_not_found(
     assert with_providers({}, look, extra=extra).startswith("Nothing answered")
 
 
-def test_listed_models_join_the_known_ones(server: WireServer) -> None:
-    server.models = {"data": [{"id": "claude-new", "display_name": "Claude New"}]}
+def test_listed_models_replace_the_known_ones(server: WireServer) -> None:
+    names = ["claude-new", "claude-opus-5-5"]
+    server.models = {"data": [{"id": name, "display_name": f"{name} here"} for name in names]}
 
     async def ask_it(providers: dict[str, Provider]) -> list[ModelInfo]:
         await providers["anthropic"].list_models()
         return providers["anthropic"].known_models()
 
     environ = {"ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "sk-ant-0123456789"}
-    models = with_providers(environ, ask_it)
-    assert models[-1] == ModelInfo("anthropic", "claude-new", "Claude New")
-    assert len(models) == 13
+    assert with_providers(environ, ask_it) == [
+        ModelInfo("anthropic", "claude-opus-5-5", "claude-opus-5-5 here"),  # known ones come first
+        ModelInfo("anthropic", "claude-new", "claude-new here"),
+    ]
     assert server.lists[0].path == "/v1/models?limit=1000"
     assert server.lists[0].headers["x-api-key"] == "sk-ant-0123456789"
 

@@ -3,16 +3,18 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.errors import ProviderError
-from app.providers import Call, Provider
+from app.providers import Call, Outcome, Provider
 from app.providers.failures import http_failure
 from tests.providers.calling import (
     BASE_URLS,
     PROTOCOLS,
     QUESTION,
+    ask,
     environ_for,
     failure,
     with_providers,
@@ -96,11 +98,49 @@ def test_event_that_is_not_json_is_an_error(server: WireServer, protocol: str) -
 @each
 def test_answer_without_streaming_shows_what_came(server: WireServer, protocol: str) -> None:
     expected = "application/x-ndjson" if protocol == "ollama" else "text/event-stream"
-    body = b'{"error": {"message": "no provider for this"}}'
+    body = b'{"text": "not asked for like this"}'
     server.handler = lambda request: Script(body=body, content_type="application/json")
     error = failure(environ_for(server), f"{protocol}/any")
     assert error.kind == "protocol"
-    assert error.message.endswith(f"instead of {expected}: no provider for this")
+    assert error.message.endswith(f"instead of {expected}: {body.decode()}")
+
+
+@each
+def test_error_in_a_plain_200_is_the_providers_error(server: WireServer, protocol: str) -> None:
+    body = b'{"error": {"code": 429, "message": "too many for this route"}}'
+    server.handler = lambda request: Script(body=body, content_type="application/json")
+    error = failure(environ_for(server), f"{protocol}/any")
+    assert (error.kind, error.retryable) == ("rate_limit", True)
+    assert error.message.endswith("while answering: too many for this route")
+
+
+@each
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"code": "content_filter", "message": "flagged"}),
+        (400, {"code": "invalid_prompt", "message": "flagged"}),
+        (403, {"code": 403, "message": "flagged", "metadata": {"flagged_input": "…"}}),
+    ],
+)
+def test_filter_may_answer_with_an_error(
+    server: WireServer, protocol: str, status: int, error: dict[str, Any]
+) -> None:
+    server.handler = lambda request: Script(status=status, body={"error": error})
+    got = ask(environ_for(server), f"{protocol}/any")
+    assert (got.outcome, got.text) == (Outcome.refused, "")
+    assert got.finish_reason in ("content_filter", "invalid_prompt", "moderation")
+    assert got.note.endswith(f"refused to answer this ({status}): flagged")
+
+
+@each
+def test_filter_may_end_a_stream(server: WireServer, protocol: str) -> None:
+    server.handler = lambda request: Script(error_after=1, error_type="content_filter")
+    if protocol in ("gemini", "ollama"):  # whose errors have no such word
+        assert failure(environ_for(server), f"{protocol}/any").kind != "refused"
+        return
+    got = ask(environ_for(server), f"{protocol}/any")
+    assert (got.outcome, got.finish_reason) == (Outcome.refused, "content_filter")
 
 
 @each
@@ -110,11 +150,10 @@ def test_endless_keep_alives_end_in_a_timeout(
     quiet = b" " * 13 + b"\n" if protocol == "ollama" else b": keep-alive\n\n"
     server.handler = lambda request: Script(body=quiet * 500, cut=14, drip_s=0.01)
     extra = tmp_path / "more.toml"
-    rules = "openai" if protocol == "openai-responses" else protocol
     extra.write_text(
-        f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nrules = "{rules}"\nsilence_s = 0.1\n'
-        f'adapter = "{BASE_URLS[protocol][1]}"\n'
-        f'base_url = "{environ_for(server)[BASE_URLS[protocol][0]]}"\n'
+        f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nsilence_s = 0.1\n'
+        f'adapter = "{protocol}"\n'
+        f'base_url = "{environ_for(server)[BASE_URLS[protocol]]}"\n'
     )
     error = failure({}, "quiet/any", extra=extra)
     assert (error.kind, error.message) == ("timeout", "Quiet sent nothing for 0.1 seconds.")
@@ -152,7 +191,7 @@ def test_nobody_listening_is_a_connection_error(server: WireServer, protocol: st
     with socket.socket() as taken:  # bound, not listening
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        error = failure({BASE_URLS[protocol][0]: url}, f"{protocol}/any")
+        error = failure({BASE_URLS[protocol]: url}, f"{protocol}/any")
     assert (error.kind, error.retryable) == ("connection", True)
     assert error.message.endswith(f"cannot be reached: nothing answers at {url[7:]}.")
 

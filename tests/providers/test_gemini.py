@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import InvalidInput, ProviderError
+from app.errors import ProviderError
 from app.providers import (
     Call,
     Completion,
@@ -71,12 +71,6 @@ def test_older_models_get_a_budget_newer_ones_a_level(
 ) -> None:
     request = prepare(model, thinking=thinking)
     assert request.body["generationConfig"] == {"maxOutputTokens": 16000, "thinkingConfig": config}
-
-
-@pytest.mark.parametrize("model", ["gemini-3.6-flash", "gemini-4-carbon", "gemini-3-pro-preview"])
-def test_thinking_off_is_refused_where_it_is_only_minimised(model: str) -> None:
-    with pytest.raises(InvalidInput, match="can only be minimised"):
-        prepare(model, thinking=Thinking.off)
 
 
 def test_gemma_gets_the_system_text_with_the_question() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidInput, ProviderError
+from app.errors import ProviderError
 from app.providers import (
     Call,
     Completion,
@@ -17,6 +17,7 @@ from app.providers import (
     Outcome,
     Provider,
     Request,
+    Shape,
     Thinking,
     ThinkingKind,
     discover,
@@ -83,11 +84,6 @@ def test_think_is_a_switch_or_a_level(model: str, thinking: Thinking, think: obj
     assert prepare(model, thinking=thinking).body["think"] == think
 
 
-def test_model_that_ignores_the_switch_cannot_be_asked_not_to_think() -> None:
-    with pytest.raises(InvalidInput, match="accepts the switch and ignores it"):
-        prepare("gpt-oss:20b", thinking=Thinking.off)
-
-
 def play(server: WireServer, *lines: dict[str, Any], end: str = "\n") -> Completion:
     body = "\n".join(json.dumps(line) for line in lines) + end
     server.handler = lambda request: Script(body=body.encode())
@@ -141,7 +137,26 @@ def test_server_is_found_by_its_own_list(server: WireServer, tmp_path: Path) -> 
         return providers["mine"].known_models()
 
     assert with_providers({}, look, extra=extra) == [ModelInfo("mine", "qwen3:8b")]
-    assert [request.path for request in server.lists] == ["/api/tags"]
+    assert {request.path for request in server.lists} == {"/api/tags", "/api/show"}
+
+
+@pytest.mark.parametrize(
+    ("told", "shape"),
+    [(["completion"], Shape.never), (["completion", "thinking"], Shape.on), ([], Shape.unknown)],
+)
+def test_server_says_whether_a_model_thinks(
+    server: WireServer, told: list[str], shape: Shape
+) -> None:
+    server.models = {"data": [{"id": "new:1b"}]}
+    server.capabilities = {"new:1b": told} if told else {}
+
+    async def look(providers: dict[str, Provider]) -> Shape:
+        await providers["ollama"].list_models()
+        await providers["ollama"].list_models()
+        return providers["ollama"].rule("new:1b").shape
+
+    assert with_providers(environ_for(server), look) is shape
+    assert [r.path for r in server.lists] == ["/api/tags", "/api/show", "/api/tags"]
 
 
 @pytest.mark.parametrize(

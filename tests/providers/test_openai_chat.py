@@ -24,8 +24,8 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
         "thinking": Thinking.off,
         "user": "Hello",
     }
-    ask(environ_for(server), "openai/gpt-5.2", **values)
-    request = prepare("openai", "gpt-5.2", **values)
+    ask(environ_for(server), "openai-chat/gpt-5.2", **values)
+    request = prepare("openai-chat", "gpt-5.2", **values)
     assert request.body == {
         "model": "gpt-5.2",
         "messages": [
@@ -47,8 +47,8 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
 @pytest.mark.parametrize(
     ("provider", "model", "thinking", "fields"),
     [
-        ("openai", "gpt-5.5", Thinking.default, {}),
-        ("openai", "gpt-5.5", Thinking.on, {"reasoning_effort": "medium"}),
+        ("openai-chat", "gpt-5.5", Thinking.default, {}),
+        ("openai-chat", "gpt-5.5", Thinking.on, {"reasoning_effort": "medium"}),
         ("deepseek", "deepseek-flash", Thinking.off, {"thinking": {"type": "disabled"}}),
         ("openrouter", "x/y", Thinking.off, {"reasoning": {"effort": "none"}}),
         ("lmstudio", "qwen3:8b", Thinking.off, {"reasoning_effort": "none"}),
@@ -72,7 +72,7 @@ def test_thinking_fields_are_those_of_the_provider(
     request = prepare(provider, model, thinking=thinking, temperature=None)
     assert request.thinking_sent == fields
     assert {key: request.body[key] for key in fields} == fields
-    cap = "max_completion_tokens" if provider == "openai" else "max_tokens"
+    cap = "max_completion_tokens" if provider == "openai-chat" else "max_tokens"
     assert request.body[cap] == 16000
 
 
@@ -83,40 +83,28 @@ def test_temperature_is_left_out_while_thinking(thinking: Thinking) -> None:
 
 
 def test_organisation_is_sent_when_set(server: WireServer) -> None:
-    ask(environ_for(server, OPENAI_ORG_ID="org-1"), "openai/any")
+    ask(environ_for(server, OPENAI_ORG_ID="org-1"), "openai-chat/any")
     assert server.calls[0].headers["openai-organization"] == "org-1"
     assert "openai-project" not in server.calls[0].headers
 
 
 def test_header_with_a_line_break_is_refused(server: WireServer) -> None:
     with pytest.raises(ProviderError, match="malformed address or header"):
-        ask(environ_for(server, OPENAI_ORG_ID="org\nx-evil: 1"), "openai/any")
+        ask(environ_for(server, OPENAI_ORG_ID="org\nx-evil: 1"), "openai-chat/any")
     assert server.calls == []
 
 
-@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_details", "tags"])
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "tags"])
 def test_thinking_is_found_under_every_name(server: WireServer, field: str) -> None:
     server.handler = lambda request: Script(thinking="I count.", thinking_field=field)
     got = ask({"DEEPSEEK_BASE_URL": server.openai_url}, "deepseek/deepseek-flash")
     assert (got.text, got.thinking_text, got.thinking_kind) == ("42", "I count.", ThinkingKind.full)
 
 
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [("qwen/qwen3", ThinkingKind.full), ("anthropic/claude-x", ThinkingKind.summary)],
-)
-def test_gateway_thinking_is_named_by_model(
-    server: WireServer, model: str, kind: ThinkingKind
-) -> None:
-    server.handler = lambda request: Script(thinking="I count.")
-    got = ask({"OPENROUTER_BASE_URL": server.openai_url}, f"openrouter/{model}")
-    assert got.thinking_kind is kind
-
-
 def play(server: WireServer, *chunks: dict[str, Any]) -> Completion:
     body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     server.handler = lambda request: Script(body=body.encode())
-    return ask(environ_for(server), "openai/any")
+    return ask(environ_for(server), "openai-chat/any")
 
 
 def delta(finish: str | None = None, **values: Any) -> dict[str, Any]:
@@ -137,15 +125,6 @@ def test_unclosed_tag_leaves_no_answer(server: WireServer) -> None:
     got = play(server, delta("length", content="<think>I count and count"))
     assert (got.outcome, got.text) == (Outcome.truncated, "")
     assert got.thinking_text == "I count and count"
-
-
-def test_encrypted_thinking_is_hidden(server: WireServer) -> None:
-    got = play(
-        server,
-        delta(reasoning_details=[{"type": "reasoning.encrypted", "data": "eA=="}]),
-        delta("stop", content="1"),
-    )
-    assert got.thinking_kind is ThinkingKind.hidden
 
 
 def test_empty_tags_are_no_thinking(server: WireServer) -> None:
@@ -171,10 +150,9 @@ def test_strange_values_do_no_harm(server: WireServer) -> None:
     assert (got.outcome, got.served_model, got.input_tokens) == (Outcome.empty, "", None)
 
 
-@pytest.mark.parametrize("finish", ["error", "insufficient_system_resource"])
-def test_failing_finish_reason_is_an_error(server: WireServer, finish: str) -> None:
+def test_failing_finish_reason_is_an_error(server: WireServer) -> None:
     with pytest.raises(ProviderError) as caught:
-        play(server, delta(finish))
+        play(server, delta("error"))
     assert (caught.value.kind, caught.value.retryable) == ("server", True)
 
 

@@ -13,12 +13,13 @@ from app.providers import (
     load_providers,
     split_model,
 )
-from app.providers.catalogue import SETTINGS, Catalogue
-from app.providers.registry import HERE
-from app.providers.spec import read_specs, read_toml
+from app.providers.catalogue import Catalogue
+from app.providers.registry import MODELS, PROVIDERS
+from app.providers.spec import read_toml
+from app.providers.thinking import LEVELS, Shape
 
-RULES = read_toml(HERE / "models.toml")
-SPECS = {spec.name: spec for spec in read_specs(read_toml(HERE / "providers.toml"), "data")}
+DATA = read_toml(MODELS)
+SPECS = {provider.spec.name: provider.spec for provider in PROVIDERS}
 
 
 def load(environ: dict[str, str] | None = None, **options: Any) -> dict[str, Provider]:
@@ -27,8 +28,8 @@ def load(environ: dict[str, str] | None = None, **options: Any) -> dict[str, Pro
 
 def test_every_provider_is_loaded_in_order() -> None:
     assert list(load()) == [
-        "anthropic", "openai", "deepseek", "openrouter",
-        "gemini", "mistral", "xai", "groq", "together", "openai-responses",
+        "anthropic", "openai", "deepseek", "gemini", "openrouter",
+        "mistral", "xai", "groq", "together", "openai-chat",
         "ollama", "llamacpp", "vllm", "lmstudio", "practice",
     ]  # fmt: skip
 
@@ -42,20 +43,27 @@ def test_unknown_models_can_be_asked_to_think_and_not_to(name: str) -> None:
     assert bool(rule.reason_against(Thinking.off)) is (name == "gemini")  # none of today's can
 
 
-@pytest.mark.parametrize("table", RULES["rule"], ids=lambda t: f"{t['provider']} {t['models'][0]}")
+@pytest.mark.parametrize("table", DATA["rule"], ids=lambda t: f"{t['provider']} {t['models'][0]}")
 def test_rule_gives_or_excuses_every_setting(table: dict[str, Any]) -> None:
     catalogue = Catalogue()
-    catalogue.add({"rule": [table]}, "models.toml")
-    rule = catalogue.rules[table["provider"]][0].thinking
+    catalogue.add({"switch": DATA["switch"], "rule": [table]}, "models.toml")
     assert table["provider"] in SPECS
-    assert set(rule.fields) | set(rule.cannot) == set(Thinking)
-    assert set(rule.fields).isdisjoint(rule.cannot)
-    assert all(reason.endswith(".") for reason in rule.cannot.values())
-    known = {
-        "provider", "models", "default", "temperature", "thinking_text", "note", "cannot",
-        *SETTINGS,
-    }  # fmt: skip
-    assert set(table) <= known
+    rule = catalogue.rules[table["provider"]][0]
+    told = rule.thinking(catalogue.switches[rule.switch or SPECS[table["provider"]].switch])
+    for setting in Thinking:
+        assert (setting in told.cannot) or (setting in told.fields)
+    assert all(reason.endswith(".") for reason in told.cannot.values())
+    assert set(told.levels) == set(LEVELS) - set(told.cannot)
+    assert (Thinking.off in told.cannot) or told.shape is not Shape.always
+    assert {Thinking.on, *LEVELS} <= set(told.cannot) or told.shape is not Shape.never
+
+
+@pytest.mark.parametrize("name", DATA["switch"])
+def test_switch_says_off_on_and_levels_differently(name: str) -> None:
+    switch = DATA["switch"][name]
+    said = [repr(switch[key]) for key in ("off", "on", "level") if key in switch]
+    assert len(set(said)) == len(said)
+    assert switch["title"]
 
 
 @pytest.mark.parametrize(
@@ -69,16 +77,16 @@ def test_rule_gives_or_excuses_every_setting(table: dict[str, Any]) -> None:
         ("anthropic/claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}, "on"),
         ("anthropic/claude-haiku-5-5", {"thinking": {"type": "disabled"}}, "on"),
         ("anthropic/claude-fable-5-2", None, "on"),
-        ("openai/gpt-5", None, "on"),
-        ("openai/gpt-5-mini", None, "on"),
-        ("openai/gpt-5-chat-latest", {}, "off"),
-        ("openai/gpt-5.3-chat-latest", None, "on"),
-        ("openai/gpt-5.2", {"reasoning_effort": "none"}, "off"),
-        ("openai/gpt-5.2-pro", None, "on"),
-        ("openai/gpt-5.5", {"reasoning_effort": "none"}, "on"),
-        ("openai/gpt-6-astra", None, "on"),
-        ("openai/gpt-4o-mini", {}, "off"),
-        ("openai/o3", None, "on"),
+        ("openai-chat/gpt-5", None, "on"),
+        ("openai-chat/gpt-5-mini", None, "on"),
+        ("openai-chat/gpt-5-chat-latest", {}, "off"),
+        ("openai-chat/gpt-5.3-chat-latest", None, "on"),
+        ("openai-chat/gpt-5.2", {"reasoning_effort": "none"}, "off"),
+        ("openai-chat/gpt-5.2-pro", None, "on"),
+        ("openai-chat/gpt-5.5", {"reasoning_effort": "none"}, "on"),
+        ("openai-chat/gpt-6-astra", None, "on"),
+        ("openai-chat/gpt-4o-mini", {}, "off"),
+        ("openai-chat/o3", None, "on"),
         ("gemini/gemini-2.5-flash", {"thinkingConfig": {"thinkingBudget": 0}}, "unknown"),
         ("gemini/gemini-2.5-pro", None, "on"),
         ("gemini/gemini-3.6-flash", None, "on"),
@@ -96,7 +104,7 @@ def test_rule_gives_or_excuses_every_setting(table: dict[str, Any]) -> None:
         ("groq/openai/gpt-oss-120b", None, "on"),
         ("groq/qwen/qwen3-32b", {"reasoning_effort": "none"}, "on"),
         ("together/openai/gpt-oss-20b", None, "on"),
-        ("ollama/qwen3:8b", {"think": False}, "unknown"),
+        ("ollama/qwen3:8b", {"think": False}, "on"),
         ("vllm/deepseek-ai/DeepSeek-V3.1", {"chat_template_kwargs": {"thinking": False}}, "off"),
     ],
 )
@@ -104,8 +112,13 @@ def test_first_matching_rule_wins(model: str, off: dict[str, Any] | None, defaul
     providers = load()
     provider, name = split_model(model, providers)
     rule = providers[provider].rule(name)
-    assert (rule.fields.get(Thinking.off), rule.default) == (off, default)
-    assert bool(rule.reason_against(Thinking.off)) is (off is None)
+    shapes = {"always": "on", "never": "off", "on by default": "on", "off by default": "off"}
+    assert shapes.get(rule.shape, "unknown") == default
+    if off is None:
+        assert rule.reason_against(Thinking.off)
+    else:
+        assert rule.fields[Thinking.off] == off
+        assert not rule.reason_against(Thinking.off)
 
 
 def test_known_models_have_titles_and_are_named_once() -> None:
@@ -127,7 +140,7 @@ def test_model_is_split_at_the_first_slash(text: str, expected: tuple[str, str])
     assert split_model(text, load()) == expected
 
 
-@pytest.mark.parametrize("text", ["gpt-5", "", "/x", "openai/", "openai/ "])
+@pytest.mark.parametrize("text", ["gpt-5", "", "/x", "openai-chat/", "openai-chat/ "])
 def test_malformed_model_is_explained(text: str) -> None:
     with pytest.raises(InvalidInput, match="write provider/model-id"):
         split_model(text, load())
@@ -142,21 +155,29 @@ def test_misspelt_provider_gets_a_hint() -> None:
     ("text", "message"),
     [
         ("[[provider]\n", "cannot be read"),
-        ('[[provider]]\nname = "x"\n', "provider x lacks adapter, base_url, title"),
+        ('[[provider]]\nname = "x"\n', "provider x lacks base_url, title"),
         ('[[provider]]\nname = "x"\nkeyy = 1\n', "unknown fields: keyy"),
         (
             '[[provider]]\nname = "x"\ntitle = "X"\nadapter = "y"\nbase_url = ""\n',
-            "adapter must be one of anthropic, gemini, groq, ollama, openai_chat,",
+            "adapter must be one of anthropic, openai, deepseek,",
         ),
         (
-            '[[provider]]\nname = "x"\ntitle = "X"\nadapter = "openai_chat"\nbase_url = ""\n',
-            "provider x needs a last",
+            '[[provider]]\nname = "x"\ntitle = "X"\nswitch = "y"\nbase_url = ""\n',
+            "x: switch must be one of adaptive, budget,",
         ),
         (
-            '[[provider]]\nname = "openai"\ntitle = "X"\nadapter = "openai_chat"\nbase_url = ""\n',
+            '[[provider]]\nname = "openai"\ntitle = "X"\nbase_url = ""\n',
             "two providers named openai",
         ),
-        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\n', "neither gives nor excuses 'off'"),
+        ('[[rule]]\nmodels = ["*"]\n', "provider and models are needed"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nof = {}\n', "unknown fields: of"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nthinking = "so"\n', "'so' is not a valid"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nlevels = ["up"]\n', "'up' is not a valid"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\non = "up"\n', "'up' is not a valid"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nwhy.up = ""\n', "why has no setting up"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nswitch = "y"\n', "there is no switch 'y'"),
+        ('[[rule]]\nprovider = "x"\nmodels = ["*"]\ntemperature = 1\n', "has a value nobody"),
+        ("[switch.y]\nonn = {}\n", "the switch y has unknown fields"),
     ],
 )
 def test_wrong_data_stops_the_start_with_a_sentence(

@@ -14,11 +14,11 @@ from tests.wire_http import Recorded
 from tests.wire_protocols import frames
 from tests.wire_scripts import THOUGHT, USAGE, Script
 
-both = pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+both = pytest.mark.parametrize("protocol", ["openai-chat", "anthropic"])
 
 
 def test_every_answer_is_called_exactly_once(client: TestClient, wire: WireServer) -> None:
-    found = run(client, "openai/plain", "anthropic/plain", prompts=5, repeats=4)
+    found = run(client, "openai-chat/plain", "anthropic/plain", prompts=5, repeats=4)
 
     assert [a["state"] for a in found] == ["done"] * 40
     called = Counter((c.path, c.body["messages"][-1]["content"]) for c in wire.calls)
@@ -41,9 +41,9 @@ def test_request_is_stored_as_the_server_received_it(
     assert key not in json.dumps(answer)
 
 
-THOUGHTS = {"openai": {"reasoning_effort": "medium"},
+THOUGHTS = {"openai-chat": {"reasoning_effort": "medium"},
             "anthropic": {"thinking": {"type": "adaptive", "display": "summarized"}}}  # fmt: skip
-NO_THOUGHTS = {"openai": {"reasoning_effort": "none"},
+NO_THOUGHTS = {"openai-chat": {"reasoning_effort": "none"},
                "anthropic": {"thinking": {"type": "disabled"}}}  # fmt: skip
 
 
@@ -62,13 +62,13 @@ def test_thinking_answer_is_stored_whole(
     }
     assert answer["thinking_requested"] == "on"
     assert answer["thinking_sent"] == THOUGHTS[protocol]
-    assert answer["thinking_kind"] == {"openai": "full", "anthropic": "summary"}[protocol]
+    assert answer["thinking_kind"] == {"openai-chat": "full", "anthropic": "summary"}[protocol]
     assert answer["reasoning_tokens"] == THOUGHT
     assert (answer["input_tokens"], answer["output_tokens"]) == USAGE
     assert (
         answer["usage"]
         == {
-            "openai": {
+            "openai-chat": {
                 "prompt_tokens": USAGE[0],
                 "completion_tokens": USAGE[1],
                 "completion_tokens_details": {"reasoning_tokens": THOUGHT},
@@ -80,8 +80,8 @@ def test_thinking_answer_is_stored_whole(
             },
         }[protocol]
     )
-    assert answer["finish_reason"] == {"openai": "stop", "anthropic": "end_turn"}[protocol]
-    assert answer["response_id"] == {"openai": "chatcmpl-1", "anthropic": "msg_1"}[protocol]
+    assert answer["finish_reason"] == {"openai-chat": "stop", "anthropic": "end_turn"}[protocol]
+    assert answer["response_id"] == {"openai-chat": "chatcmpl-1", "anthropic": "msg_1"}[protocol]
     assert 0 <= answer["first_token_ms"] <= answer["total_ms"] < 5000
     [attempt] = answer["attempts"]
     assert attempt["started_at"] < attempt["finished_at"]
@@ -126,7 +126,7 @@ def test_every_repeat_is_its_own_call(client: TestClient, wire: WireServer) -> N
         return Script(text=f"answer {len(wire.calls)}")
 
     wire.handler = count_up
-    found = run(client, "openai/counts", repeats=5)
+    found = run(client, "openai-chat/counts", repeats=5)
 
     assert sorted(a["text"] for a in found) == [f"answer {n}" for n in range(1, 6)]
     assert sorted(a["repeat"] for a in found) == [1, 2, 3, 4, 5]
@@ -179,7 +179,7 @@ def test_absurd_usage_does_not_lose_the_answer(client: TestClient, wire: WireSer
     ]
     body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
     wire.handler = lambda _request: Script(body=body.encode())
-    [answer] = run(client, "openai/absurd")
+    [answer] = run(client, "openai-chat/absurd")
 
     assert (answer["state"], answer["text"]) == ("done", "1")
     assert (answer["input_tokens"], answer["output_tokens"]) == (None, None)
@@ -197,7 +197,7 @@ def test_answer_that_cannot_be_stored_says_so(
 
     with monkeypatch.context() as patch:
         patch.setattr("app.runner.records._count", refuse)
-        [answer] = run(client, "openai/plain")
+        [answer] = run(client, "openai-chat/plain")
 
     assert (answer["state"], answer["error_kind"]) == ("failed", "internal")
     assert "could not be stored (ValueError)" in answer["error_message"]

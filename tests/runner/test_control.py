@@ -30,7 +30,7 @@ def test_cancel_ends_calls_in_flight_and_makes_no_more(
 ) -> None:
     wire.delay_s = 30
     with running(settings, concurrency=4) as client:
-        grid_id = start(client, "openai/plain", repeats=50)
+        grid_id = start(client, "openai-chat/plain", repeats=50)
         wait_for(lambda: wire.in_flight == 4, "four calls in flight")
 
         started = time.monotonic()
@@ -47,7 +47,7 @@ def test_cancel_ends_calls_in_flight_and_makes_no_more(
 
 def test_cancel_while_waiting_for_another_try(client: TestClient, wire: WireServer) -> None:
     wire.handler = lambda _request: Script(status=429, headers={"retry-after": "60"})
-    grid_id = start(client, "openai/plain", repeats=20)
+    grid_id = start(client, "openai-chat/plain", repeats=20)
     wait_for(
         lambda: any("rate_limit" in tries(a) for a in answers(client, grid_id)), "the first 429"
     )
@@ -62,7 +62,7 @@ def test_cancel_while_waiting_for_another_try(client: TestClient, wire: WireServ
 def test_cancel_keeps_what_is_done(settings: Settings, wire: WireServer) -> None:
     wire.delay_s = 0.05
     with running(settings, concurrency=2) as client:
-        grid_id = start(client, "openai/plain", prompts=10, repeats=10)
+        grid_id = start(client, "openai-chat/plain", prompts=10, repeats=10)
         wait_for(lambda: states(client, grid_id).count("done") > 5, "some answers")
         cancel(client, grid_id)
         wait_until_done(client, grid_id, 2)
@@ -80,8 +80,8 @@ def test_a_second_grid_goes_on_when_the_first_is_cancelled(
 ) -> None:
     wire.delay_s = 0.05
     with running(settings, concurrency=2) as client:
-        first = start(client, "openai/plain", repeats=50)
-        second = start(client, "openai/plain", prompts=["The second?"], repeats=10)
+        first = start(client, "openai-chat/plain", repeats=50)
+        second = start(client, "openai-chat/plain", prompts=["The second?"], repeats=10)
         wait_for(lambda: len(wire.calls) > 3, "the start")
         cancel(client, first)
         wait_until_done(client, second)
@@ -99,7 +99,7 @@ def test_run_again_at_once_after_cancelling_misses_nothing(
     """The old calls may still be ending while the answers are back in the queue."""
     wire.delay_s = 0.03
     with running(settings, concurrency=4) as client:
-        grid_id = start(client, "openai/plain", repeats=40)
+        grid_id = start(client, "openai-chat/plain", repeats=40)
         for _ in range(3):
             more = len(wire.calls) + 3
             wait_for(partial(_called, wire, more), "some calls")
@@ -124,7 +124,7 @@ def test_run_again_calls_only_what_failed(client: TestClient, wire: WireServer) 
         return Script(status=400) if broken else Script()
 
     wire.handler = handler
-    found = run(client, "openai/plain", "openai/broken", repeats=3)
+    found = run(client, "openai-chat/plain", "openai-chat/broken", repeats=3)
     assert [a["state"] for a in found].count("failed") == 3
     grid_id = client.get("/api/grids").json()["items"][0]["id"]
     before = {a["id"]: a for a in found if a["state"] == "done"}

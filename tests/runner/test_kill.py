@@ -15,7 +15,7 @@ from tests.serving import Process, app_server, providers_at, wire_server
 AT_ONCE = 8
 GRID = {
     "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(10)],
-    "models": ["openai/plain", "anthropic/plain"],
+    "models": ["openai-chat/plain", "anthropic/plain"],
     "repeats": 10,
 }
 

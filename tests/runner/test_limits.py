@@ -17,14 +17,14 @@ def test_calls_in_flight_fill_the_limit_and_stay_below_it(
 ) -> None:
     wire.delay_s = 0.05
     with running(settings, concurrency=3) as client:
-        run(client, "openai/plain", "openai/echo", prompts=5, repeats=2)
+        run(client, "openai-chat/plain", "openai-chat/echo", prompts=5, repeats=2)
     assert wire.max_in_flight == 3
 
 
 def test_retries_stay_below_the_limit_too(settings: Settings, wire: WireServer) -> None:
     wire.handler = lambda _request: Script(status=500, times=1, delay_s=0.02)
     with running(settings, concurrency=2) as client:
-        run(client, "openai/plain", prompts=6)
+        run(client, "openai-chat/plain", prompts=6)
     assert len(wire.calls) == 12
     assert wire.max_in_flight == 2
 
@@ -42,7 +42,7 @@ def test_each_provider_has_its_own_limit(settings: Settings, wire: WireServer) -
 
     wire.handler = handler
     with running(settings, concurrency=2) as client:
-        grid_id = start(client, "openai/plain", "anthropic/plain", repeats=2)
+        grid_id = start(client, "openai-chat/plain", "anthropic/plain", repeats=2)
         assert both_full.wait(5)
         wait_until_done(client, grid_id)
     assert wire.max_in_flight == 4
@@ -51,9 +51,9 @@ def test_each_provider_has_its_own_limit(settings: Settings, wire: WireServer) -
 def test_small_grid_is_not_starved_by_a_large_one(settings: Settings, wire: WireServer) -> None:
     wire.delay_s = 0.02
     with running(settings, concurrency=2) as client:
-        large = start(client, "openai/plain", prompts=10, repeats=100)
+        large = start(client, "openai-chat/plain", prompts=10, repeats=100)
         wait_for(lambda: len(wire.calls) > 10, "the start of the large grid")
-        small = start(client, "openai/plain", prompts=["The small one?"], repeats=3)
+        small = start(client, "openai-chat/plain", prompts=["The small one?"], repeats=3)
         wait_until_done(client, small)
         left = client.get(f"/api/grids/{large}").json()["progress"]["pending"]
         client.post(f"/api/grids/{large}/cancellation")
@@ -66,19 +66,19 @@ def test_one_provider_down_does_not_stop_the_other(
     with WireServer() as gone:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", gone.url)
     with running(settings, concurrency=2) as client:
-        found = run(client, "openai/plain", "anthropic/plain", repeats=4)
+        found = run(client, "openai-chat/plain", "anthropic/plain", repeats=4)
 
     of = {
         name: [a for a in found if a["model"] == f"{name}/plain"]
-        for name in ("openai", "anthropic")
+        for name in ("openai-chat", "anthropic")
     }
-    assert [a["state"] for a in of["openai"]] == ["done"] * 4
+    assert [a["state"] for a in of["openai-chat"]] == ["done"] * 4
     assert [tries(a) for a in of["anthropic"]] == [["connection"] * 4] * 4
     assert "nothing answers at 127.0.0.1" in of["anthropic"][0]["error_message"]
 
 
 def test_answers_are_called_in_their_order(settings: Settings, wire: WireServer) -> None:
     with running(settings, concurrency=1) as client:
-        found = run(client, "openai/plain", prompts=30)
+        found = run(client, "openai-chat/plain", prompts=30)
     asked = [call.body["messages"][-1]["content"] for call in wire.calls]
     assert asked == [a["user_message"] for a in found]

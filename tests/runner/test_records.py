@@ -38,7 +38,7 @@ def start(queued: Queued, *, again: bool = False) -> Begin:
 def end(queued: Queued, attempt_id: int | None, state: AnswerState = AnswerState.done) -> Close:
     assert attempt_id is not None
     if state is AnswerState.done:
-        return Close(queued, attempt_id, records.came(ANSWERED), state)
+        return Close(queued, attempt_id, records.came(ANSWERED, None), state)
     return Close(queued, attempt_id, records.failed(ProviderError("server", "No.")), state)
 
 

@@ -11,7 +11,7 @@ from tests.wire import WireServer
 from tests.wire_http import Recorded
 from tests.wire_scripts import Script
 
-both = pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+both = pytest.mark.parametrize("protocol", ["openai-chat", "anthropic"])
 
 
 @both
@@ -32,26 +32,26 @@ def test_429_is_called_again_and_its_error_stays(
 
 def test_retry_after_holds_the_whole_provider(client: TestClient, wire: WireServer) -> None:
     """One of eight calls is turned away: until its time is over, nobody calls this provider."""
-    times: dict[str, list[float]] = {"openai": [], "anthropic": []}
+    times: dict[str, list[float]] = {"openai-chat": [], "anthropic": []}
     turned_away: list[float] = []
 
     def handler(request: Recorded) -> Script:
         if request.path.endswith("/messages"):
             times["anthropic"].append(time.monotonic())
             return Script(delay_s=0.02)
-        times["openai"].append(time.monotonic())
-        if len(times["openai"]) == 12:
+        times["openai-chat"].append(time.monotonic())
+        if len(times["openai-chat"]) == 12:
             turned_away.append(time.monotonic())
             return Script(status=429, times=1, headers={"retry-after": "1"})
         return Script(delay_s=0.05)
 
     wire.handler = handler
-    answers = run(client, "openai/plain", "anthropic/plain", prompts=8, repeats=5)
+    answers = run(client, "openai-chat/plain", "anthropic/plain", prompts=8, repeats=5)
 
     assert {a["state"] for a in answers} == {"done"}
     [since] = turned_away
     # What was under way when the answer came may still arrive.
-    quiet = [t - since for t in times["openai"] if 0.05 < t - since < 0.98]
+    quiet = [t - since for t in times["openai-chat"] if 0.05 < t - since < 0.98]
     assert quiet == []
     assert sum(len(tries(a)) for a in answers) == 81
     others = [t for t in times["anthropic"] if 0 < t - since < 0.98]
@@ -59,7 +59,7 @@ def test_retry_after_holds_the_whole_provider(client: TestClient, wire: WireServ
 
 
 def test_server_error_that_passes_is_called_again(client: TestClient, wire: WireServer) -> None:
-    found = run(client, "openai/500-once", "anthropic/500-once", "openai/error-first")
+    found = run(client, "openai-chat/500-once", "anthropic/500-once", "openai-chat/error-first")
     assert [tries(a) for a in found] == [
         ["server", "answered"],
         ["server", "answered"],
@@ -70,7 +70,7 @@ def test_server_error_that_passes_is_called_again(client: TestClient, wire: Wire
 def test_server_error_that_stays_ends_after_four_calls(
     client: TestClient, wire: WireServer
 ) -> None:
-    [answer] = run(client, "openai/500")
+    [answer] = run(client, "openai-chat/500")
 
     assert answer["state"] == "failed"
     assert tries(answer) == ["server"] * 4
@@ -102,7 +102,7 @@ def test_answer_that_broke_off_is_not_bought_again(
 def test_connection_closed_before_an_answer_is_tried_again(
     client: TestClient, wire: WireServer
 ) -> None:
-    [answer] = run(client, "openai/drops-at-once")
+    [answer] = run(client, "openai-chat/drops-at-once")
     assert tries(answer) == ["connection"] * 4
     assert len(wire.calls) == 4
 
@@ -113,16 +113,16 @@ def test_a_wait_too_long_fails_and_holds_nobody_else(client: TestClient, wire: W
         return long if request.model == "busy" else Script()
 
     wire.handler = handler
-    answers = run(client, "openai/busy", "openai/plain", repeats=3)
+    answers = run(client, "openai-chat/busy", "openai-chat/plain", repeats=3)
 
     assert {(a["model"], a["state"]) for a in answers} == {
-        ("openai/busy", "failed"),
-        ("openai/plain", "done"),
+        ("openai-chat/busy", "failed"),
+        ("openai-chat/plain", "done"),
     }
     assert len(wire.calls) == 6
 
 
 def test_one_slot_is_enough_for_a_retry(settings: Settings, wire: WireServer) -> None:
     with running(settings, concurrency=1) as client:
-        answers = run(client, "openai/500-once", prompts=3)
+        answers = run(client, "openai-chat/500-once", prompts=3)
     assert [tries(a) for a in answers] == [["server", "answered"]] * 3

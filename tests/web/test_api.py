@@ -57,7 +57,7 @@ def test_answers_carry_everything_sent_and_received(client: TestClient) -> None:
     assert answer["outcome"] == "answered"
     assert answer["thinking_requested"] == "off"
     assert answer["thinking_sent"] == {"thinking": "off"}
-    assert answer["thinking_observed"] == "none seen"
+    assert (answer["thinking_observed"], answer["thinking_evidence"]) == ("no", "tokens")
     assert answer["request"]["messages"] == [{"role": "user", "content": answer["user_message"]}]
     assert answer["served_model"] == "practice/honest"
     assert answer["input_tokens"] > 0
@@ -85,7 +85,7 @@ def test_answers_come_in_pages(client: TestClient) -> None:
     [
         ({"prompts": []}, "at least 1 item"),
         ({"prompts": [{"text": " "}]}, "needs a text"),
-        ({"models": ["openai/gpt-5.2"]}, "OPENAI_API_KEY"),
+        ({"models": ["openai-chat/gpt-5.2"]}, "OPENAI_API_KEY"),
         ({"models": ["x"]}, "provider/model-id"),
         ({"variants": [{"wording": "polite"}]}, "no wording “polite”"),
         ({"variants": [{"thinking": "maybe"}]}, "'default', 'off', 'on'"),
@@ -194,7 +194,7 @@ def test_models_with_a_key_are_ready(settings: Settings, monkeypatch: pytest.Mon
     with TestClient(create_app(settings), base_url=BASE_URL) as client:
         models = {m["id"]: m["ready"] for m in client.get("/api/models").json()["items"]}
     assert models["anthropic/claude-opus-4-6"] is True
-    assert models["openai/gpt-5.2"] is False
+    assert models["openai-chat/gpt-5.2"] is False
 
 
 def test_every_operation_is_documented(client: TestClient) -> None:

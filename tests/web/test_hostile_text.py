@@ -16,7 +16,7 @@ from tests.wire_scripts import Script
 
 ELEMENTS = "<script>hostile()</script></title></textarea></pre><img src=x onerror=hostile()>"
 HOSTILE = f"""{ELEMENTS}"' onclick="hostile()" style='x' {{{{7*7}}}} javascript:hostile() \u202eשלום"""  # fmt: skip  # noqa: E501
-MODEL = 'openai/<img/src=x/onerror=hostile()>"'
+MODEL = 'openai-chat/<img/src=x/onerror=hostile()>"'
 WORDING = "script-hostile-script-title-textarea-pre"
 
 

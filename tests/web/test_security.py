@@ -128,7 +128,7 @@ def test_hostile_text_is_escaped_everywhere(
         monkeypatch.setenv("OPENAI_BASE_URL", wire.openai_url)
         with TestClient(create_app(settings), base_url=BASE_URL) as client:
             prompt = {"text": HOSTILE, "references": [HOSTILE], "tags": [HOSTILE]}
-            grid_id = run_grid(client, title=HOSTILE, prompts=[prompt], models=["openai/x"])
+            grid_id = run_grid(client, title=HOSTILE, prompts=[prompt], models=["openai-chat/x"])
             answer = client.get(f"/api/grids/{grid_id}/answers").json()["items"][0]["id"]
             client.post("/reviewer", data={"name": HOSTILE})
             client.post(f"/answers/{answer}/label", data={"value": "correct", "note": HOSTILE})
@@ -155,7 +155,7 @@ def test_key_is_nowhere_but_on_the_wire(
         monkeypatch.setenv("OPENAI_BASE_URL", wire.openai_url)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         with TestClient(create_app(settings), base_url=BASE_URL) as client:
-            given = grid_input(models=["openai/leaks", "openai/x"])
+            given = grid_input(models=["openai-chat/leaks", "openai-chat/x"])
             grid_id = client.post("/api/grids", json=given).json()["id"]
             wait_until_done(client, grid_id)
             answers = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
@@ -168,7 +168,7 @@ def test_key_is_nowhere_but_on_the_wire(
                 )
             ]  # fmt: skip
     assert {c.headers["authorization"] for c in wire.calls} == {f"Bearer {KEY}"}
-    failed = [a for a in answers if a["model"] == "openai/leaks"]
+    failed = [a for a in answers if a["model"] == "openai-chat/leaks"]
     assert all("Incorrect API key provided" in a["error_message"] for a in failed)
     for text in (*seen, caplog.text):
         assert KEY not in text

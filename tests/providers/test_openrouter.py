@@ -1,0 +1,109 @@
+"""What only the gateway knows: typed details, costs, and what routes may not drop."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.providers import (
+    Call,
+    Completion,
+    Provider,
+    Shape,
+    Thinking,
+    ThinkingKind,
+    ThinkingRule,
+    load_providers,
+)
+from tests.providers.calling import ask, with_providers
+from tests.wire import WireServer
+from tests.wire_scripts import Script
+
+
+def environ(server: WireServer) -> dict[str, str]:
+    return {"OPENROUTER_BASE_URL": server.openai_url, "OPENROUTER_API_KEY": "sk-or-0123456789abc"}
+
+
+def body(**values: Any) -> dict[str, Any]:
+    provider = load_providers({}, practice_latency_s=0)["openrouter"]
+    return provider.prepare(Call("x/y", "Hello", **values)).body
+
+
+def test_routes_must_know_the_fields_that_matter() -> None:
+    only = {"require_parameters": True}
+    assert body(thinking=Thinking.off)["provider"] == only
+    assert body(temperature=0.5)["provider"] == only
+    assert "provider" not in body()
+
+
+def play(server: WireServer, *chunks: dict[str, Any]) -> Completion:
+    stream = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    server.handler = lambda request: Script(body=stream.encode())
+    return ask(environ(server), "openrouter/any")
+
+
+def delta(finish: str | None = None, **values: Any) -> dict[str, Any]:
+    return {"choices": [{"delta": values, "finish_reason": finish}]}
+
+
+def test_thinking_in_details_is_read_once(server: WireServer) -> None:
+    detail = {"type": "reasoning.text", "text": "I count."}
+    got = play(
+        server,
+        delta(reasoning="I count.", reasoning_details=[detail]),
+        delta(reasoning_details=[{"type": "reasoning.summary", "summary": " Done."}]),
+        delta("stop", content="1"),
+    )
+    assert (got.thinking_text, got.thinking_kind) == ("I count. Done.", ThinkingKind.summary)
+
+
+def test_encrypted_thinking_is_hidden(server: WireServer) -> None:
+    encrypted = [{"type": "reasoning.encrypted", "data": "eA=="}]
+    got = play(server, delta(reasoning_details=encrypted), delta("stop", content="1"))
+    assert got.thinking_kind is ThinkingKind.hidden
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [("qwen/qwen3", ThinkingKind.full), ("anthropic/claude-x", ThinkingKind.summary)],
+)
+def test_thinking_is_named_by_model(server: WireServer, model: str, kind: ThinkingKind) -> None:
+    server.handler = lambda request: Script(thinking="I count.")
+    assert ask(environ(server), f"openrouter/{model}").thinking_kind is kind
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.00012, 0.00012), (0, 0.0), (None, None)])
+def test_cost_is_what_the_gateway_says(
+    server: WireServer, cost: float | None, expected: float | None
+) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 3, "cost": cost}
+    assert play(server, delta("stop", content="1") | {"usage": usage}).cost_usd == expected
+
+
+EFFORTS = ["xhigh", "high", "medium", "low", "minimal", "none"]
+
+
+@pytest.mark.parametrize(
+    ("told", "shape", "levels"),
+    [
+        ({}, Shape.never, ()),
+        ({"reasoning": {"mandatory": True, "supported_efforts": ["high"]}},
+         Shape.always, ("high",)),
+        ({"reasoning": {"mandatory": False, "default_enabled": True, "supported_efforts": EFFORTS}},
+         Shape.on, ("minimal", "low", "medium", "high", "xhigh")),
+        ({"reasoning": {"default_enabled": False}}, Shape.off, ("low", "medium", "high")),
+        ({"reasoning": {}}, Shape.unknown, ("low", "medium", "high")),
+    ],
+)  # fmt: skip
+def test_list_of_models_says_what_each_takes(
+    server: WireServer, told: dict[str, Any], shape: Shape, levels: tuple[str, ...]
+) -> None:
+    entry = {"id": "x/y", "name": "X: Y", "supported_parameters": ["max_tokens"], **told}
+    server.models = {"data": [entry]}
+
+    async def look(providers: dict[str, Provider]) -> ThinkingRule:
+        await providers["openrouter"].list_models()
+        return providers["openrouter"].rule("x/y")
+
+    rule = with_providers(environ(server), look)
+    assert (rule.shape, tuple(rule.levels)) == (shape, levels)
