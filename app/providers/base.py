@@ -77,6 +77,9 @@ class Completion:
     reasoning_tokens: int | None = None  # None: not reported
     input_tokens: int | None = None
     output_tokens: int | None = None  # as billed, thinking included
+    cached_tokens: int | None = None  # read from a cache, part of input_tokens
+    cache_write_tokens: int | None = None  # written to a cache, part of input_tokens
+    cost_usd: float | None = None  # what the provider itself says the call cost
     usage: dict[str, Any] = field(default_factory=dict)  # as received
     served_model: str = ""
     response_id: str = ""
@@ -118,6 +121,7 @@ class Provider(Protocol):
     name: str
     title: str
     practice: bool
+    price_list: str  # its id in genai-prices; empty: its prices are not in there
 
     def not_ready(self) -> str:
         """Empty when calls can be made, else the sentence that says what to do."""

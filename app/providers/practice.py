@@ -44,6 +44,7 @@ class PracticeProvider:
     name = "practice"
     title = "Practice models (simulated)"
     practice = True
+    price_list = ""
 
     def __init__(self, latency_s: float, seed: int = 0) -> None:
         self._latency_s = latency_s

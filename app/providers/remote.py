@@ -20,6 +20,20 @@ from app.providers.target import Limits, Target
 LIST_TIMEOUT_S = 10
 PROBE_TIMEOUT_S = 1
 MAX_PAGES = 20
+# provider → its id in the price list of genai-prices
+PRICE_LISTS = {
+    "anthropic": "anthropic",
+    "openai": "openai",
+    "openai-chat": "openai",
+    "openai-responses": "openai",
+    "deepseek": "deepseek",
+    "gemini": "google",
+    "openrouter": "openrouter",
+    "mistral": "mistral",
+    "xai": "x-ai",
+    "groq": "groq",
+    "together": "together",
+}
 
 
 class RemoteProvider(ABC):
@@ -39,6 +53,7 @@ class RemoteProvider(ABC):
     ) -> None:
         self.name = spec.name
         self.title = spec.title
+        self.price_list = PRICE_LISTS.get(spec.name, "")
         self.spec = spec
         self.endpoint = Endpoint(spec, environ)
         self._catalogue = catalogue
