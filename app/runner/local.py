@@ -15,6 +15,7 @@ from functools import partial
 
 from app.db import Database
 from app.plans import Providers
+from app.prices import PriceBook
 from app.runner import queue, records
 from app.runner.attempt import Attempts
 from app.runner.limits import Limit, Slot
@@ -79,9 +80,12 @@ class _Lane:
 class LocalRunner:
     """Use ``async with``: entering picks up what an earlier process left, leaving stops it."""
 
-    def __init__(self, database: Database, providers: Providers, concurrency: int) -> None:
+    def __init__(
+        self, database: Database, providers: Providers, prices: PriceBook, concurrency: int
+    ) -> None:
         self._database = database
         self._providers = providers
+        self._prices = prices
         self._concurrency = concurrency
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
@@ -92,7 +96,7 @@ class LocalRunner:
         self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
         self._writer = Writer(self._database, STEPS)
-        self._attempts = Attempts(self._providers, self._writer)
+        self._attempts = Attempts(self._providers, self._writer, self._prices)
         self._keeper = asyncio.create_task(self._keep())
         return self
 

@@ -244,7 +244,8 @@ def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:
         "outcome", "text", "thinking_text", "thinking_kind", "reasoning_tokens", "input_tokens",
         "output_tokens", "usage", "finish_reason", "served_model", "response_id",
         "first_token_ms", "total_ms", "error_kind", "error_message", "user_message",
-        "system_message", "request", "thinking_sent",
+        "system_message", "request", "thinking_sent", "cached_tokens", "cache_write_tokens",
+        "cost_usd", "cost_source",
     }  # fmt: skip
     return attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
 
