@@ -21,9 +21,9 @@ COLUMNS = (
     "wording_text", "user_message", "system_message", "thinking_requested", "thinking_sent",
     "thinking_observed", "thinking_mismatch", "temperature", "max_tokens", "repeat", "attempt",
     "state", "outcome", "finish_reason", "answer_text", "thinking_text", "thinking_kind",
-    "error", "input_tokens", "output_tokens", "reasoning_tokens", "first_token_ms", "total_ms",
-    "started_at", "finished_at", "response_id", "label", "disputed", "reviewer", "note",
-    "labelled_at", "all_labels", "link",
+    "error", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",
+    "cost_source", "first_token_ms", "total_ms", "started_at", "finished_at", "response_id",
+    "label", "disputed", "reviewer", "note", "labelled_at", "all_labels", "link",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
 # skip leading white space first.
@@ -132,8 +132,8 @@ def _of_attempt(attempt: Attempt | None, state: AnswerState) -> dict[str, Any]:
             ("model_served", "user_message", "system_message", "thinking_sent",
              "thinking_observed", "attempt", "outcome", "finish_reason", "answer_text",
              "thinking_text", "thinking_kind", "error", "input_tokens", "output_tokens",
-             "reasoning_tokens", "first_token_ms", "total_ms", "started_at", "finished_at",
-             "response_id")
+             "reasoning_tokens", "cached_tokens", "cost_usd", "cost_source", "first_token_ms",
+             "total_ms", "started_at", "finished_at", "response_id")
         )  # fmt: skip
     return {
         "model_served": attempt.served_model,
@@ -153,6 +153,9 @@ def _of_attempt(attempt: Attempt | None, state: AnswerState) -> dict[str, Any]:
         "input_tokens": attempt.input_tokens,
         "output_tokens": attempt.output_tokens,
         "reasoning_tokens": attempt.reasoning_tokens,
+        "cached_tokens": attempt.cached_tokens,
+        "cost_usd": attempt.cost_usd,
+        "cost_source": attempt.cost_source,
         "first_token_ms": attempt.first_token_ms,
         "total_ms": attempt.total_ms,
         "started_at": attempt.started_at.isoformat(),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
+from app.costs import Spending
 from app.providers import Outcome, Thinking, ThinkingKind
 from app.tables import (
     AnswerState,
@@ -132,6 +133,9 @@ class Column:
     disputed: int = 0
     failed: int = 0
     mismatch: int = 0
+    spending: Spending = field(
+        default_factory=Spending
+    )  # over all its calls, also those that no longer count
 
     @property
     def n(self) -> int:

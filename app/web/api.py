@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from app import grids
 from app.catalogue import entries
+from app.costs import Spending, spending_of_grids
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
 from app.gridview import mismatch_of, observed
@@ -27,6 +28,7 @@ from app.web.api_shapes import (
     ModelItem,
     ModelList,
     ProgressItem,
+    SpendingItem,
 )
 from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
 from app.web.problems import Problem
@@ -71,10 +73,12 @@ def list_grids(
     request: Request, session: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> GridList:
     """The newest grids."""
+    recent = grids.recent_grids(session, limit)
+    spending = spending_of_grids(session, [grid.id for grid, _ in recent])
     return GridList(
         items=[
-            GridSummary(**_summary(request, grid, progress))
-            for grid, progress in grids.recent_grids(session, limit)
+            GridSummary(**_summary(request, grid, progress, spending[grid.id]))
+            for grid, progress in recent
         ]
     )
 
@@ -103,7 +107,12 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
     columns = load_columns(session, grid.id)
     variants = {c.variant.id: c for c in columns}
     return GridItem(
-        **_summary(request, grid, grids.progress(session, grid.id)),
+        **_summary(
+            request,
+            grid,
+            grids.progress(session, grid.id),
+            spending_of_grids(session, [grid.id])[grid.id],
+        ),
         repeats=grid.repeats,
         prompts=[
             p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
@@ -254,7 +263,9 @@ def _url(request: Request, grid: Grid) -> str:
     return str(request.url_for("show_grid", grid_id=grid.public_id))
 
 
-def _summary(request: Request, grid: Grid, progress: grids.Progress) -> dict[str, Any]:
+def _summary(
+    request: Request, grid: Grid, progress: grids.Progress, spending: Spending
+) -> dict[str, Any]:
     names = ProgressItem.model_fields
     return {
         "id": grid.public_id,
@@ -263,4 +274,9 @@ def _summary(request: Request, grid: Grid, progress: grids.Progress) -> dict[str
         "status": grids.status(grid, progress),
         "created_at": grid.created_at,
         "progress": ProgressItem(**{name: getattr(progress, name) for name in names}),
+        "spending": SpendingItem(
+            usd=spending.usd if spending.known else None,
+            known=spending.known,
+            unknown=spending.unknown,
+        ),
     }

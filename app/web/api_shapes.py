@@ -44,6 +44,14 @@ class ProgressItem(BaseModel):
     disputed: int
 
 
+class SpendingItem(BaseModel):
+    usd: float | None = Field(
+        description="US dollars of all calls whose cost is known, also failed ones; null if none is"
+    )
+    known: int = Field(description="How many calls are in that sum")
+    unknown: int = Field(description="How many calls were or may have been billed, and are not")
+
+
 class GridItem(BaseModel):
     id: str
     url: str
@@ -52,6 +60,7 @@ class GridItem(BaseModel):
     created_at: datetime
     repeats: int
     progress: ProgressItem
+    spending: SpendingItem
     prompts: list[dict[str, Any]]
     models: list[str]
     variants: list[dict[str, Any]]
@@ -64,6 +73,7 @@ class GridSummary(BaseModel):
     status: str
     created_at: datetime
     progress: ProgressItem
+    spending: SpendingItem
 
 
 class GridList(BaseModel):

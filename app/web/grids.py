@@ -10,6 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlmodel import Session
 
 from app import grids
+from app.costs import spending_of_grids
 from app.gridqueries import answers_per_minute, load_changed, load_view
 from app.gridview import CHARACTERS, Density, Show
 from app.tables import Grid
@@ -120,6 +121,7 @@ def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
         "grid": grid,
         "seq": grid.seq,
         "progress": progress,
+        "spending": spending_of_grids(session, [grid.id])[grid.id],
         "status": status,
         "rate": rate,
         "left_s": 60 * left / rate if rate else None,

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from app import __version__
+from app.costs import dollars
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed
 
@@ -70,6 +71,7 @@ environment.filters |= {
     "duration": _duration,
     "when": _when,
     "number": _number,
+    "dollars": dollars,
     "pretty": _pretty,
     "compact": _compact,
 }
