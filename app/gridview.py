@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
-from app.costs import Spending
+from app.money import Spending
 from app.providers import Outcome, Thinking, ThinkingKind
 from app.tables import (
     AnswerState,

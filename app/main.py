@@ -16,7 +16,18 @@ from app.prices import PriceBook
 from app.providers import load_providers
 from app.runner.local import LocalRunner
 from app.settings import Settings
-from app.web import answers, api, api_docs, compose, exports, grids, home, library, problems
+from app.web import (
+    answers,
+    api,
+    api_costs,
+    api_docs,
+    compose,
+    exports,
+    grids,
+    home,
+    library,
+    problems,
+)
 from app.web.deps import Services
 from app.web.security import SecurityMiddleware
 
@@ -68,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
     app.include_router(api.router)
+    app.include_router(api_costs.router)
     pages = APIRouter(include_in_schema=False)
     for module in (home, compose, grids, answers, library, exports):
         pages.include_router(module.router)

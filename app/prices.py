@@ -115,7 +115,10 @@ class PriceBook:
             cache_read_tokens=cached,
             cache_write_tokens=written,
         )
-        return float(listed.calc_price(tokens)["total_price"])
+        try:
+            return float(listed.calc_price(tokens)["total_price"])
+        except ValueError:  # the list prices parts of the usage that we do not know
+            return None
 
     def _listed(self, model: str, at: datetime) -> "ModelPrice | None":
         """The list's price of this model at that time, if it has one for text."""

@@ -8,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from app.costs import (
-    Spending,
-    dollars,
-    price_again,
-    price_unpriced,
-    spending_of_columns,
-    spending_of_grids,
-)
+from app.costs import price_again, price_unpriced, spending_of_columns, spending_of_grids
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import start_grid
+from app.money import Spending, dollars
 from app.ownprices import PriceInput, add_price, own_prices, remove_price
 from app.plans import GridInput, plan_grid
 from app.prices import REPORTED, PriceBook
@@ -27,7 +21,6 @@ from app.tables import Attempt, Grid, now
 from tests.factories import answers_of, finish, grid_input
 
 GPT, OPUS = "openai/gpt-5.2", "anthropic/claude-opus-4-6"
-PARTS = st.tuples(st.floats(0, 1e6), st.integers(0, 9), st.integers(0, 9))
 
 
 @pytest.fixture
@@ -93,14 +86,6 @@ def test_dollars_are_true_to_two_digits(usd: float) -> None:
 )
 def test_spending_says_what_is_missing(spending: Spending, text: str) -> None:
     assert str(spending) == text
-
-
-@given(PARTS, PARTS)
-def test_spending_adds_up(one: tuple[float, int, int], two: tuple[float, int, int]) -> None:
-    both = Spending(*one) + Spending(*two)
-    assert (both.usd, both.known, both.unknown) == tuple(
-        a + b for a, b in zip(one, two, strict=True)
-    )
 
 
 def test_every_call_counts_also_those_that_no_longer_do(

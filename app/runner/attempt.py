@@ -13,6 +13,7 @@ from app.plans import Providers, call_of, find_model
 from app.prices import Cost, PriceBook, Usage
 from app.providers import Completion, Provider, Request
 from app.runner import queue, records
+from app.runner.budgets import Budgets
 from app.runner.limits import Slot
 from app.runner.queue import Queued
 from app.runner.records import Begin, Close
@@ -40,10 +41,13 @@ class _Prepared:
 class Attempts:
     """Everything needed to run answers; one per runner."""
 
-    def __init__(self, providers: Providers, writer: Writer, prices: PriceBook) -> None:
+    def __init__(
+        self, providers: Providers, writer: Writer, prices: PriceBook, budgets: Budgets
+    ) -> None:
         self._providers = providers
         self._writer = writer
         self._prices = prices
+        self._budgets = budgets
 
     async def run(self, queued: Queued, slot: Slot) -> None:
         """Run one answer to its end, holding ``slot`` until its last call is over.
@@ -109,6 +113,7 @@ class Attempts:
             raise
         slot.release()  # the next call need not wait for the disk
         cost = self._cost(queued, started_at, completion)
+        self._budgets.settle(queued, cost.usd)
         try:
             result = records.came(completion, cost)
             await self._close(Close(queued, attempt_id, result, AnswerState.done))

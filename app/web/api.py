@@ -7,11 +7,12 @@ from sqlmodel import Session, col, select
 
 from app import grids
 from app.catalogue import entries
-from app.costs import Spending, spending_of_grids
+from app.costs import spending_of_grids
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
 from app.gridview import mismatch_of, observed
 from app.labels import clear_label, get_reviewer, labels_of, set_label
+from app.money import Spending
 from app.plans import GridInput
 from app.prompts import Line
 from app.tables import Answer, AnswerState, Attempt, Grid, Label, Reviewer
@@ -114,6 +115,8 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
             spending_of_grids(session, [grid.id])[grid.id],
         ),
         repeats=grid.repeats,
+        max_calls=grid.max_calls,
+        max_cost_usd=grid.max_cost_usd,
         prompts=[
             p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
             for p in load_prompts(session, grid.id)

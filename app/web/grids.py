@@ -15,8 +15,10 @@ from app.gridqueries import answers_per_minute, load_changed, load_view
 from app.gridview import CHARACTERS, Density, Show
 from app.tables import Grid
 from app.web import actions
+from app.web.api_shapes import CeilingInput
 from app.web.deps import (
     MAX_INTEGER,
+    Form,
     GridHere,
     GridIdHere,
     MaybeReviewer,
@@ -25,6 +27,7 @@ from app.web.deps import (
     Services,
     Since,
 )
+from app.web.problems import validated
 from app.web.render import page, render
 
 router = APIRouter()
@@ -103,6 +106,15 @@ def cancel_grid(server: Server, grid: GridHere) -> Response:
 @router.post("/grids/{grid_id}/reruns")
 def rerun_failed(server: Server, grid: GridHere) -> Response:
     actions.rerun_failed(server, grid.id)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+@router.post("/grids/{grid_id}/ceiling")
+def set_ceiling(server: Server, grid: GridHere, data: Form) -> Response:
+    """Let the grid cost more, and go on where it was stopped."""
+    typed = str(data.get("max_cost_usd", "")).strip().replace(",", ".")
+    given = validated(CeilingInput, max_cost_usd=typed)
+    actions.set_ceiling(server, grid.id, given.max_cost_usd)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 

@@ -8,9 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from app import __version__
-from app.costs import dollars
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed
+from app.money import dollars
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),

@@ -1,11 +1,14 @@
 """What calls cost, as the runner stores it."""
 
+from datetime import datetime
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
 from app.costs import spending_of_grids
 from app.grids import get_grid
-from app.prices import LISTED, PRACTICE, REPORTED
+from app.prices import LISTED, PRACTICE, REPORTED, Usage
 from app.providers import Completion, Outcome
 from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import run, start
@@ -84,10 +87,15 @@ def test_cancelled_practice_calls_still_cost_nothing(client: TestClient) -> None
 def test_answer_is_kept_when_its_price_is_a_riddle(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
+    prices = client.app.state.services.prices  # type: ignore[attr-defined]
+    cost = prices.cost
 
-    monkeypatch.setattr(client.app.state.services.prices, "_listed_cost", fail)  # type: ignore[attr-defined]
+    def fail(model: str, at: datetime, usage: Usage, *more: Any) -> Any:
+        if usage == Usage(*USAGE):
+            raise ZeroDivisionError
+        return cost(model, at, usage, *more)
+
+    monkeypatch.setattr(prices, "cost", fail)
     [answer] = run(client, GPT)
     assert (answer["state"], answer["cost_usd"]) == ("done", None)
     assert "could not be priced" in caplog.text
