@@ -23,9 +23,9 @@ COLUMNS = (
     "thinking_mismatch", "temperature", "temperature_sent", "temperature_note", "max_tokens",
     "repeat", "attempt",
     "state", "outcome", "finish_reason", "answer_text", "thinking_text", "thinking_kind",
-    "error", "input_tokens", "output_tokens", "reasoning_tokens", "first_token_ms", "total_ms",
-    "started_at", "finished_at", "response_id", "label", "disputed", "reviewer", "note",
-    "labelled_at", "all_labels", "link",
+    "error", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",
+    "cost_source", "first_token_ms", "total_ms", "started_at", "finished_at", "response_id",
+    "label", "disputed", "reviewer", "note", "labelled_at", "all_labels", "link",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
 # skip leading white space first.
@@ -135,8 +135,8 @@ def _of_attempt(attempt: Attempt | None) -> dict[str, Any]:
              "thinking_observed", "thinking_evidence", "thinking_seen", "thinking_mismatch",
              "temperature_sent", "temperature_note", "attempt", "outcome", "finish_reason",
              "answer_text", "thinking_text", "thinking_kind", "error", "input_tokens",
-             "output_tokens", "reasoning_tokens", "first_token_ms", "total_ms", "started_at",
-             "finished_at", "response_id")
+             "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "cost_source",
+             "first_token_ms", "total_ms", "started_at", "finished_at", "response_id")
         )  # fmt: skip
     return {
         "model_served": attempt.served_model,
@@ -159,6 +159,9 @@ def _of_attempt(attempt: Attempt | None) -> dict[str, Any]:
         "input_tokens": attempt.input_tokens,
         "output_tokens": attempt.output_tokens,
         "reasoning_tokens": attempt.reasoning_tokens,
+        "cached_tokens": attempt.cached_tokens,
+        "cost_usd": attempt.cost_usd,
+        "cost_source": attempt.cost_source,
         "first_token_ms": attempt.first_token_ms,
         "total_ms": attempt.total_ms,
         "started_at": attempt.started_at.isoformat(),

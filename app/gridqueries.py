@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import Select
 from sqlmodel import Session, col, func, select
 
+from app.costs import spending_of_columns
 from app.gridview import (
     FILTERS,
     SHORT,
@@ -96,6 +97,9 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
     counts["differ"] = session.execute(
         select(func.coalesce(func.sum(differing.c.chips), 0))
     ).scalar_one()
+    spending = spending_of_columns(session, grid_id)
+    for column in columns:
+        column.spending = spending.get((column.model, column.variant.id), column.spending)
     return [c for c in columns if c.total], counts
 
 

@@ -8,7 +8,9 @@ import sqlalchemy
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, func, select
 
+from app.ceilings import NO_CEILINGS, Ceilings
 from app.errors import Conflict, InvalidInput, NotFound
+from app.money import dollars
 from app.plans import Plan
 from app.providers import Outcome
 from app.pubid import new_public_id
@@ -69,15 +71,32 @@ def stamp(session: Session, grid_id: int) -> int:
     return number
 
 
-def start_grid(session: Session, plan: Plan, max_answers: int) -> Grid:
-    """Insert the grid with all its pending answers. The caller commits, then tells the runner."""
+def start_grid(
+    session: Session,
+    plan: Plan,
+    max_answers: int,
+    ceilings: Ceilings = NO_CEILINGS,
+    expected_usd: float = 0.0,
+) -> Grid:
+    """Insert the grid with all its pending answers. The caller commits, then tells the runner.
+
+    Raises InvalidInput where it would pass ``max_answers`` or its own ceilings.
+    """
     if plan.calls > max_answers:
         raise InvalidInput(
             f"This grid would make {plan.calls:,} calls; at most {max_answers:,} are allowed in one"
             " grid. Take fewer prompts, models, variants or repeats, or raise"
             " BLUFFCHECK_MAX_ANSWERS."
         )
-    grid = Grid(public_id=new_public_id(), title=plan.title, repeats=plan.repeats)
+    if problem := ceilings.problem(plan.calls, expected_usd):
+        raise InvalidInput(problem)
+    grid = Grid(
+        public_id=new_public_id(),
+        title=plan.title,
+        repeats=plan.repeats,
+        max_calls=ceilings.max_calls,
+        max_cost_usd=ceilings.max_cost_usd,
+    )
     session.add(grid)
     session.flush()
     for position, prompt in enumerate(plan.prompts):
@@ -173,9 +192,11 @@ def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress
 
 
 def status(grid: Grid, counts: Progress) -> str:
-    """running, done or cancelled."""
+    """running, done, cancelled, or stopped at its ceiling."""
     if counts.pending or counts.running:
         return "running"
+    if grid.stopped_at and counts.cancelled:
+        return "stopped"
     return "cancelled" if grid.cancelled_at else "done"
 
 
@@ -208,7 +229,32 @@ def rerun_failed(session: Session, grid: Grid) -> int:
     count = _changed(session, statement)
     if not count:
         raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
-    grid.cancelled_at = None
+    grid.cancelled_at = grid.stopped_at = None
+    session.add(grid)
+    return count
+
+
+def set_ceiling(session: Session, grid: Grid, max_cost_usd: float, spent_usd: float) -> int:
+    """Let a grid cost up to ``max_cost_usd`` in all; one that was stopped goes on.
+
+    Gives the number of answers that are called after all. Raises InvalidInput where the grid has
+    cost that much already.
+    """
+    if max_cost_usd <= spent_usd:
+        raise InvalidInput(
+            f"This grid has cost {dollars(spent_usd)} already: to go on, the ceiling must be above"
+            " that."
+        )
+    seq = stamp(session, grid.id)
+    grid.max_cost_usd = max_cost_usd
+    count = 0
+    if grid.stopped_at and not grid.cancelled_at:
+        cancelled = update(Answer).where(
+            col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.cancelled
+        )
+        again = cancelled.values(state=AnswerState.pending, attempt_id=None, seq=seq)
+        count = _changed(session, again)
+        grid.stopped_at = None
     session.add(grid)
     return count
 

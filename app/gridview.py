@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
+from app.money import Spending
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import (
     AnswerState,
@@ -135,6 +136,8 @@ class Column:
     thought: int = 0  # answers that show signs of thinking
     judged: int = 0  # answers of which it can be told whether the model thought
     forced: bool = False  # the model is known not to take this thinking setting
+    # Over all its calls, also those that no longer count.
+    spending: Spending = field(default_factory=Spending)
 
     @property
     def n(self) -> int:

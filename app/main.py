@@ -9,11 +9,25 @@ from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
 from app.catalogue import watch
+from app.costs import price_unpriced
 from app.db import ROOT, Database
+from app.ownprices import own_prices
+from app.prices import PriceBook
 from app.providers import load_providers
 from app.runner.local import LocalRunner
 from app.settings import Settings
-from app.web import answers, api, api_docs, compose, exports, grids, home, library, problems
+from app.web import (
+    answers,
+    api,
+    api_costs,
+    api_docs,
+    compose,
+    exports,
+    grids,
+    home,
+    library,
+    problems,
+)
 from app.web.deps import Services
 from app.web.security import SecurityMiddleware
 
@@ -31,14 +45,15 @@ def create_app(settings: Settings) -> FastAPI:
         extra=extra if extra.is_file() else None,
         call_timeout_s=settings.call_timeout_s,
     )
-    database = _open(settings)
+    prices = PriceBook(providers)
+    database = _open(settings, prices)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(watch(providers)) if settings.discover else None
         try:
-            async with LocalRunner(database, providers, settings.concurrency) as runner:
-                app.state.services = Services(settings, database, providers, runner)
+            async with LocalRunner(database, providers, prices, settings.concurrency) as runner:
+                app.state.services = Services(settings, database, providers, prices, runner)
                 yield
         finally:
             if watching is not None:
@@ -64,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
     app.include_router(api.router)
+    app.include_router(api_costs.router)
     pages = APIRouter(include_in_schema=False)
     for module in (home, compose, grids, answers, library, exports):
         pages.include_router(module.router)
@@ -71,13 +87,17 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _open(settings: Settings) -> Database:
+def _open(settings: Settings, prices: PriceBook) -> Database:
     database = Database(settings.url)
     database.hold()
     try:
+        before = database.revision()
         database.migrate()
         with database.write() as session:
             prompts.ship(session)
+            prices.use(own_prices(session))
+            if database.revision() != before:  # tables of a time before prices, perhaps
+                price_unpriced(session, prices)
             session.commit()
     except BaseException:
         database.close()

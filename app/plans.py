@@ -48,6 +48,16 @@ class GridInput(BaseModel):
         default_factory=dict,
         description="Thinking settings to ask of a model although it is known not to take them.",
     )
+    max_calls: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="Do not start with more calls; default: a setting"
+    )
+    max_cost_usd: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="Do not start, and stop, where US dollars pass this; default: a setting",
+    )
 
     @model_validator(mode="after")
     def _each_once(self) -> "GridInput":

@@ -5,7 +5,7 @@ a grid that points at a row keeps the exact text it used. What one call sent and
 an ``attempt``; an ``answer`` points at the attempt that counts.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -146,6 +146,9 @@ class Grid(SQLModel, table=True):
     seq: int = 0
     created_at: datetime = Field(default_factory=now)
     cancelled_at: datetime | None = None
+    max_calls: int | None = None  # how many calls it was allowed to be made of
+    max_cost_usd: float | None = None  # the runner stops before it costs more
+    stopped_at: datetime | None = None  # when the runner stopped it at max_cost_usd
 
 
 class GridPrompt(SQLModel, table=True):
@@ -186,6 +189,7 @@ class Answer(SQLModel, table=True):
         UniqueConstraint("grid_id", "prompt_id", "variant_id", "model", "repeat"),
         Index("ix_answer_grid_id_seq", "grid_id", "seq"),
         Index("ix_answer_grid_id_provider_state", "grid_id", "provider", "state"),
+        Index("ix_answer_model_id", "model", "id"),
     )
 
     id: int = Field(default=None, primary_key=True)
@@ -238,6 +242,10 @@ class Attempt(SQLModel, table=True):
     reasoning_tokens: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None  # read from a cache, part of input_tokens
+    cache_write_tokens: int | None = None  # part of input_tokens
+    cost_usd: float | None = None  # None: unknown
+    cost_source: str = Field(default="", sa_column_kwargs={"server_default": ""})
     usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
     finish_reason: str = ""
     served_model: str = ""
@@ -273,3 +281,18 @@ class LabelChange(SQLModel, table=True):
     value: LabelValue | None = Field(default=None, sa_column=enum_column(LabelValue, nullable=True))
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
     changed_at: datetime = Field(default_factory=now)
+
+
+class Price(SQLModel, table=True):
+    """What a model costs from a day on, as somebody entered it: US dollars per million tokens."""
+
+    __table_args__ = (UniqueConstraint("model", "valid_from"),)
+
+    id: int = Field(default=None, primary_key=True)
+    model: str  # provider/model-id
+    input_usd: float
+    output_usd: float
+    cached_usd: float | None = None  # input read from a cache; None: costs what other input costs
+    valid_from: date
+    note: str = Field(default="", sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(default_factory=now)

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from app.grids import start_grid
 from app.plans import GridInput, plan_grid
+from app.prices import Cost
 from app.providers import Call, Completion, Outcome, Provider, Request, ThinkingKind, load_providers
 from app.runner.records import came
 from app.tables import Answer, AnswerState, Attempt, Grid, Variant, now
@@ -59,7 +60,7 @@ def finish(
         number=1,
         started_at=now(),
         finished_at=now(),
-        **came(Completion(text, outcome, "stop", **seen), request),
+        **came(Completion(text, outcome, "stop", **seen), request, Cost()),
     )
     attempt.error_message = "It broke." if outcome is Outcome.error else ""
     session.add(attempt)

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from alembic import command
+from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import text
 
 from app.db import Database, alembic_config
 from app.errors import SettingsError
+from app.main import create_app
+from app.settings import Settings
 from app.tables import Answer
 from tests.support.postgres import PostgresServer
 
@@ -101,3 +104,55 @@ def test_reader_sees_one_moment(database: Database) -> None:
         assert count(reading) == before
     with database.read() as reading:
         assert count(reading) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_prices_come_to_a_database_with_grids_in_it(
+    kind: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
+    old = Database(url)
+    with old.writer.connect() as connection, connection.begin():
+        command.upgrade(alembic_config(connection), "0001")
+        for statement in GRID_OF_0001:
+            connection.execute(text(statement))
+    old.close()
+
+    app = create_app(Settings(database_url=url, data_dir=tmp_path, discover=False))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        page = client.get("/api/grids/abc/answers").json()
+    # What was called before prices were known is priced now.
+    assert [(a["text"], a["cost_usd"]) for a in page["items"]] == [("42", 0.0225), ("43", None)]
+    assert page["items"][0]["cost_source"].startswith("list price genai-prices")
+
+
+GRID_OF_0001 = [
+    "INSERT INTO grid (id, public_id, title, repeats, seq, created_at)"
+    " VALUES (1, 'abc', 'Old', 2, 7, '2026-11-01 00:00:00+00:00')",
+    'INSERT INTO prompt (id, key, version, text, question, answer_format, "references",'
+    ' "constraint", answerable, tags, source, created_at)'
+    " VALUES (901, 'k', 1, 'How many?', '', '', '[]', '', 'yes', '[]', '',"
+    " '2026-11-01 00:00:00+00:00')",
+    "INSERT INTO wording (id, slug, version, title, position, mode, opt_out, placement, blank_line,"
+    " may_abstain, created_at) VALUES (901, 'as-published', 1, 'As published', 0, 'published', '',"
+    " 'end', false, false, '2026-11-01 00:00:00+00:00')",
+    "INSERT INTO grid_prompt VALUES (1, 901, 0)",
+    "INSERT INTO grid_model VALUES (1, 'anthropic/claude-opus-4-6', 0)",
+    "INSERT INTO variant (id, grid_id, position, wording_id, thinking, system_prompt, max_tokens)"
+    " VALUES (1, 1, 0, 901, 'off', '', 16000)",
+    *(
+        "INSERT INTO answer (id, grid_id, prompt_id, variant_id, provider, model, repeat, state,"
+        f" attempt_id, disputed, seq) VALUES ({n}, 1, 901, 1, 'anthropic',"
+        f" 'anthropic/claude-opus-4-6', {n}, 'done', {n}, false, 3)"
+        for n in (1, 2)
+    ),
+    *(
+        "INSERT INTO attempt (id, answer_id, number, started_at, finished_at, user_message,"
+        " system_message, request, thinking_sent, outcome, text, thinking_text, thinking_kind,"
+        " input_tokens, output_tokens, usage, finish_reason, served_model, response_id,"
+        f" error_kind, error_message) VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
+        f" '2026-11-01 00:00:01+00:00', '', '', '{{}}', '{{}}', 'answered', '{41 + n}', '', 'none',"
+        f" {tokens}, {tokens}, '{{}}', 'stop', '', '', '', '')"
+        for n, tokens in ((1, 750), (2, "NULL"))
+    ),
+]

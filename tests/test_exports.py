@@ -137,3 +137,17 @@ def test_csv_download_is_named_and_typed(client: TestClient) -> None:
         'How many Ds are in DEEPSEEK? If you are not sure, you may answer "I don\'t know"'
         " instead of guessing."
     }
+
+
+def test_csv_says_what_each_answer_cost(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session, models=["practice/honest"], repeats=2)
+        known, _unknown = (finish(session, answer) for answer in answers_of(session, grid))
+        known.cost_usd, known.cost_source, known.cached_tokens = 0.0000125, "own price of …", 7
+        session.add(known)
+        session.commit()
+    names = ("cost_usd", "cost_source", "cached_tokens")
+    assert [[row[name] for name in names] for row in exported(database)] == [
+        ["1.25e-05", "own price of …", "7"],
+        ["", "", ""],
+    ]

@@ -3,19 +3,22 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 import stamina
 
 from app.errors import BluffcheckError, ProviderError
 from app.messages import Message, compose
 from app.plans import Providers, call_of, find_model
+from app.prices import Cost, PriceBook, Usage
 from app.providers import Completion, Provider, Request
 from app.runner import queue, records
+from app.runner.budgets import Budgets
 from app.runner.limits import Slot
 from app.runner.queue import Queued
 from app.runner.records import Begin, Close
 from app.runner.writer import Writer
-from app.tables import AnswerState
+from app.tables import AnswerState, now
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +41,13 @@ class _Prepared:
 class Attempts:
     """Everything needed to run answers; one per runner."""
 
-    def __init__(self, providers: Providers, writer: Writer) -> None:
+    def __init__(
+        self, providers: Providers, writer: Writer, prices: PriceBook, budgets: Budgets
+    ) -> None:
         self._providers = providers
         self._writer = writer
+        self._prices = prices
+        self._budgets = budgets
 
     async def run(self, queued: Queued, slot: Slot) -> None:
         """Run one answer to its end, holding ``slot`` until its last call is over.
@@ -86,7 +93,10 @@ class Attempts:
     async def _try(self, prepared: _Prepared, slot: Slot, number: int) -> None:
         """Make one call and save what came of it. Raises ProviderError when the call failed."""
         queued = prepared.queued
-        start = Begin(queued, prepared.message, prepared.request, again=number > 1)
+        started_at = now()
+        # Without usage only what costs nothing anyway has a cost.
+        unheard = self._prices.cost(queued.model, started_at, Usage())
+        start = Begin(queued, prepared.message, prepared.request, number > 1, unheard)
         attempt_id = await self._writer.put(records.begin, start)
         if attempt_id is None:
             return
@@ -99,17 +109,28 @@ class Attempts:
             elif exc.retry_after_s:
                 slot.limit.pause(exc.retry_after_s)
             state = AnswerState.running if goes_on else AnswerState.failed
-            await self._close(Close(queued, attempt_id, records.failed(exc), state))
+            await self._close(Close(queued, attempt_id, records.failed(exc, unheard), state))
             raise
         slot.release()  # the next call need not wait for the disk
+        cost = self._cost(queued, started_at, completion)
+        self._budgets.settle(queued, cost.usd)
         try:
-            result = records.came(completion, prepared.request)
+            result = records.came(completion, prepared.request, cost)
             await self._close(Close(queued, attempt_id, result, AnswerState.done))
         except Exception as exc:
             log.exception("answer %d came, but could not be stored", queued.id)
             error = _unexpected(exc, "An answer came, but could not be stored")
-            result = records.failed(error)
+            result = records.failed(error, cost)
             await self._close(Close(queued, attempt_id, result, AnswerState.failed))
+
+    def _cost(self, queued: Queued, started_at: datetime, completion: Completion) -> Cost:
+        """What the call cost. An answer that came is not lost because its price is a riddle."""
+        try:
+            usage = records.usage(completion)
+            return self._prices.cost(queued.model, started_at, usage, completion.cost_usd)
+        except Exception:
+            log.exception("answer %d came, but could not be priced", queued.id)
+            return Cost()
 
     async def _close(self, close: Close) -> None:
         await self._writer.put(records.close, close)

@@ -10,22 +10,28 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from app.costs import spending_of_grids
 from app.db import Database
+from app.estimates import Estimator
+from app.messages import compose
 from app.plans import Providers
+from app.prices import PriceBook
 from app.runner import queue, records
 from app.runner.attempt import Attempts
+from app.runner.budgets import Budgets
 from app.runner.limits import Limit, Slot
-from app.runner.queue import Queued
+from app.runner.queue import Queued, Stop
 from app.runner.writer import Writer
+from app.tables import Grid
 
 log = logging.getLogger(__name__)
 BATCH = 200
 LOOK_S = 30  # between two looks for answers that nobody holds
 # In one transaction they come in this order: what is let go of was begun and closed before.
-STEPS = (records.begin, records.close, queue.let_go, queue.recover)
+STEPS = (records.begin, records.close, queue.let_go, queue.stop, queue.recover)
 
 
 Fetch = Callable[[int, int], Awaitable[list[Queued]]]  # a grid's next after this answer id
@@ -79,9 +85,12 @@ class _Lane:
 class LocalRunner:
     """Use ``async with``: entering picks up what an earlier process left, leaving stops it."""
 
-    def __init__(self, database: Database, providers: Providers, concurrency: int) -> None:
+    def __init__(
+        self, database: Database, providers: Providers, prices: PriceBook, concurrency: int
+    ) -> None:
         self._database = database
         self._providers = providers
+        self._prices = prices
         self._concurrency = concurrency
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
@@ -92,7 +101,8 @@ class LocalRunner:
         self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
         self._writer = Writer(self._database, STEPS)
-        self._attempts = Attempts(self._providers, self._writer)
+        self._budgets = Budgets()
+        self._attempts = Attempts(self._providers, self._writer, self._prices, self._budgets)
         self._keeper = asyncio.create_task(self._keep())
         return self
 
@@ -118,6 +128,12 @@ class LocalRunner:
             if queued.grid_id == grid_id:
                 task.cancel()
         self._look.set()  # somebody may have started it again meanwhile
+
+    def _stop(self, stop: Stop) -> None:
+        """The next call of a grid would pass its ceiling: make no more."""
+        for lane in self._lanes.values():
+            lane.drop(stop.grid_id)
+        self._writer.put(queue.stop, stop)
 
     async def _keep(self) -> None:
         """Find the work: at the start, when there is news, and now and then what was lost."""
@@ -147,11 +163,21 @@ class LocalRunner:
         return self._lanes[provider]
 
     async def _fetch(self, provider: str, grid_id: int, after: int) -> list[Queued]:
-        def read() -> list[Queued]:
+        def read() -> tuple[list[Queued], float | None, float]:
             with self._database.read() as session:
-                return queue.pending(session, grid_id, provider, after=after, limit=BATCH)
+                found = queue.pending(session, grid_id, provider, after=after, limit=BATCH)
+                estimator = Estimator(session, self._prices, self._providers)
+                priced = [replace(q, expected_usd=_expected(estimator, q)) for q in found]
+                ceiling_usd = session.get_one(Grid, grid_id).max_cost_usd
+                if after:  # read before, and kept up since
+                    return priced, ceiling_usd, 0.0
+                spent = spending_of_grids(session, [grid_id])[grid_id]
+                return priced, ceiling_usd, spent.usd
 
-        return await self._loop.run_in_executor(self._readers, read)
+        found, ceiling_usd, spent_usd = await self._loop.run_in_executor(self._readers, read)
+        if not after:
+            self._budgets.read(grid_id, ceiling_usd, spent_usd)
+        return found
 
     async def _feed(self, lane: _Lane) -> None:
         while True:
@@ -163,13 +189,17 @@ class LocalRunner:
                 slot.release()
                 await asyncio.sleep(1)
                 continue
+            if stop := self._budgets.take(queued):
+                slot.release()
+                self._stop(stop)
+                continue
             task = asyncio.create_task(self._run(queued, slot))
             self._tasks[task] = queued
             task.add_done_callback(partial(self._ended, slot))
 
     def _ended(self, slot: Slot, task: asyncio.Task[None]) -> None:
         slot.release()  # a task that was cancelled before its first step never could
-        del self._tasks[task]
+        self._budgets.give_back(self._tasks.pop(task))
         if task.cancelled():
             self._look.set()  # its grid may have been started again meanwhile
 
@@ -178,3 +208,8 @@ class LocalRunner:
             await self._attempts.run(queued, slot)
         except Exception:
             log.exception("answer %d could not be run; it will be tried again", queued.id)
+
+
+def _expected(estimator: Estimator, queued: Queued) -> float | None:
+    message = compose(queued.prompt, queued.wording, queued.variant.system_prompt)
+    return estimator.call(queued.model, queued.variant, message)

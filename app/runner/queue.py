@@ -28,6 +28,15 @@ class Queued:
     prompt: Prompt
     variant: Variant
     wording: Wording
+    expected_usd: float | None = None  # what its call will cost; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A grid whose next call would pass this ceiling, in US dollars."""
+
+    grid_id: int
+    ceiling_usd: float
 
 
 def pending(
@@ -56,6 +65,25 @@ def let_go(session: Session, left: Sequence[Queued]) -> list[None]:
     for queued in left:
         _let_go(session, queued.id, queued.grid_id)
     return [None] * len(left)
+
+
+def stop(session: Session, stops: Sequence[Stop]) -> list[None]:
+    """Cancel what is pending of grids at their ceiling, unless that was raised meanwhile."""
+    connection = session.connection()
+    for it in stops:
+        seq = stamp(session, it.grid_id)
+        stopped = connection.execute(
+            update(Grid)
+            .where(col(Grid.id) == it.grid_id, col(Grid.max_cost_usd) == it.ceiling_usd)
+            .values(stopped_at=now())
+        )
+        if stopped.rowcount:
+            connection.execute(
+                update(Answer)
+                .where(col(Answer.grid_id) == it.grid_id, col(Answer.state) == AnswerState.pending)
+                .values(state=AnswerState.cancelled, seq=seq)
+            )
+    return [None] * len(stops)
 
 
 def recover(

@@ -7,7 +7,7 @@ Steps take many answers at once: under load that costs a fifth of one by one.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel
 from app.errors import ProviderError
 from app.grids import stamp
 from app.messages import Message
+from app.prices import Cost, Usage
 from app.providers import Completion, Outcome, Request, Thinking, ThinkingKind, mismatch, observe
 from app.runner.queue import Queued
 from app.tables import AnswerState, now
@@ -31,6 +32,7 @@ class Begin:
     message: Message
     request: Request | None  # None: it cannot be made, which is put on record
     again: bool
+    cost: Cost  # should nothing be heard of it again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +45,17 @@ class Close:
     state: AnswerState
 
 
-def came(completion: Completion, request: Request | None) -> dict[str, Any]:
+def usage(completion: Completion) -> Usage:
+    """The tokens of a call, as far as they are believable."""
+    return Usage(
+        _count(completion.input_tokens),
+        _count(completion.output_tokens),
+        _count(completion.cached_tokens),
+        _count(completion.cache_write_tokens),
+    )
+
+
+def came(completion: Completion, request: Request | None, cost: Cost) -> dict[str, Any]:
     """What came back, as columns of an attempt."""
     thought, evidence = observe(completion)
     asked = request.call.thinking if request and request.call else Thinking.default
@@ -59,8 +71,9 @@ def came(completion: Completion, request: Request | None) -> dict[str, Any]:
         "thinking_text": storable(completion.thinking_text),
         "thinking_kind": completion.thinking_kind,
         "reasoning_tokens": _count(completion.reasoning_tokens),
-        "input_tokens": _count(completion.input_tokens),
-        "output_tokens": _count(completion.output_tokens),
+        **asdict(usage(completion)),
+        "cost_usd": cost.usd,
+        "cost_source": cost.source,
         "usage": storable(completion.usage),
         "finish_reason": storable(completion.finish_reason),
         "served_model": storable(completion.served_model),
@@ -70,9 +83,11 @@ def came(completion: Completion, request: Request | None) -> dict[str, Any]:
     }
 
 
-def failed(error: ProviderError) -> dict[str, Any]:
+def failed(error: ProviderError, cost: Cost) -> dict[str, Any]:
     """What went wrong, as columns of an attempt."""
     return {
+        "cost_usd": cost.usd,
+        "cost_source": cost.source,
         "outcome": Outcome.error,
         "error_kind": error.kind,
         "error_message": storable(error.message),
@@ -190,6 +205,10 @@ _BLANK: dict[str, Any] = {
     "reasoning_tokens": None,
     "input_tokens": None,
     "output_tokens": None,
+    "cached_tokens": None,
+    "cache_write_tokens": None,
+    "cost_usd": None,
+    "cost_source": "",
     "usage": {},
     "finish_reason": "",
     "served_model": "",
@@ -234,6 +253,8 @@ def _opened(call: Begin) -> dict[str, Any]:
         "thinking_sent": call.request.thinking_sent if call.request else {},
         "temperature_sent": call.request.temperature_sent if call.request else None,
         "temperature_note": call.request.temperature_note if call.request else "",
+        "cost_usd": call.cost.usd,
+        "cost_source": call.cost.source,
     }
 
 

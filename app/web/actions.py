@@ -1,6 +1,9 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
 from app import grids
+from app.ceilings import Ceilings
+from app.costs import spending_of_grids
+from app.estimates import Estimator
 from app.plans import GridInput, Plan, plan_grid
 from app.tables import Grid
 from app.web.deps import Services
@@ -10,10 +13,37 @@ def start_grid(server: Services, given: GridInput) -> tuple[Grid, Plan]:
     """Raises InvalidInput; then nothing was written."""
     with server.database.write() as session:
         plan = plan_grid(session, given, server.providers)
-        grid = grids.start_grid(session, plan, server.settings.max_answers)
+        estimate = Estimator(session, server.prices, server.providers).plan(plan)
+        ceilings = ceilings_of(server, given)
+        most = server.settings.max_answers
+        grid = grids.start_grid(session, plan, most, ceilings, estimate.expected_usd)
         session.commit()
     server.runner.enqueue(grid.id)
     return grid, plan
+
+
+def ceilings_of(server: Services, given: GridInput) -> Ceilings:
+    """The ceilings a grid names, else those of the settings."""
+    settings = server.settings
+    calls, cost = given.max_calls, given.max_cost_usd
+    return Ceilings(
+        settings.max_calls_default if calls is None else calls,
+        settings.max_cost_default if cost is None else cost,
+    )
+
+
+def set_ceiling(server: Services, grid_id: int, max_cost_usd: float) -> int:
+    """Let a grid cost more; if it was stopped it goes on. Returns how many answers are called.
+
+    Raises InvalidInput where it has cost that much already.
+    """
+    with server.database.write() as session:
+        spent = spending_of_grids(session, [grid_id])[grid_id]
+        grid = session.get_one(Grid, grid_id)
+        count = grids.set_ceiling(session, grid, max_cost_usd, spent.usd)
+        session.commit()
+    server.runner.enqueue(grid_id)
+    return count
 
 
 def cancel_grid(server: Services, grid_id: int) -> int:

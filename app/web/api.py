@@ -7,10 +7,12 @@ from sqlmodel import Session, col, select
 
 from app import grids
 from app.catalogue import entries
+from app.costs import spending_of_grids
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
 from app.gridview import observed
 from app.labels import clear_label, get_reviewer, labels_of, set_label
+from app.money import Spending
 from app.plans import GridInput
 from app.prompts import Line
 from app.tables import Answer, Attempt, Grid, Label, Reviewer
@@ -27,6 +29,7 @@ from app.web.api_shapes import (
     ModelItem,
     ModelList,
     ProgressItem,
+    SpendingItem,
 )
 from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
 from app.web.problems import Problem
@@ -71,10 +74,12 @@ def list_grids(
     request: Request, session: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 50
 ) -> GridList:
     """The newest grids."""
+    recent = grids.recent_grids(session, limit)
+    spending = spending_of_grids(session, [grid.id for grid, _ in recent])
     return GridList(
         items=[
-            GridSummary(**_summary(request, grid, progress))
-            for grid, progress in grids.recent_grids(session, limit)
+            GridSummary(**_summary(request, grid, progress, spending[grid.id]))
+            for grid, progress in recent
         ]
     )
 
@@ -100,8 +105,15 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
     columns = load_columns(session, grid.id)
     variants = {c.variant.id: c for c in columns}
     return GridItem(
-        **_summary(request, grid, grids.progress(session, grid.id)),
+        **_summary(
+            request,
+            grid,
+            grids.progress(session, grid.id),
+            spending_of_grids(session, [grid.id])[grid.id],
+        ),
         repeats=grid.repeats,
+        max_calls=grid.max_calls,
+        max_cost_usd=grid.max_cost_usd,
         prompts=[
             p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
             for p in load_prompts(session, grid.id)
@@ -243,6 +255,7 @@ def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:
         "output_tokens", "usage", "finish_reason", "served_model", "response_id",
         "first_token_ms", "total_ms", "error_kind", "error_message", "user_message",
         "system_message", "request", "thinking_sent", "temperature_sent", "temperature_note",
+        "cached_tokens", "cache_write_tokens", "cost_usd", "cost_source",
     }  # fmt: skip
     return attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
 
@@ -251,7 +264,9 @@ def _url(request: Request, grid: Grid) -> str:
     return str(request.url_for("show_grid", grid_id=grid.public_id))
 
 
-def _summary(request: Request, grid: Grid, progress: grids.Progress) -> dict[str, Any]:
+def _summary(
+    request: Request, grid: Grid, progress: grids.Progress, spending: Spending
+) -> dict[str, Any]:
     names = ProgressItem.model_fields
     return {
         "id": grid.public_id,
@@ -260,4 +275,9 @@ def _summary(request: Request, grid: Grid, progress: grids.Progress) -> dict[str
         "status": grids.status(grid, progress),
         "created_at": grid.created_at,
         "progress": ProgressItem(**{name: getattr(progress, name) for name in names}),
+        "spending": SpendingItem(
+            usd=spending.usd if spending.known else None,
+            known=spending.known,
+            unknown=spending.unknown,
+        ),
     }

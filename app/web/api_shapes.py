@@ -44,14 +44,25 @@ class ProgressItem(BaseModel):
     disputed: int
 
 
+class SpendingItem(BaseModel):
+    usd: float | None = Field(
+        description="US dollars of all calls whose cost is known, also failed ones; null if none is"
+    )
+    known: int = Field(description="How many calls are in that sum")
+    unknown: int = Field(description="How many calls were or may have been billed, and are not")
+
+
 class GridItem(BaseModel):
     id: str
     url: str
     title: str
-    status: str = Field(description="running, done or cancelled")
+    status: str = Field(description="running, done, cancelled or stopped (at its ceiling of cost)")
     created_at: datetime
     repeats: int
     progress: ProgressItem
+    spending: SpendingItem
+    max_calls: int | None = Field(description="The ceilings it was started with; null: none")
+    max_cost_usd: float | None
     prompts: list[dict[str, Any]]
     models: list[str]
     variants: list[dict[str, Any]]
@@ -64,6 +75,7 @@ class GridSummary(BaseModel):
     status: str
     created_at: datetime
     progress: ProgressItem
+    spending: SpendingItem
 
 
 class GridList(BaseModel):
@@ -94,6 +106,43 @@ class LabelItem(BaseModel):
     reviewer: str
     labelled_at: datetime
     final: LabelValue | None = Field(description="Over all reviewers; null while they are tied")
+
+
+class CeilingInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    max_cost_usd: float = Field(
+        ge=0, le=1e9, allow_inf_nan=False, description="What the grid may cost in all, US dollars"
+    )
+
+
+class CeilingSet(BaseModel):
+    id: str
+    max_cost_usd: float
+    answers: int = Field(description="Answers that are called after all")
+
+
+class EstimateItem(BaseModel):
+    model: str
+    calls: int
+    input_tokens: int = Field(description="Characters divided by 4, rounded up per message")
+    output_tokens: int = Field(description="Of all calls, thinking included")
+    basis: str = Field(description="Where the output tokens are from")
+    expected_usd: float | None = Field(description="null: no price is known")
+    at_most_usd: float | None = Field(description="If every answer used its whole output cap")
+
+
+class EstimateResult(BaseModel):
+    calls: int
+    expected_usd: float = Field(description="Of the models whose price is known")
+    at_most_usd: float
+    unknown: list[str] = Field(
+        description="Models without a known price; the ceiling on cost cannot count them"
+    )
+    max_calls: int | None
+    max_cost_usd: float | None
+    problem: str = Field(description="Why this grid may not start; empty if it may")
+    models: list[EstimateItem]
 
 
 class Cancelled(BaseModel):

@@ -10,7 +10,9 @@ from starlette.datastructures import FormData
 
 from app import prompts as library
 from app.catalogue import entries, only_practice, suggested, thinking_choices
+from app.ceilings import Ceilings
 from app.errors import BluffcheckError, InvalidInput
+from app.estimates import Estimator
 from app.messages import gives_its_own_way_out
 from app.plans import GridInput, Plan, PromptRef, VariantInput, plan_grid, requests_preview
 from app.prompts import PromptInput
@@ -58,6 +60,8 @@ class ComposeForm:
     system_prompt: str = ""
     temperature: str = ""
     max_tokens: str = "16000"
+    max_calls: str = ""
+    max_cost_usd: str = ""
 
     @classmethod
     def read(cls, data: FormData) -> "ComposeForm":
@@ -79,6 +83,8 @@ class ComposeForm:
                 "system_prompt",
                 "temperature",
                 "max_tokens",
+                "max_calls",
+                "max_cost_usd",
             )
             if name in data
         }
@@ -154,6 +160,8 @@ class ComposeForm:
             variants=variants,
             repeats=self.repeats.strip() or 1,
             forced=forced,
+            max_calls=self.max_calls.strip() or None,
+            max_cost_usd=self.max_cost_usd.strip().replace(",", ".") or None,
         )
 
 
@@ -235,6 +243,7 @@ def compose_page(
 
 def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, Any]:
     """What the form's fields offer."""
+    settings = server.settings
     return {
         "form": form,
         "entries": entries(server.providers),
@@ -243,6 +252,7 @@ def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, 
         "library": library.library(session),
         "answerables": list(Answerable),
         "not_listed": _not_listed(server, form),
+        "ceilings": Ceilings(settings.max_calls_default, settings.max_cost_default),
     }
 
 
@@ -255,7 +265,9 @@ def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
     """What would be sent. Nothing is kept: new prompts are rolled back with the session."""
     with server.database.write() as session:
         try:
-            plan = plan_grid(session, form.parse(), server.providers)
+            given = form.parse()
+            plan = plan_grid(session, given, server.providers)
+            estimate = Estimator(session, server.prices, server.providers).plan(plan)
         except BluffcheckError as exc:
             return {"plan": None, "preview_error": str(exc)}
         finally:
@@ -265,7 +277,11 @@ def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
             "plan": plan,
             "preview_error": "",
             "requests": requests_preview(plan, server.providers),
+            "estimate": estimate,
             "warnings": _warnings(plan, server.settings.max_answers),
+            "ceiling_problem": actions.ceilings_of(server, given).problem(
+                plan.calls, estimate.expected_usd
+            ),
             "max_answers": server.settings.max_answers,
         }
 

@@ -14,6 +14,7 @@ from app.errors import BluffcheckError
 from app.grids import get_grid
 from app.labels import reviewer_by_secret
 from app.plans import Providers
+from app.prices import PriceBook
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
@@ -39,6 +40,7 @@ class Services:
     settings: Settings
     database: Database
     providers: Providers
+    prices: PriceBook
     runner: Runner
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
 

@@ -10,12 +10,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlmodel import Session
 
 from app import grids
+from app.costs import spending_of_grids
 from app.gridqueries import answers_per_minute, load_changed, load_view
 from app.gridview import CHARACTERS, Density, Show
 from app.tables import Grid
 from app.web import actions
+from app.web.api_shapes import CeilingInput
 from app.web.deps import (
     MAX_INTEGER,
+    Form,
     GridHere,
     GridIdHere,
     MaybeReviewer,
@@ -24,6 +27,7 @@ from app.web.deps import (
     Services,
     Since,
 )
+from app.web.problems import validated
 from app.web.render import page, render
 
 router = APIRouter()
@@ -105,6 +109,15 @@ def rerun_failed(server: Server, grid: GridHere) -> Response:
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
+@router.post("/grids/{grid_id}/ceiling")
+def set_ceiling(server: Server, grid: GridHere, data: Form) -> Response:
+    """Let the grid cost more, and go on where it was stopped."""
+    typed = str(data.get("max_cost_usd", "")).strip().replace(",", ".")
+    given = validated(CeilingInput, max_cost_usd=typed)
+    actions.set_ceiling(server, grid.id, given.max_cost_usd)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
 def _is_practice(server: Services, model: str) -> bool:
     provider = server.providers.get(model.partition("/")[0])
     return provider is not None and provider.practice
@@ -120,6 +133,7 @@ def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
         "grid": grid,
         "seq": grid.seq,
         "progress": progress,
+        "spending": spending_of_grids(session, [grid.id])[grid.id],
         "status": status,
         "rate": rate,
         "left_s": 60 * left / rate if rate else None,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
 from app.catalogue import entries, only_practice, suggested
+from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import ComposeForm, choices
@@ -25,9 +26,11 @@ def show_home(
 ) -> Response:
     form = ComposeForm(models=suggested(server.providers))
     grids = recent_grids(session, limit=500 if everything else RECENT + 1)
+    spending = spending_of_grids(session, [g.id for g, _ in grids])
     return page(
         "pages/home.html",
         grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
+        spending=spending,
         more=not everything and len(grids) > RECENT,
         only_practice=only_practice(server.providers),
         reviewer=reviewer,

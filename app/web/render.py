@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from app import __version__
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed
+from app.money import dollars
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
@@ -70,6 +71,7 @@ environment.filters |= {
     "duration": _duration,
     "when": _when,
     "number": _number,
+    "dollars": dollars,
     "pretty": _pretty,
     "compact": _compact,
 }

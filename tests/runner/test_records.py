@@ -8,6 +8,7 @@ from app.errors import ProviderError
 from app.grids import cancel_grid, start_grid
 from app.messages import Message
 from app.plans import GridInput, plan_grid
+from app.prices import Cost
 from app.prompts import PromptInput
 from app.providers import Completion, Outcome, load_providers
 from app.runner import queue, records
@@ -32,14 +33,14 @@ def queued(database: Database) -> list[Queued]:
 
 
 def start(queued: Queued, *, again: bool = False) -> Begin:
-    return Begin(queued, Message("How many?", ""), None, again)
+    return Begin(queued, Message("How many?", ""), None, again, Cost())
 
 
 def end(queued: Queued, attempt_id: int | None, state: AnswerState = AnswerState.done) -> Close:
     assert attempt_id is not None
     if state is AnswerState.done:
-        return Close(queued, attempt_id, records.came(ANSWERED, None), state)
-    return Close(queued, attempt_id, records.failed(ProviderError("server", "No.")), state)
+        return Close(queued, attempt_id, records.came(ANSWERED, None, Cost(0.5, "a source")), state)
+    return Close(queued, attempt_id, records.failed(ProviderError("server", "No."), Cost()), state)
 
 
 def books(session: Session) -> list[tuple[str, int | None, list[str]]]:

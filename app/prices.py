@@ -1,0 +1,171 @@
+"""What tokens cost: one's own prices first, then the list prices of the library genai-prices.
+
+Amounts are US dollars, prices are US dollars per million tokens. What is not known is None, never
+0. Nothing here asks the network: the list is the one that came with the library.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from app.providers import Provider
+from app.tables import Price
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice
+
+LIST_VERSION = "0.2.3"  # of genai-prices
+LIST_DATE = date(2026, 11, 10)  # when that version was published
+REPORTED = "reported by the provider"
+LISTED = f"list price genai-prices {LIST_VERSION}"
+PRACTICE = "practice model: costs nothing"
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens of one call; None: not reported. Cached ones are part of ``input_tokens``."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None  # read from a cache
+    cache_write_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An amount in US dollars and where it comes from; None and empty: unknown."""
+
+    usd: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price in force, in US dollars per million tokens."""
+
+    input_usd: float
+    output_usd: float
+    cached_usd: float | None  # None: cached input costs what other input costs
+    source: str
+    tiered: bool = False  # long inputs cost more than this
+
+
+class PriceBook:
+    """All prices, in memory. Any thread may read while another one calls ``use``."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+        self._own: dict[str, list[Price]] = {}
+
+    def use(self, own: Iterable[Price]) -> None:
+        """Take these for all prices that people entered, instead of those from before."""
+        by_model: dict[str, list[Price]] = {}
+        for price in sorted(own, key=lambda p: p.valid_from):
+            by_model.setdefault(price.model, []).append(price)
+        self._own = by_model
+
+    def cost(
+        self, model: str, at: datetime, usage: Usage, reported_usd: float | None = None
+    ) -> Cost:
+        """What a call of ``model`` (provider/model-id) costs that was made at ``at`` (in UTC).
+
+        What the provider reported wins, then the own price in force, then the list price.
+        """
+        if self._is_practice(model):
+            return Cost(0.0, PRACTICE)
+        if reported_usd is not None and isfinite(reported_usd) and reported_usd >= 0:
+            return Cost(float(reported_usd), REPORTED)
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return Cost()
+        if own := in_force(self._own.get(model, ()), at.date()):
+            return Cost(own_cost(own, usage), own_source(own))
+        listed = self._listed_cost(model, at, usage)
+        return Cost() if listed is None else Cost(listed, LISTED)
+
+    def quote(self, model: str, at: datetime) -> Quote | None:
+        """The price of ``model`` in force at ``at`` (in UTC); None: no price is known."""
+        if self._is_practice(model):
+            return Quote(0.0, 0.0, None, PRACTICE)
+        if own := in_force(self._own.get(model, ()), at.date()):
+            return Quote(own.input_usd, own.output_usd, own.cached_usd, own_source(own))
+        if listed := self._listed(model, at):
+            prices = (listed.input_mtok, listed.output_mtok, listed.cache_read_mtok)
+            dollars = [None if price is None else _base(price) for price in prices]
+            tiered = any(hasattr(price, "tiers") for price in prices)
+            return Quote(dollars[0] or 0.0, dollars[1] or 0.0, dollars[2], LISTED, tiered)
+        return None
+
+    def _is_practice(self, model: str) -> bool:
+        provider = self._providers.get(model.partition("/")[0])
+        return provider is not None and provider.practice
+
+    def _listed_cost(self, model: str, at: datetime, usage: Usage) -> float | None:
+        listed = self._listed(model, at)
+        if listed is None:
+            return None
+        from genai_prices import Usage as ListUsage
+
+        cached, written, whole = _parts(usage)
+        tokens = ListUsage(
+            input_tokens=whole,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=cached,
+            cache_write_tokens=written,
+        )
+        try:
+            return float(listed.calc_price(tokens)["total_price"])
+        except ValueError:  # the list prices parts of the usage that we do not know
+            return None
+
+    def _listed(self, model: str, at: datetime) -> "ModelPrice | None":
+        """The list's price of this model at that time, if it has one for text."""
+        prefix, _, name = model.partition("/")
+        provider = self._providers.get(prefix)
+        if provider is None or not provider.price_list:
+            return None
+        from genai_prices.data_snapshot import get_snapshot  # half a second, 30 MB: not before use
+
+        try:
+            _, found = get_snapshot().find_provider_model(name, None, provider.price_list, None)
+        except LookupError:
+            return None
+        price = found.get_prices(at)
+        # Models for pictures or sound have other prices; adding up what is there would give 0.
+        return None if price.input_mtok is None and price.output_mtok is None else price
+
+
+def in_force(prices: Sequence[Price], day: date) -> Price | None:
+    """Of one model's prices, oldest first: the latest that is valid on ``day``, else the first."""
+    valid = [price for price in prices if price.valid_from <= day]
+    return valid[-1] if valid else next(iter(prices), None)
+
+
+def own_cost(price: Price, usage: Usage) -> float:
+    """In US dollars. What is written to a cache costs what other input costs."""
+    cached, _, whole = _parts(usage)
+    cached_usd = price.input_usd if price.cached_usd is None else price.cached_usd
+    dollars = (
+        (whole - cached) * price.input_usd
+        + cached * cached_usd
+        + (usage.output_tokens or 0) * price.output_usd
+    )
+    return dollars / MILLION
+
+
+def own_source(price: Price) -> str:
+    return f"own price of {price.valid_from.isoformat()}"
+
+
+def _parts(usage: Usage) -> tuple[int, int, int]:
+    """Cached, written to a cache, and all input tokens; servers do report parts above the whole."""
+    whole = usage.input_tokens or 0
+    cached = min(usage.cached_tokens or 0, whole)
+    return cached, min(usage.cache_write_tokens or 0, whole - cached), whole
+
+
+def _base(price: Any) -> float:
+    """A price per million tokens; of one in tiers, that of short inputs."""
+    return float(getattr(price, "base", price))

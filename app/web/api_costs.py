@@ -1,0 +1,40 @@
+"""The JSON API of what grids cost: estimates before they run, and the ceiling while they do."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+
+from app.estimates import Estimator
+from app.plans import GridInput, plan_grid
+from app.web import actions
+from app.web.api import PROBLEMS
+from app.web.api_shapes import CeilingInput, CeilingSet, EstimateItem, EstimateResult
+from app.web.deps import GridHere, Server
+
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+
+
+@router.post("/estimates")
+def estimate_grid(server: Server, given: GridInput) -> EstimateResult:
+    """What a grid would cost. Takes what POST /api/grids takes; nothing is kept or called."""
+    ceilings = actions.ceilings_of(server, given)
+    with server.database.write() as session:  # new prompts are rolled back with it
+        plan = plan_grid(session, given, server.providers)
+        estimate = Estimator(session, server.prices, server.providers).plan(plan)
+        session.rollback()
+    return EstimateResult(
+        calls=plan.calls,
+        expected_usd=estimate.expected_usd,
+        at_most_usd=estimate.at_most_usd,
+        unknown=estimate.unknown,
+        problem=ceilings.problem(plan.calls, estimate.expected_usd),
+        models=[EstimateItem(**asdict(model)) for model in estimate.models],
+        **asdict(ceilings),
+    )
+
+
+@router.put("/grids/{grid_id}/ceiling")
+def set_ceiling(server: Server, grid: GridHere, given: CeilingInput) -> CeilingSet:
+    """Let a grid cost up to so much in all; one that was stopped at its ceiling goes on."""
+    answers = actions.set_ceiling(server, grid.id, given.max_cost_usd)
+    return CeilingSet(id=grid.public_id, max_cost_usd=given.max_cost_usd, answers=answers)
