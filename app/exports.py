@@ -121,6 +121,7 @@ def _rows(
                 "disputed": answer.disputed,
                 "link": f"{base_url}/grids/{grid.public_id}#a-{answer.id}",
                 **_of_attempt(attempt),
+                "error": attempt.error_message if attempt else column.why_not_called(answer),
                 **_of_labels(labels.get(answer.id, [])),
             }
         after = batch[-1][0].id

@@ -25,7 +25,18 @@ from app.gridview import (
     make_chip,
 )
 from app.providers import Thinking
-from app.tables import Answer, Attempt, Grid, GridModel, GridPrompt, Prompt, Variant, Wording, now
+from app.tables import (
+    Answer,
+    Attempt,
+    Grid,
+    GridModel,
+    GridPrompt,
+    HeldBack,
+    Prompt,
+    Variant,
+    Wording,
+    now,
+)
 
 
 def load_view(
@@ -113,6 +124,10 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
         .join(Wording, col(Wording.id) == Variant.wording_id)
         .where(Variant.grid_id == grid_id)
     ).all()
+    held = {
+        (row.model, row.thinking): row
+        for row in session.exec(select(HeldBack).where(HeldBack.grid_id == grid_id))
+    }
     order = list(Thinking)
     ordered = sorted(variants, key=lambda pair: (order.index(pair[0].thinking), pair[0].position))
     return [
@@ -122,10 +137,15 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
             variant,
             wording,
             forced=variant.thinking in row.forced,
+            **_held(held.get((row.model, variant.thinking))),
         )
         for number, row in enumerate(models)
         for variant, wording in ordered
     ]
+
+
+def _held(row: HeldBack | None) -> dict[str, Any]:
+    return {"held": row.state, "held_message": row.message} if row else {}
 
 
 def load_prompts(session: Session, grid_id: int) -> list[Prompt]:
@@ -173,10 +193,11 @@ def _chips(grid_id: int, characters: int) -> Select[Any]:
 def _to_chips(
     session: Session, statement: Select[Any], columns: Sequence[Column]
 ) -> Iterable[Chip]:
-    by_variant = {c.variant.id: c for c in columns}
+    by_key = {(c.model, c.variant.id): c for c in columns}
     for answer, outcome, mismatch, text, length, error in session.execute(statement):
+        column = by_key[answer.model, answer.variant_id]
         yield make_chip(
-            by_variant[answer.variant_id],
+            column,
             answer.state,
             answer.label,
             answer.disputed,
@@ -187,6 +208,6 @@ def _to_chips(
             repeat=answer.repeat,
             text=text or "",
             length=length or 0,
-            error=error or "",
+            error=error or column.why_not_called(answer),
             model=answer.model,
         )

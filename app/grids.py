@@ -21,6 +21,8 @@ from app.tables import (
     Grid,
     GridModel,
     GridPrompt,
+    HeldBack,
+    HeldState,
     LabelValue,
     Variant,
     now,
@@ -229,6 +231,8 @@ def rerun_failed(session: Session, grid: Grid) -> int:
     count = _changed(session, statement)
     if not count:
         raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
+    stopped = (col(HeldBack.grid_id) == grid.id, col(HeldBack.state) == HeldState.stopped)
+    session.execute(update(HeldBack).where(*stopped).values(state=HeldState.waiting, message=""))
     grid.cancelled_at = grid.stopped_at = None
     session.add(grid)
     return count

@@ -9,9 +9,11 @@ from typing import Any, Literal, Protocol
 from app.money import Spending
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import (
+    Answer,
     AnswerState,
     Attempt,
     Grid,
+    HeldState,
     LabelValue,
     Prompt,
     Variant,
@@ -136,6 +138,8 @@ class Column:
     thought: int = 0  # answers that show signs of thinking
     judged: int = 0  # answers of which it can be told whether the model thought
     forced: bool = False  # the model is known not to take this thinking setting
+    held: HeldState | None = None  # in a large grid: whether its test call was made
+    held_message: str = ""  # what the test call showed
     # Over all its calls, also those that no longer count.
     spending: Spending = field(default_factory=Spending)
 
@@ -143,6 +147,11 @@ class Column:
     def n(self) -> int:
         """Labelled answers: the denominator of every rate."""
         return self.correct + self.hallucinated + self.abstained
+
+    def why_not_called(self, answer: Answer) -> str:
+        """What its test call said, of an answer that failed without a call of its own."""
+        stopped = answer.state is AnswerState.failed and answer.attempt_id is None
+        return self.held_message if stopped else ""
 
     @property
     def seen(self) -> str:

@@ -44,6 +44,10 @@ class GridInput(BaseModel):
     models: Annotated[list[Line], Field(min_length=1, max_length=100)]
     variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
     repeats: int = Field(1, ge=1, le=100)
+    preflight: bool | None = Field(
+        None,
+        description="Begin with a test call per model and thinking setting; default: large grids.",
+    )
     forced: dict[Line, list[Thinking]] = Field(
         default_factory=dict,
         description="Thinking settings to ask of a model although it is known not to take them.",

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     max_answers: int = Field(20_000, ge=1)  # in one grid
     max_calls_default: int = Field(1_000, ge=1)  # of a grid that names no ceiling of its own
     max_cost_default: float = Field(10, ge=0, allow_inf_nan=False)  # US dollars, the same
+    preflight_calls: int = Field(100, ge=0)  # a grid of so many calls begins with test calls
     max_body_bytes: int = Field(2_000_000, ge=1_000)
     call_timeout_s: float = Field(600, gt=0)
     practice_latency_ms: int = Field(700, ge=0)

@@ -70,6 +70,19 @@ class AnswerState(StrEnum):
     cancelled = "cancelled"
 
 
+class CheckState(StrEnum):
+    works = "works"
+    ignored = "ignored"  # it answers, and does something else about thinking than was asked
+    undecided = "undecided"  # it answers, and nothing tells whether the switch works
+    fails = "fails"
+
+
+class HeldState(StrEnum):
+    waiting = "waiting"  # for its test call
+    passed = "passed"
+    stopped = "stopped"  # the test call was refused for good
+
+
 class LabelValue(StrEnum):
     correct = "correct"
     hallucinated = "hallucinated"
@@ -167,6 +180,40 @@ class GridModel(SQLModel, table=True):
     position: int
     # Thinking settings asked of it although its rule says that it cannot be asked.
     forced: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+
+
+class HeldBack(SQLModel, table=True):
+    """One model × thinking setting of a large grid, whose answers wait for a test call."""
+
+    __tablename__ = "held_back"
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    model: str = Field(primary_key=True)  # provider/model-id
+    thinking: Thinking = Field(sa_column=enum_column(Thinking, primary_key=True))
+    state: HeldState = Field(
+        default=HeldState.waiting, sa_column=enum_column(HeldState, nullable=False)
+    )
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
+class ModelCheck(SQLModel, table=True):
+    """The latest test call of a model with one thinking setting."""
+
+    __tablename__ = "model_check"
+
+    model: str = Field(primary_key=True)  # provider/model-id
+    thinking: Thinking = Field(sa_column=enum_column(Thinking, primary_key=True))
+    checked_at: datetime
+    state: CheckState = Field(sa_column=enum_column(CheckState, nullable=False))
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    thought: Thought | None = Field(default=None, sa_column=enum_column(Thought, nullable=True))
+    evidence: Evidence | None = Field(default=None, sa_column=enum_column(Evidence, nullable=True))
+    served_model: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_ms: int | None = None
+    cost_usd: float | None = None
 
 
 class Variant(SQLModel, table=True):

@@ -4,6 +4,7 @@ attempt.py   one answer: what its call is made of, when the call is repeated
 records.py   what is written about a call, each step safe to come twice or late
 queue.py     what is left to do: pending answers, and those left in the middle
 budgets.py   what a grid may still cost
+preflight.py test calls before the answers of a large grid
 limits.py    how many calls a provider gets at a time, and when it must be left alone
 local.py     where it runs: tasks in this process, the answer table as the queue
 writer.py    how writes reach the database: in order, grouped into few transactions

@@ -13,16 +13,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from app import checks
+from app.checks import Waiting
 from app.costs import spending_of_grids
 from app.db import Database
 from app.estimates import Estimator
 from app.messages import compose
 from app.plans import Providers
 from app.prices import PriceBook
-from app.runner import queue, records
+from app.runner import preflight, queue, records
 from app.runner.attempt import Attempts
 from app.runner.budgets import Budgets
 from app.runner.limits import Limit, Slot
+from app.runner.preflight import Preflights
 from app.runner.queue import Queued, Stop
 from app.runner.writer import Writer
 from app.tables import Grid
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 BATCH = 200
 LOOK_S = 30  # between two looks for answers that nobody holds
 # In one transaction they come in this order: what is let go of was begun and closed before.
-STEPS = (records.begin, records.close, queue.let_go, queue.stop, queue.recover)
+STEPS = (records.begin, records.close, queue.let_go, queue.stop, preflight.settle, queue.recover)
 
 
 Fetch = Callable[[int, int], Awaitable[list[Queued]]]  # a grid's next after this answer id
@@ -103,12 +106,19 @@ class LocalRunner:
         self._writer = Writer(self._database, STEPS)
         self._budgets = Budgets()
         self._attempts = Attempts(self._providers, self._writer, self._prices, self._budgets)
+        self._preflights = Preflights(
+            self._providers,
+            self._prices,
+            self._writer,
+            lambda provider: self._lane(provider).limit,
+            self._look.set,
+        )
         self._keeper = asyncio.create_task(self._keep())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Calls in flight are ended and go back to the queue, for the next start."""
-        tasks = [self._keeper, *self._feeders, *self._tasks]
+        tasks = [self._keeper, *self._feeders, *self._preflights.tasks, *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -124,6 +134,7 @@ class LocalRunner:
     def _cancel(self, grid_id: int) -> None:
         for lane in self._lanes.values():
             lane.drop(grid_id)
+        self._preflights.cancel(grid_id)
         for task, queued in self._tasks.items():
             if queued.grid_id == grid_id:
                 task.cancel()
@@ -142,6 +153,8 @@ class LocalRunner:
             try:
                 for grid_id, provider in await self._writer.put(queue.recover, self._held):
                     self._lane(provider).add(grid_id)
+                for waiting in await self._loop.run_in_executor(self._readers, self._waiting):
+                    self._preflights.begin(waiting)
             except Exception:
                 log.exception("the queue could not be read; it will be looked at again")
             with suppress(TimeoutError):
@@ -154,6 +167,10 @@ class LocalRunner:
         queued; so whatever a transaction finds running without being here has been left alone.
         """
         return {queued.id for queued in list(self._tasks.values())}
+
+    def _waiting(self) -> list[Waiting]:
+        with self._database.read() as session:
+            return checks.waiting(session)
 
     def _lane(self, provider: str) -> _Lane:
         if provider not in self._lanes:

@@ -8,7 +8,18 @@ from sqlmodel import Session, col
 
 from app.grids import stamp
 from app.providers import Outcome
-from app.tables import Answer, AnswerState, Attempt, Grid, Prompt, Variant, Wording, now
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    Grid,
+    HeldBack,
+    HeldState,
+    Prompt,
+    Variant,
+    Wording,
+    now,
+)
 
 _CANCELLED = ("cancelled", "Cancelled during this call.")
 _INTERRUPTED = (
@@ -39,6 +50,14 @@ class Stop:
     ceiling_usd: float
 
 
+_HELD_BACK = select(col(HeldBack.grid_id)).where(
+    col(HeldBack.grid_id) == col(Answer.grid_id),
+    col(HeldBack.model) == col(Answer.model),
+    col(HeldBack.thinking) == col(Variant.thinking),
+    col(HeldBack.state) == HeldState.waiting,
+)
+
+
 def pending(
     session: Session, grid_id: int, provider: str, *, after: int, limit: int
 ) -> list[Queued]:
@@ -53,6 +72,7 @@ def pending(
             col(Answer.provider) == provider,
             col(Answer.state) == AnswerState.pending,
             col(Answer.id) > after,
+            ~_HELD_BACK.exists(),
         )
         .order_by(col(Answer.id))
         .limit(limit)

@@ -1,10 +1,10 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
-from app import grids
+from app import checks, grids
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.estimates import Estimator
-from app.plans import GridInput, Plan, plan_grid
+from app.plans import GridInput, Plan, find_model, plan_grid
 from app.tables import Grid
 from app.web.deps import Services
 
@@ -17,9 +17,18 @@ def start_grid(server: Services, given: GridInput) -> tuple[Grid, Plan]:
         ceilings = ceilings_of(server, given)
         most = server.settings.max_answers
         grid = grids.start_grid(session, plan, most, ceilings, estimate.expected_usd)
+        checks.hold_back(session, grid, plan, models_to_check(server, given, plan))
         session.commit()
     server.runner.enqueue(grid.id)
     return grid, plan
+
+
+def models_to_check(server: Services, given: GridInput, plan: Plan) -> list[str]:
+    """The models that get a test call before the grid's own: in large grids all that cost."""
+    large = plan.calls >= server.settings.preflight_calls
+    if not (large if given.preflight is None else given.preflight):
+        return []
+    return [m for m in plan.models if not find_model(m, server.providers)[0].practice]
 
 
 def ceilings_of(server: Services, given: GridInput) -> Ceilings:

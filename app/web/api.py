@@ -177,6 +177,9 @@ def list_answers(
                 "disputed": answer.disputed,
                 "labels": [_label_item(la, r) for la, r in labels.get(answer.id, [])],
                 **_attempt_item(counted),
+                "error_message": counted.error_message
+                if counted
+                else column.why_not_called(answer) or None,
                 "thinking_forced": column.forced,
                 "thinking_observed": counted.thought if counted else None,
                 "thinking_evidence": counted.evidence if counted else None,

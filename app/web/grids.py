@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlmodel import Session
 
-from app import grids
+from app import checks, grids
 from app.costs import spending_of_grids
 from app.gridqueries import answers_per_minute, load_changed, load_view
 from app.gridview import CHARACTERS, Density, Show
@@ -129,6 +129,7 @@ def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
     status = grids.status(grid, progress)
     rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
     left = progress.pending + progress.running
+    held = checks.count_waiting(session, grid.id) if status == "running" else 0
     return {
         "grid": grid,
         "seq": grid.seq,
@@ -136,6 +137,7 @@ def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
         "spending": spending_of_grids(session, [grid.id])[grid.id],
         "status": status,
         "rate": rate,
+        "held": held,
         "left_s": 60 * left / rate if rate else None,
         "density": density,
     }

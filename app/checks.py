@@ -1,0 +1,216 @@
+"""Test calls: is the key valid, does the model exist, does its thinking switch work?
+
+People make them on the Models page and on the command line. Before a large grid they come by
+themselves: each model × thinking setting is *held back* until its test call went through, and a
+setting that is refused stops only its own columns.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from app.errors import ProviderError
+from app.grids import stamp
+from app.plans import Plan
+from app.prices import PriceBook, Usage
+from app.providers import (
+    Call,
+    Completion,
+    Evidence,
+    Provider,
+    Thinking,
+    Thought,
+    mismatch,
+    observe,
+)
+from app.tables import (
+    Answer,
+    AnswerState,
+    CheckState,
+    Grid,
+    HeldBack,
+    HeldState,
+    ModelCheck,
+    Variant,
+    now,
+)
+
+# Short to answer, and worth a thought to a model that may think.
+QUESTION = "What is 17 × 23 + 19 × 29? Answer with the number only."
+MAX_TOKENS = 2048  # room for the smallest thinking budget there is, 1,024 tokens, and an answer
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one test call showed."""
+
+    thinking: Thinking
+    state: CheckState
+    message: str
+    kind: str = ""  # of the error, when it failed
+    permanent: bool = False  # the same call would fail again
+    completion: Completion | None = None
+    thought: Thought | None = None
+    evidence: Evidence | None = None
+
+
+def settings_to_check(provider: Provider, name: str) -> list[Thinking]:
+    """Off and on, where the model can be asked; else whatever it can."""
+    rule = provider.rule(name)
+    both = [s for s in (Thinking.off, Thinking.on) if not rule.reason_against(s)]
+    return both or [Thinking.default]
+
+
+async def check_model(
+    provider: Provider, name: str, settings: Sequence[Thinking]
+) -> list[CheckResult]:
+    """One small call per setting, one after the other; what would fail again is not repeated."""
+    results: list[CheckResult] = []
+    for setting in settings:
+        result = await _check(provider, name, setting)
+        results.append(result)
+        # Only a request that was not understood may be a matter of this one setting.
+        if result.permanent and result.kind != "bad_request":
+            left = settings[len(results) :]
+            return results + [replace(result, thinking=setting) for setting in left]
+    return results
+
+
+async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResult:
+    if reason := provider.not_ready():
+        return CheckResult(setting, CheckState.fails, reason, "not_ready", permanent=True)
+    try:
+        request = provider.prepare(Call(name, QUESTION, thinking=setting, max_tokens=MAX_TOKENS))
+        completion = await provider.complete(request)
+    except ProviderError as exc:
+        waiting = exc.retryable or exc.kind in ("timeout", "interrupted")
+        return CheckResult(setting, CheckState.fails, exc.message, exc.kind, not waiting)
+    thought, evidence = observe(completion)
+    misfit = mismatch(setting, thought, evidence, adaptive=request.adaptive)
+    state, message = CheckState.works, "It answers."
+    if misfit:
+        by_itself = request.adaptive and thought is Thought.no
+        state = CheckState.undecided if by_itself else CheckState.ignored
+        message = misfit
+    elif setting is not Thinking.default:
+        message = f"It answers, and thinking is {'off' if setting is Thinking.off else 'on'}."
+        if thought is Thought.unclear:
+            state = CheckState.undecided
+            message = "It answers; nothing shows whether it thought."
+    return CheckResult(
+        setting, state, message, completion=completion, thought=thought, evidence=evidence
+    )
+
+
+def save_checks(
+    session: Session, model: str, results: Sequence[CheckResult], prices: PriceBook
+) -> list[ModelCheck]:
+    """Keep the latest test call of each setting of ``model`` (provider/model-id)."""
+    rows = [_row(model, result, prices, now()) for result in results]
+    return [session.merge(row) for row in rows]
+
+
+def _row(model: str, result: CheckResult, prices: PriceBook, at: datetime) -> ModelCheck:
+    row = ModelCheck(
+        model=model,
+        thinking=result.thinking,
+        checked_at=at,
+        state=result.state,
+        message=result.message,
+        thought=result.thought,
+        evidence=result.evidence,
+    )
+    if done := result.completion:
+        usage = Usage(
+            done.input_tokens, done.output_tokens, done.cached_tokens, done.cache_write_tokens
+        )
+        row.served_model = done.served_model
+        row.input_tokens, row.output_tokens = done.input_tokens, done.output_tokens
+        row.reasoning_tokens = done.reasoning_tokens
+        row.total_ms = done.total_ms
+        row.cost_usd = prices.cost(model, at, usage, done.cost_usd).usd
+    return row
+
+
+def latest_checks(session: Session, model: str | None = None) -> dict[str, list[ModelCheck]]:
+    """By model, in the order of the settings."""
+    statement = select(ModelCheck)
+    if model is not None:
+        statement = statement.where(ModelCheck.model == model)
+    found: dict[str, list[ModelCheck]] = {}
+    for row in session.exec(statement):
+        found.setdefault(row.model, []).append(row)
+    order = list(Thinking)
+    return {m: sorted(rows, key=lambda r: order.index(r.thinking)) for m, rows in found.items()}
+
+
+def hold_back(session: Session, grid: Grid, plan: Plan, models: Collection[str]) -> None:
+    """Let no answer of these models be called before its test call went through."""
+    pairs = {(m, v.given.thinking) for m, v in plan.columns if m in models}
+    session.add_all(HeldBack(grid_id=grid.id, model=m, thinking=t) for m, t in sorted(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One model of a grid whose test calls have not been made."""
+
+    grid_id: int
+    model: str
+    settings: tuple[Thinking, ...]
+
+
+def waiting(session: Session) -> list[Waiting]:
+    """What is held back in grids that are not cancelled."""
+    rows = session.exec(
+        select(HeldBack)
+        .join(Grid, col(Grid.id) == HeldBack.grid_id)
+        .where(HeldBack.state == HeldState.waiting, col(Grid.cancelled_at).is_(None))
+    ).all()
+    found: dict[tuple[int, str], list[Thinking]] = {}
+    for row in rows:
+        found.setdefault((row.grid_id, row.model), []).append(row.thinking)
+    order = list(Thinking)
+    return [Waiting(*key, tuple(sorted(s, key=order.index))) for key, s in found.items()]
+
+
+def count_waiting(session: Session, grid_id: int) -> int:
+    """How many models of a grid wait for a test call."""
+    models = func.count(func.distinct(HeldBack.model))
+    statement = select(models).where(
+        HeldBack.grid_id == grid_id, HeldBack.state == HeldState.waiting
+    )
+    return session.exec(statement).one()
+
+
+def release(session: Session, grid_id: int, model: str, results: Sequence[CheckResult]) -> None:
+    """Let go what was held back, and fail the answers of settings that are refused for good."""
+    seq = stamp(session, grid_id)
+    for result in results:
+        state = HeldState.stopped if result.permanent else HeldState.passed
+        session.execute(
+            update(HeldBack)
+            .where(
+                col(HeldBack.grid_id) == grid_id,
+                col(HeldBack.model) == model,
+                col(HeldBack.thinking) == result.thinking,
+            )
+            .values(state=state, message=result.message)
+        )
+        if result.permanent:
+            variants = sqlalchemy.select(col(Variant.id)).where(
+                col(Variant.grid_id) == grid_id, col(Variant.thinking) == result.thinking
+            )
+            session.execute(
+                update(Answer)
+                .where(
+                    col(Answer.grid_id) == grid_id,
+                    col(Answer.model) == model,
+                    col(Answer.variant_id).in_(variants),
+                    col(Answer.state) == AnswerState.pending,
+                )
+                .values(state=AnswerState.failed, seq=seq)
+            )

@@ -1,0 +1,99 @@
+"""Test calls before the answers of a large grid are called: one task per grid and model."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from app.checks import CheckResult, Waiting, check_model, release, save_checks
+from app.errors import BluffcheckError
+from app.plans import Providers, find_model
+from app.prices import PriceBook
+from app.runner.limits import Limit
+from app.runner.writer import Writer
+from app.tables import CheckState
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """The test calls of one model of a grid, to be put on record."""
+
+    waiting: Waiting
+    results: Sequence[CheckResult]
+    prices: PriceBook
+
+
+def settle(session: Session, checked: Sequence[Checked]) -> list[None]:
+    """Keep the results; what went through may be called, what is refused fails."""
+    for one in checked:
+        save_checks(session, one.waiting.model, one.results, one.prices)
+        release(session, one.waiting.grid_id, one.waiting.model, one.results)
+    return [None] * len(checked)
+
+
+class Preflights:
+    """The test calls under way. Only the event loop may use this."""
+
+    def __init__(
+        self,
+        providers: Providers,
+        prices: PriceBook,
+        writer: Writer,
+        limit_of: Callable[[str], Limit],
+        done: Callable[[], None],
+    ) -> None:
+        self._providers = providers
+        self._prices = prices
+        self._writer = writer
+        self._limit_of = limit_of
+        self._done = done
+        self._tasks: dict[tuple[int, str], asyncio.Task[None]] = {}
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return list(self._tasks.values())
+
+    def begin(self, waiting: Waiting) -> None:
+        """Make the test calls of one model, unless they are being made."""
+        key = (waiting.grid_id, waiting.model)
+        if key not in self._tasks:
+            task = asyncio.create_task(self._check(waiting))
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._ended(key))
+
+    def cancel(self, grid_id: int) -> None:
+        for (grid, _), task in self._tasks.items():
+            if grid == grid_id:
+                task.cancel()
+
+    def _ended(self, key: tuple[int, str]) -> None:
+        del self._tasks[key]
+        self._done()  # there may be answers to call now, or new test calls to make
+
+    async def _check(self, waiting: Waiting) -> None:
+        try:
+            results = await self._results(waiting)
+        except Exception as exc:
+            log.exception("the test calls of %s could not be made", waiting.model)
+            text = f"The test call broke ({type(exc).__name__}); see the log."
+            results = [CheckResult(s, CheckState.fails, text) for s in waiting.settings]
+        await self._writer.put(settle, Checked(waiting, results, self._prices))
+
+    async def _results(self, waiting: Waiting) -> Sequence[CheckResult]:
+        try:
+            provider, name = find_model(waiting.model, self._providers)
+        except BluffcheckError as exc:
+            text = str(exc)
+            return [
+                CheckResult(s, CheckState.fails, text, permanent=True) for s in waiting.settings
+            ]
+        slot = await self._limit_of(provider.name).slot()
+        try:
+            await slot.limit.pause_over()
+            return await check_model(provider, name, waiting.settings)
+        finally:
+            slot.release()
