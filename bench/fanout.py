@@ -63,6 +63,8 @@ def through_server(load: Load, model_url: str) -> Result:
         "OPENAI_BASE_URL": f"{model_url}/v1",
         "BLUFFCHECK_CONCURRENCY": str(load.in_flight),
         "BLUFFCHECK_MAX_ANSWERS": str(load.answers),
+        "BLUFFCHECK_MAX_CALLS_DEFAULT": str(load.answers),
+        "BLUFFCHECK_PREFLIGHT_CALLS": str(load.answers + 1),  # the bare loop has no test calls
     }
     grid = {"prompts": prompts, "models": ["openai-chat/cheap"], "repeats": repeats}
     with tempfile.TemporaryDirectory() as folder, app_server(Path(folder), environ) as server:

@@ -87,7 +87,11 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
-        database_url=database_url, data_dir=tmp_path, discover=False, practice_latency_ms=0
+        database_url=database_url,
+        data_dir=tmp_path,
+        discover=False,
+        practice_latency_ms=0,
+        preflight_calls=20_000,  # tests that count calls want no test calls among them
     )
 
 

@@ -27,7 +27,11 @@ def wire() -> Iterator[Process]:
 
 
 def environ(wire: Process) -> dict[str, str]:
-    return {**providers_at(wire.url), "BLUFFCHECK_CONCURRENCY": str(AT_ONCE)}
+    return {
+        **providers_at(wire.url),
+        "BLUFFCHECK_CONCURRENCY": str(AT_ONCE),
+        "BLUFFCHECK_PREFLIGHT_CALLS": "1000",  # only the grid's own calls are counted here
+    }
 
 
 def finished(server: Process, grid_id: str) -> int:
