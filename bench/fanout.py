@@ -63,6 +63,7 @@ def through_server(load: Load, model_url: str) -> Result:
         "OPENAI_BASE_URL": f"{model_url}/v1",
         "BLUFFCHECK_CONCURRENCY": str(load.in_flight),
         "BLUFFCHECK_MAX_ANSWERS": str(load.answers),
+        "BLUFFCHECK_MAX_CALLS_DEFAULT": str(load.answers),
     }
     grid = {"prompts": prompts, "models": ["openai/cheap"], "repeats": repeats}
     with tempfile.TemporaryDirectory() as folder, app_server(Path(folder), environ) as server:
