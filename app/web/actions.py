@@ -2,7 +2,7 @@
 
 from app import grids, ownprices
 from app.ceilings import Ceilings
-from app.costs import price_again, spending_of_grids
+from app.costs import spending_of_grids
 from app.estimates import Estimator
 from app.ownprices import PriceInput
 from app.plans import GridInput, Plan, plan_grid
@@ -66,11 +66,9 @@ def remove_price(server: Services, price_id: int) -> None:
 
 def _price_again(server: Services, model: str) -> None:
     # In memory first: calls that end from now on have the new price, those from before get it.
-    with server.database.read() as reading:
-        server.prices.use(ownprices.own_prices(reading))
-    with server.database.write() as session:
-        price_again(session, server.prices, [model])
-        session.commit()
+    with server.database.read() as session:
+        server.prices.use(ownprices.own_prices(session))
+    server.runner.price_again(model)
 
 
 def cancel_grid(server: Services, grid_id: int) -> int:
