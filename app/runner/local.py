@@ -189,9 +189,10 @@ class LocalRunner:
                 spent = spending_of_grids(session, [grid_id])[grid_id]
                 return priced, ceiling_usd, spent.usd
 
+        mark = self._budgets.mark(grid_id)
         found, ceiling_usd, spent_usd = await self._loop.run_in_executor(self._readers, read)
         if not after:
-            self._budgets.read(grid_id, ceiling_usd, spent_usd)
+            self._budgets.read(grid_id, ceiling_usd, spent_usd, mark)
         return found
 
     async def _feed(self, lane: _Lane) -> None:

@@ -140,7 +140,7 @@ def queued(id_: int, expected_usd: float | None) -> Queued:
 
 def test_calls_in_flight_count_with_what_they_are_expected_to_cost() -> None:
     budgets = Budgets()
-    budgets.read(1, 1.0, 0.5)
+    budgets.read(1, 1.0, 0.5, None)
     first, second, third = (queued(n, 0.2) for n in (1, 2, 3))
     assert budgets.take(first) is None
     assert budgets.take(second) is None
@@ -155,24 +155,49 @@ def test_calls_in_flight_count_with_what_they_are_expected_to_cost() -> None:
     assert budgets.take(queued(5, 0.0001)) == Stop(1, 1.0)
 
 
-def test_what_calls_in_flight_cost_is_not_lost_when_the_queue_is_read_again() -> None:
+def test_what_calls_cost_is_not_lost_when_the_queue_is_read_again() -> None:
     budgets = Budgets()
-    budgets.read(1, 1.0, 0.0)
+    before = budgets.mark(1)
+    budgets.read(1, 1.0, 0.0, before)
     one = queued(1, 0.1)
     assert budgets.take(one) is None
+    during = budgets.mark(1)
     budgets.settle(one, 0.9)
-    budgets.read(1, 1.5, 0.0)  # the database has not seen it yet
+    budgets.read(1, 1.5, 0.0, during)  # the database had not seen it yet
     assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
     budgets.give_back(one)
-    budgets.read(1, 1.5, 0.9)
-    assert budgets.take(queued(2, 0.5)) is None
+    budgets.read(1, 1.5, 0.0, during)
+    budgets.read(1, 1.5, 0.0, before)
+    assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
+
+
+def test_sums_are_read_again_once_nothing_is_in_flight() -> None:
+    budgets = Budgets()
+    budgets.read(1, 1.0, 7.0, budgets.mark(1))
+    assert budgets.take(queued(1, 0.1)) == Stop(1, 1.0)
+    budgets.read(1, 1.0, 0.5, budgets.mark(1))  # somebody put a price right
+    assert budgets.take(queued(1, 0.1)) is None
 
 
 def test_unknown_costs_and_no_ceiling_stop_nothing() -> None:
     budgets = Budgets()
-    budgets.read(1, None, 10.0)
+    budgets.read(1, None, 10.0, None)
     assert budgets.take(queued(1, 1e6)) is None
     budgets = Budgets()
-    budgets.read(1, 0.0, 0.0)
+    budgets.read(1, 0.0, 0.0, None)
     assert budgets.take(queued(1, None)) is None
     assert budgets.take(queued(2, 0.01)) == Stop(1, 0.0)
+
+
+def test_price_that_was_put_right_counts_for_what_was_spent(
+    settings: Settings, wordy: WireServer
+) -> None:
+    wrong = {"model": GPT, "input_usd": 0, "output_usd": 100_000}
+    with running(settings, concurrency=1) as client:
+        price_id = client.post("/api/prices", json=wrong).json()["id"]
+        grid_id = started(client, 20, repeats=2)
+        settled(client, grid_id, "stopped")
+        assert states(client, grid_id) == ["done", "cancelled"]
+        client.delete(f"/api/prices/{price_id}").raise_for_status()
+        client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 1}).raise_for_status()
+        assert settled(client, grid_id, "done")["spending"]["usd"] == pytest.approx(2 * COST)
