@@ -21,11 +21,13 @@ from app.web import (
     api,
     api_costs,
     api_docs,
+    api_prices,
     compose,
     exports,
     grids,
     home,
     library,
+    models,
     problems,
 )
 from app.web.deps import Services
@@ -80,8 +82,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(api_docs.router)
     app.include_router(api.router)
     app.include_router(api_costs.router)
+    app.include_router(api_prices.router)
     pages = APIRouter(include_in_schema=False)
-    for module in (home, compose, grids, answers, library, exports):
+    for module in (home, compose, grids, answers, library, models, exports):
         pages.include_router(module.router)
     app.include_router(pages)
     return app

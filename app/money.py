@@ -19,6 +19,12 @@ class Spending:
         return f"≥ {dollars(self.usd)}" if self.unknown else dollars(self.usd)
 
 
+def rate(usd: float) -> str:
+    """A price, with all its digits: $0.175, $2.50."""
+    whole, _, part = f"{usd:,.6f}".partition(".")
+    return f"${whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
 def dollars(usd: float | None) -> str:
     """Two digits that say something, and cents at least: $0.0004, $0.012, $0.40, $1,234.50."""
     if usd is None:

@@ -50,6 +50,7 @@ class Quote:
     output_usd: float
     cached_usd: float | None  # None: cached input costs what other input costs
     source: str
+    note: str = ""
     tiered: bool = False  # long inputs cost more than this
 
 
@@ -90,12 +91,14 @@ class PriceBook:
         if self._is_practice(model):
             return Quote(0.0, 0.0, None, PRACTICE)
         if own := in_force(self._own.get(model, ()), at.date()):
-            return Quote(own.input_usd, own.output_usd, own.cached_usd, own_source(own))
+            source = own_source(own)
+            return Quote(own.input_usd, own.output_usd, own.cached_usd, source, own.note)
         if listed := self._listed(model, at):
             prices = (listed.input_mtok, listed.output_mtok, listed.cache_read_mtok)
             dollars = [None if price is None else _base(price) for price in prices]
             tiered = any(hasattr(price, "tiers") for price in prices)
-            return Quote(dollars[0] or 0.0, dollars[1] or 0.0, dollars[2], LISTED, tiered)
+            note = f"as published on {LIST_DATE}"
+            return Quote(dollars[0] or 0.0, dollars[1] or 0.0, dollars[2], LISTED, note, tiered)
         return None
 
     def _is_practice(self, model: str) -> bool:

@@ -14,10 +14,13 @@ from typing import Protocol
 
 
 class Runner(Protocol):
-    """May be called from any thread; returns at once."""
+    """May be called from any thread but the event loop's."""
 
     def enqueue(self, grid_id: int) -> None:
         """Look for pending answers of this grid and run them."""
 
     def cancel(self, grid_id: int) -> None:
         """End the calls in flight of a grid that was marked as cancelled."""
+
+    def price_again(self, model: str) -> None:
+        """Price the calls of this model anew, also those about to be stored; waits for it."""

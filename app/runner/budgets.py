@@ -18,6 +18,7 @@ class Budget:
     ceiling_usd: float | None
     spent_usd: float
     tasks: int = 0
+    ended: int = 0  # tasks so far
     expected: dict[int, float] = field(default_factory=dict)  # by answer, until its cost is known
 
     def with_call(self, usd: float) -> float:
@@ -31,13 +32,22 @@ class Budgets:
     def __init__(self) -> None:
         self._grids: dict[int, Budget] = {}
 
-    def read(self, grid_id: int, ceiling_usd: float | None, spent_usd: float) -> None:
-        """Take in what the database says of a grid whose queue is read from the start."""
-        budget = self._grids.get(grid_id)
-        if budget is None or not budget.tasks:
-            self._grids[grid_id] = Budget(ceiling_usd, spent_usd)
-        else:  # what its calls cost is not all in the database yet
-            budget.ceiling_usd = ceiling_usd
+    def mark(self, grid_id: int) -> int | None:
+        """Changes when tasks of this grid end; None while some are at work."""
+        budget = self._grids.get(grid_id, Budget(None, 0.0))
+        return None if budget.tasks else budget.ended
+
+    def read(
+        self, grid_id: int, ceiling_usd: float | None, spent_usd: float, mark: int | None
+    ) -> None:
+        """Take in what the database said of a grid whose queue was read from the start.
+
+        ``mark`` is from before it was asked: what calls cost that ended since may not be in it.
+        """
+        budget = self._grids.setdefault(grid_id, Budget(ceiling_usd, spent_usd))
+        budget.ceiling_usd = ceiling_usd
+        if mark is not None and mark == self.mark(grid_id):
+            budget.spent_usd = spent_usd  # prices may have been entered since
 
     def take(self, queued: Queued) -> Stop | None:
         """Count this answer's expected cost as spent; or the Stop if its grid has to end here."""
@@ -59,3 +69,4 @@ class Budgets:
         budget = self._grids[queued.grid_id]
         budget.expected.pop(queued.id, None)
         budget.tasks -= 1
+        budget.ended += 1

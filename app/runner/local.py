@@ -7,15 +7,17 @@ fast as the provider's limit gives slots. Only a few hundred answers are in memo
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from sqlmodel import Session
+
 from app import checks
 from app.checks import Waiting
-from app.costs import spending_of_grids
+from app.costs import price_again, spending_of_grids
 from app.db import Database
 from app.estimates import Estimator
 from app.messages import compose
@@ -32,6 +34,7 @@ from app.tables import Grid
 
 log = logging.getLogger(__name__)
 BATCH = 200
+PRICING_S = 60  # the longest a price that was entered is waited for
 LOOK_S = 30  # between two looks for answers that nobody holds
 # In one transaction they come in this order: what is let go of was begun and closed before.
 STEPS = (records.begin, records.close, queue.let_go, queue.stop, preflight.settle, queue.recover)
@@ -103,7 +106,7 @@ class LocalRunner:
     async def __aenter__(self) -> "LocalRunner":
         self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
-        self._writer = Writer(self._database, STEPS)
+        self._writer = Writer(self._database, (*STEPS, self._price_step))
         self._budgets = Budgets()
         self._attempts = Attempts(self._providers, self._writer, self._prices, self._budgets)
         self._preflights = Preflights(
@@ -130,6 +133,18 @@ class LocalRunner:
 
     def cancel(self, grid_id: int) -> None:
         self._loop.call_soon_threadsafe(self._cancel, grid_id)
+
+    def price_again(self, model: str) -> None:
+        asyncio.run_coroutine_threadsafe(self._price_again(model), self._loop).result(PRICING_S)
+
+    async def _price_again(self, model: str) -> None:
+        # Calls are priced in this loop, just before they go to the writer: those that still had
+        # the earlier price are in its queue before this is.
+        await self._writer.put(self._price_step, model)
+
+    def _price_step(self, session: Session, models: Sequence[str]) -> list[None]:
+        price_again(session, self._prices, set(models))
+        return [None] * len(models)
 
     def _cancel(self, grid_id: int) -> None:
         for lane in self._lanes.values():
@@ -191,9 +206,10 @@ class LocalRunner:
                 spent = spending_of_grids(session, [grid_id])[grid_id]
                 return priced, ceiling_usd, spent.usd
 
+        mark = self._budgets.mark(grid_id)
         found, ceiling_usd, spent_usd = await self._loop.run_in_executor(self._readers, read)
         if not after:
-            self._budgets.read(grid_id, ceiling_usd, spent_usd)
+            self._budgets.read(grid_id, ceiling_usd, spent_usd, mark)
         return found
 
     async def _feed(self, lane: _Lane) -> None:

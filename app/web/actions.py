@@ -1,11 +1,12 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
-from app import checks, grids
+from app import checks, grids, ownprices
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.estimates import Estimator
+from app.ownprices import PriceInput
 from app.plans import GridInput, Plan, find_model, plan_grid
-from app.tables import Grid
+from app.tables import Grid, Price
 from app.web.deps import Services
 
 
@@ -53,6 +54,30 @@ def set_ceiling(server: Services, grid_id: int, max_cost_usd: float) -> int:
         session.commit()
     server.runner.enqueue(grid_id)
     return count
+
+
+def add_price(server: Services, given: PriceInput) -> Price:
+    """Enter a price, and price the calls of its model anew. Raises InvalidInput or Conflict."""
+    with server.database.write() as session:
+        price = ownprices.add_price(session, given, server.providers)
+        session.commit()
+    _price_again(server, price.model)
+    return price
+
+
+def remove_price(server: Services, price_id: int) -> None:
+    """Remove a price that somebody entered. Raises NotFound."""
+    with server.database.write() as session:
+        model = ownprices.remove_price(session, price_id)
+        session.commit()
+    _price_again(server, model)
+
+
+def _price_again(server: Services, model: str) -> None:
+    # In memory first: calls that end from now on have the new price, those from before get it.
+    with server.database.read() as session:
+        server.prices.use(ownprices.own_prices(session))
+    server.runner.price_again(model)
 
 
 def cancel_grid(server: Services, grid_id: int) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
-from app.catalogue import entries, only_practice, suggested
+from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
@@ -36,11 +36,6 @@ def show_home(
         reviewer=reviewer,
         **choices(server, session, form),
     )
-
-
-@router.get("/models")
-def show_models(server: Server, reviewer: MaybeReviewer) -> Response:
-    return page("pages/models.html", entries=entries(server.providers), reviewer=reviewer)
 
 
 @router.post("/reviewer")

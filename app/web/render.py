@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from app import __version__
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed
-from app.money import dollars
+from app.money import dollars, rate
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
@@ -72,6 +72,7 @@ environment.filters |= {
     "when": _when,
     "number": _number,
     "dollars": dollars,
+    "rate": rate,
     "pretty": _pretty,
     "compact": _compact,
 }

@@ -1,6 +1,7 @@
 """What calls cost, as the runner stores it."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from app.costs import spending_of_grids
 from app.grids import get_grid
 from app.prices import LISTED, PRACTICE, REPORTED, Usage
 from app.providers import Completion, Outcome
+from app.settings import Settings
 from tests.polling import wait_for, wait_until_done
-from tests.runner.starting import run, start
+from tests.runner.starting import answers, run, running, start, states
 from tests.wire import WireServer
 from tests.wire_scripts import USAGE, Script
 
@@ -99,3 +101,22 @@ def test_answer_is_kept_when_its_price_is_a_riddle(
     [answer] = run(client, GPT)
     assert (answer["state"], answer["cost_usd"]) == ("done", None)
     assert "could not be priced" in caplog.text
+
+
+def _some_done(client: TestClient, grid_id: str) -> bool:
+    return "done" in states(client, grid_id)
+
+
+def test_price_entered_while_calls_come_in_holds_for_all_of_them(
+    settings: Settings, wire: WireServer
+) -> None:
+    wire.delay_s = 0.02
+    with running(settings, concurrency=20) as client:
+        for year in range(2021, 2026):  # each price wins over those before
+            grid_id = start(client, "openai-chat/plain", repeats=60)
+            wait_for(partial(_some_done, client, grid_id), "an answer")
+            price = {"model": "openai-chat/plain", "input_usd": year, "output_usd": 0}
+            client.post("/api/prices", json={**price, "valid_from": f"{year}-01-01"})
+            wait_until_done(client, grid_id)
+            costs = {a["cost_usd"] for a in answers(client, grid_id)}
+            assert costs == {USAGE[0] * year / 1_000_000}

@@ -1,0 +1,203 @@
+"""A grid stops before it costs more than it may, says so, and goes on when it may cost more."""
+
+import json
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.providers import Thinking
+from app.runner.budgets import Budgets
+from app.runner.queue import Queued, Stop
+from app.settings import Settings
+from app.tables import Prompt, Variant, Wording
+from tests.factories import grid_input
+from tests.polling import wait_for
+from tests.runner.starting import running, states
+from tests.wire import WireServer
+from tests.wire_scripts import Script
+
+GPT = "openai-chat/gpt-5.2"
+COST = 0.084  # of 6,000 output tokens, a hundred times as many as expected
+
+
+@pytest.fixture
+def wordy(wire: WireServer) -> WireServer:
+    usage = {"prompt_tokens": 0, "completion_tokens": 6000}
+    chunks = [
+        {"id": "1", "model": "m", "choices": [{"delta": {"content": "1"}}]},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage},
+    ]
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    wire.handler = lambda _request: Script(body=body.encode())
+    return wire
+
+
+def started(client: TestClient, max_cost_usd: float, **changes: Any) -> str:
+    given = grid_input(
+        models=[GPT], variants=[{"thinking": "off"}], repeats=20, max_cost_usd=max_cost_usd
+    )
+    response = client.post("/api/grids", json=given | changes)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+def settled(client: TestClient, grid_id: str, status: str) -> dict[str, Any]:
+    def reached() -> dict[str, Any] | None:
+        grid: dict[str, Any] = client.get(f"/api/grids/{grid_id}").json()
+        return grid if grid["status"] == status else None
+
+    return wait_for(reached, f"status {status}")
+
+
+def test_grid_stops_at_its_ceiling_and_goes_on_when_it_is_raised(
+    settings: Settings, wordy: WireServer
+) -> None:
+    with running(settings, concurrency=1) as client:
+        grid_id = started(client, 0.5)
+        grid = settled(client, grid_id, "stopped")
+        assert len(wordy.calls) == 6  # five leave room for one more as expected; six cost $0.504
+        assert grid["spending"]["usd"] == pytest.approx(6 * COST)
+        assert sorted(states(client, grid_id)) == ["cancelled"] * 14 + ["done"] * 6
+        page = client.get(f"/grids/{grid_id}").text
+        assert "Stopped at the ceiling of $0.50; raise it to go on." in page
+        assert "failed again" not in page
+
+        form = {"max_cost_usd": "0,51"}
+        low = client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "0.5"})
+        assert low.status_code == 422
+        assert "has cost $0.50 already" in low.text
+        assert client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "x"}).is_error
+
+        page = client.post(f"/grids/{grid_id}/ceiling", data=form).text
+        settled(client, grid_id, "stopped")  # now it is known how much an answer takes
+        assert len(wordy.calls) == 6
+
+        raised = client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 5})
+        assert raised.json() == {"id": grid_id, "max_cost_usd": 5.0, "answers": 14}
+        grid = settled(client, grid_id, "done")
+        assert states(client, grid_id) == ["done"] * 20
+        assert len(wordy.calls) == 20
+        assert grid["max_cost_usd"] == 5.0
+        assert "Stopped at" not in client.get(f"/grids/{grid_id}").text
+
+
+def test_another_process_knows_what_was_spent(settings: Settings, wordy: WireServer) -> None:
+    with running(settings, concurrency=1) as client:
+        grid_id = started(client, 0.5)
+        settled(client, grid_id, "stopped")
+    with running(settings, concurrency=1) as client:
+        assert client.get(f"/api/grids/{grid_id}").json()["status"] == "stopped"
+        client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 0.6})
+        wait_for(lambda: len(wordy.calls) == 7, "one more call")
+        settled(client, grid_id, "stopped")
+        assert states(client, grid_id).count("done") == 7
+
+
+def test_grid_that_was_run_again_keeps_its_ceiling(settings: Settings, wordy: WireServer) -> None:
+    with running(settings, concurrency=1) as client:
+        grid_id = started(client, 0.5)
+        settled(client, grid_id, "stopped")
+        assert client.post(f"/api/grids/{grid_id}/reruns").json() == {"answers": 14}
+        settled(client, grid_id, "stopped")
+        assert len(wordy.calls) == 6
+
+
+def test_free_and_unknown_models_are_not_held_up(client: TestClient, wordy: WireServer) -> None:
+    grid_id = started(client, 0, models=["practice/honest", "openai-chat/plain"])
+    settled(client, grid_id, "done")
+    assert len(wordy.calls) == 20
+
+
+def test_other_grids_go_on(settings: Settings, wordy: WireServer) -> None:
+    with running(settings, concurrency=1) as client:
+        poor, rich = started(client, 0.1), started(client, 10, title="Rich")
+        settled(client, poor, "stopped")
+        settled(client, rich, "done")
+        assert states(client, poor).count("done") == 2
+
+
+def test_grid_over_its_ceilings_does_not_start(client: TestClient, wordy: WireServer) -> None:
+    for changes, part in (
+        ({"max_calls": 19}, "would make 20 calls and is to stop above 19"),
+        ({"max_cost_usd": 0.001}, "is to stop above $0.001"),
+        ({"max_cost_usd": -1}, "greater than or equal to 0"),
+        ({"max_calls": 0}, "greater than or equal to 1"),
+    ):
+        given = grid_input(models=[GPT], variants=[{"thinking": "off"}], repeats=20, **changes)
+        refused = client.post("/api/grids", json=given)
+        assert refused.status_code == 422
+        assert part in refused.json()["detail"]
+    assert client.get("/api/grids").json() == {"items": []}
+    assert wordy.calls == []
+
+
+def queued(id_: int, expected_usd: float | None) -> Queued:
+    prompt, wording = Prompt(key="k", text="t"), Wording(slug="s", title="t")
+    variant = Variant(grid_id=1, position=0, wording_id=1, thinking=Thinking.off)
+    return Queued(1, id_, GPT, 1, prompt, variant, wording, expected_usd)
+
+
+def test_calls_in_flight_count_with_what_they_are_expected_to_cost() -> None:
+    budgets = Budgets()
+    budgets.read(1, 1.0, 0.5, None)
+    first, second, third = (queued(n, 0.2) for n in (1, 2, 3))
+    assert budgets.take(first) is None
+    assert budgets.take(second) is None
+    assert budgets.take(third) == Stop(1, 1.0)
+    budgets.settle(first, 0.15)
+    assert budgets.take(third) == Stop(1, 1.0)
+    budgets.settle(second, 0.05)  # much cheaper than expected: there is room again
+    budgets.give_back(second)
+    assert budgets.take(third) is None
+    budgets.give_back(third)  # it failed, and cost nothing that is known
+    assert budgets.take(queued(4, 0.3)) is None
+    assert budgets.take(queued(5, 0.0001)) == Stop(1, 1.0)
+
+
+def test_what_calls_cost_is_not_lost_when_the_queue_is_read_again() -> None:
+    budgets = Budgets()
+    before = budgets.mark(1)
+    budgets.read(1, 1.0, 0.0, before)
+    one = queued(1, 0.1)
+    assert budgets.take(one) is None
+    during = budgets.mark(1)
+    budgets.settle(one, 0.9)
+    budgets.read(1, 1.5, 0.0, during)  # the database had not seen it yet
+    assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
+    budgets.give_back(one)
+    budgets.read(1, 1.5, 0.0, during)
+    budgets.read(1, 1.5, 0.0, before)
+    assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
+
+
+def test_sums_are_read_again_once_nothing_is_in_flight() -> None:
+    budgets = Budgets()
+    budgets.read(1, 1.0, 7.0, budgets.mark(1))
+    assert budgets.take(queued(1, 0.1)) == Stop(1, 1.0)
+    budgets.read(1, 1.0, 0.5, budgets.mark(1))  # somebody put a price right
+    assert budgets.take(queued(1, 0.1)) is None
+
+
+def test_unknown_costs_and_no_ceiling_stop_nothing() -> None:
+    budgets = Budgets()
+    budgets.read(1, None, 10.0, None)
+    assert budgets.take(queued(1, 1e6)) is None
+    budgets = Budgets()
+    budgets.read(1, 0.0, 0.0, None)
+    assert budgets.take(queued(1, None)) is None
+    assert budgets.take(queued(2, 0.01)) == Stop(1, 0.0)
+
+
+def test_price_that_was_put_right_counts_for_what_was_spent(
+    settings: Settings, wordy: WireServer
+) -> None:
+    wrong = {"model": GPT, "input_usd": 0, "output_usd": 100_000}
+    with running(settings, concurrency=1) as client:
+        price_id = client.post("/api/prices", json=wrong).json()["id"]
+        grid_id = started(client, 20, repeats=2)
+        settled(client, grid_id, "stopped")
+        assert states(client, grid_id) == ["done", "cancelled"]
+        client.delete(f"/api/prices/{price_id}").raise_for_status()
+        client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 1}).raise_for_status()
+        assert settled(client, grid_id, "done")["spending"]["usd"] == pytest.approx(2 * COST)
