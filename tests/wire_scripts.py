@@ -35,6 +35,11 @@ class Script:
     echo: bool = False  # the text is the whole request body, as JSON
 
 
+def pieces_of(text: str) -> list[str]:
+    """The text as a model would stream it."""
+    return [text[i : i + 9] for i in range(0, len(text), 9)]
+
+
 def retry(headers: dict[str, str]) -> Script:
     return Script(status=429, times=1, error_type="rate_limit_error", headers=headers)
 
