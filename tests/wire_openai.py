@@ -3,102 +3,157 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.wire_http import sse
-from tests.wire_scripts import THOUGHT, USAGE, Script, pieces_of
+from tests.wire_http import Recorded, sse
+from tests.wire_scripts import CREATED, THOUGHT, USAGE, Script, pieces_of
+
+NO = "I cannot help with that."
 
 
-def chat(script: Script, model: str) -> Iterator[bytes]:
-    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        value = {"id": "chatcmpl-1", "model": f"{model}-served", "choices": [choice], **more}
-        return sse(value)
+def chat(script: Script, request: Recorded) -> Iterator[bytes]:
+    """Chat Completions. Asked for it, the usage comes in a chunk of its own, else in the last."""
+    apart = bool(request.body.get("stream_options", {}).get("include_usage"))
+    usage: dict[str, Any] = {
+        "prompt_tokens": USAGE[0],
+        "completion_tokens": USAGE[1],
+        "total_tokens": sum(USAGE),
+    }
+    if script.thinking is not None:
+        usage["completion_tokens_details"] = {"reasoning_tokens": THOUGHT}
+
+    def chunk(choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
+        value: dict[str, Any] = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": CREATED,
+            "model": f"{request.model}-served",
+            "choices": choices,
+        }
+        return sse(value | {"usage": usage} if usage or apart else value)
+
+    def said(**delta: Any) -> bytes:
+        return chunk([{"index": 0, "delta": delta, "finish_reason": None}])
 
     yield b": keep-alive\n\n"
-    yield chunk({"role": "assistant", "content": ""})
+    yield said(role="assistant", content="")
     text = script.text
     if script.thinking and script.thinking_field == "tags":
         text = f"<think>\n{script.thinking}\n</think>\n\n{text}"
     elif script.thinking:
-        for part in pieces_of(script.thinking):
-            detail = [{"type": "reasoning.text", "text": part}]
-            told = detail if script.thinking_field == "reasoning_details" else part
-            yield chunk({script.thinking_field: told})
+        for piece in pieces_of(script.thinking):
+            yield said(**_thought(script.thinking_field, piece))
     pieces: list[str | None] = [*pieces_of(text), None]
-    for number, piece in enumerate(pieces):
+    for number, part in enumerate(pieces):
         if script.error_after == number:
-            yield sse({"error": {"type": script.error_type, "message": script.error}})
+            yield sse(error(script))
             return
-        if piece is not None:
-            yield chunk({"content": piece})
+        if part is not None:
+            yield said(content=part)
     if script.finish == "refusal":
-        yield chunk({"refusal": "I cannot help with that."})
-    finish = {"refusal": "stop"}.get(script.finish, script.finish)
+        yield said(refusal=NO)
     if not script.terminator:
         return
-    yield chunk({}, finish)
-    usage: dict[str, Any] = {"prompt_tokens": USAGE[0], "completion_tokens": USAGE[1]}
-    if script.thinking is not None:
-        usage["completion_tokens_details"] = {"reasoning_tokens": THOUGHT}
-    yield sse({"id": "chatcmpl-1", "model": f"{model}-served", "choices": [], "usage": usage})
+    finish = {"refusal": "stop"}.get(script.finish, script.finish)
+    last = {"index": 0, "delta": {}, "finish_reason": finish}
+    yield chunk([last], None if apart else usage)
+    if apart:
+        yield chunk([], usage)
     yield b"data: [DONE]\n\n"
 
 
-def responses(script: Script, model: str) -> Iterator[bytes]:
-    number = 0
+def _thought(field: str, text: str) -> dict[str, Any]:
+    match field:
+        case "reasoning_details":
+            return {field: [{"type": "reasoning.text", "text": text}]}
+        case "content":
+            return {field: [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
+    return {field: text}
+
+
+def responses(script: Script, request: Recorded) -> Iterator[bytes]:
+    """Responses: items in an output, each opened, filled and closed."""
+    number = -1
 
     def event(kind: str, **values: Any) -> bytes:
         nonlocal number
         number += 1
-        value = {"type": kind, "sequence_number": number, **values}
-        return sse(value, kind)
+        return sse({"type": kind, "sequence_number": number, **values}, kind)
 
-    response: dict[str, Any] = {"id": "resp_1", "model": f"{model}-served", "output": []}
-    yield event("response.created", response=response | {"status": "in_progress"})
+    response: dict[str, Any] = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": CREATED,
+        "status": "in_progress",
+        "error": None,
+        "incomplete_details": None,
+        "model": f"{request.model}-served",
+        "output": [],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": None,
+    }
+    output: list[dict[str, Any]] = []
+    yield event("response.created", response=response)
+    yield event("response.in_progress", response=response)
     if script.thinking is not None:
         item: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": []}
         yield event("response.output_item.added", output_index=0, item=item)
-        part: dict[str, Any] = {"type": "summary_text", "text": ""}
-        where = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+        where: dict[str, Any] = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+        part = {"type": "summary_text", "text": script.thinking}
         if script.thinking:
-            yield event("response.reasoning_summary_part.added", part=part, **where)
-        for piece in pieces_of(script.thinking):
-            yield event("response.reasoning_summary_text.delta", delta=piece, **where)
+            opened = part | {"text": ""}
+            yield event("response.reasoning_summary_part.added", part=opened, **where)
+            for piece in pieces_of(script.thinking):
+                yield event("response.reasoning_summary_text.delta", delta=piece, **where)
+            yield event("response.reasoning_summary_text.done", text=script.thinking, **where)
+            yield event("response.reasoning_summary_part.done", part=part, **where)
+            item = item | {"summary": [part]}
         yield event("response.output_item.done", output_index=0, item=item)
-    message: dict[str, Any] = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
-    position = 0 if script.thinking is None else 1
-    where = {"item_id": "msg_1", "output_index": position, "content_index": 0}
+        output.append(item)
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
+    at = len(output)
+    where = {"item_id": "msg_1", "output_index": at, "content_index": 0}
+    answer: dict[str, Any] = {"type": "output_text", "text": script.text, "annotations": []}
     pieces: list[str | None] = [*pieces_of(script.text), None]
     for index, text in enumerate(pieces):
         if script.error_after == index:
             yield event("error", code=script.error_type, message=script.error, param=None)
             return
         if index == 0:
-            yield event("response.output_item.added", output_index=position, item=message)
-            part = {"type": "output_text", "text": "", "annotations": []}
-            yield event("response.content_part.added", part=part, **where)
+            opened = item | {"status": "in_progress"}
+            yield event("response.output_item.added", output_index=at, item=opened)
+            yield event("response.content_part.added", part=answer | {"text": ""}, **where)
         if text is not None:
             yield event("response.output_text.delta", delta=text, logprobs=[], **where)
-    content: list[dict[str, Any]] = [
-        {"type": "output_text", "text": script.text, "annotations": []}
-    ]
+    content = [answer]
     yield event("response.output_text.done", text=script.text, logprobs=[], **where)
-    yield event("response.content_part.done", part=content[0], **where)
+    yield event("response.content_part.done", part=answer, **where)
     if script.finish == "refusal":
-        said = "I cannot help with that."
-        content.append({"type": "refusal", "refusal": said})
+        refusal = {"type": "refusal", "refusal": NO}
+        content.append(refusal)
         where["content_index"] = 1
-        yield event("response.content_part.added", part=content[1] | {"refusal": ""}, **where)
-        yield event("response.refusal.delta", delta=said, **where)
-        yield event("response.refusal.done", refusal=said, **where)
-        yield event("response.content_part.done", part=content[1], **where)
+        yield event("response.content_part.added", part=refusal | {"refusal": ""}, **where)
+        yield event("response.refusal.delta", delta=NO, **where)
+        yield event("response.refusal.done", refusal=NO, **where)
+        yield event("response.content_part.done", part=refusal, **where)
     if not script.terminator:
         return
-    message |= {"content": content, "status": "completed"}
-    yield event("response.output_item.done", output_index=position, item=message)
-    usage: dict[str, Any] = {"input_tokens": USAGE[0], "output_tokens": USAGE[1]}
-    if script.thinking is not None:
-        usage["output_tokens_details"] = {"reasoning_tokens": THOUGHT}
     status = "incomplete" if script.finish == "length" else "completed"
-    details = {"reason": "max_output_tokens"} if script.finish == "length" else None
-    end = {"status": status, "incomplete_details": details, "error": None, "usage": usage}
-    yield event(f"response.{status}", response=response | end)
+    item |= {"content": content, "status": status}
+    yield event("response.output_item.done", output_index=at, item=item)
+    thought = 0 if script.thinking is None else THOUGHT
+    usage = {
+        "input_tokens": USAGE[0],
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": USAGE[1],
+        "output_tokens_details": {"reasoning_tokens": thought},
+        "total_tokens": sum(USAGE),
+    }
+    details = {"reason": "max_output_tokens"} if status == "incomplete" else None
+    end = {"status": status, "incomplete_details": details, "usage": usage}
+    yield event(f"response.{status}", response=response | end | {"output": [*output, item]})
+
+
+def error(script: Script) -> dict[str, Any]:
+    kind = script.error_type
+    return {"error": {"message": script.error, "type": kind, "param": None, "code": kind}}

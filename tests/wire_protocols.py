@@ -8,7 +8,17 @@ from typing import Any
 
 from tests.wire_http import Recorded, sse
 from tests.wire_openai import chat, responses
+from tests.wire_openai import error as openai_error
 from tests.wire_scripts import THOUGHT, USAGE, Script, pieces_of
+
+GOOGLE_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+}
 
 
 def frames(script: Script, request: Recorded) -> Iterator[bytes]:
@@ -19,7 +29,7 @@ def frames(script: Script, request: Recorded) -> Iterator[bytes]:
         script = replace(script, thinking="I think about it.")
     protocol = protocol_of(request)
     assert protocol
-    return protocol.frames(script, request.model)
+    return protocol.frames(script, request)
 
 
 def asks_to_think(body: dict[str, Any]) -> bool:
@@ -35,12 +45,20 @@ def asks_to_think(body: dict[str, Any]) -> bool:
     )
 
 
-def messages(script: Script, model: str) -> Iterator[bytes]:
+def messages(script: Script, request: Recorded) -> Iterator[bytes]:
     def event(kind: str, **values: Any) -> bytes:
         return sse({"type": kind, **values}, kind)
 
-    usage = {"input_tokens": USAGE[0], "output_tokens": 1}
-    message = {"id": "msg_1", "model": f"{model}-served", "content": [], "usage": usage}
+    message: dict[str, Any] = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": f"{request.model}-served",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": USAGE[0], "output_tokens": 1},
+    }
     yield event("message_start", message=message)
     yield event("ping")
     if script.thinking is not None:
@@ -52,31 +70,38 @@ def messages(script: Script, model: str) -> Iterator[bytes]:
         signature = {"type": "signature_delta", "signature": "c2ln"}
         yield event("content_block_delta", index=0, delta=signature)
         yield event("content_block_stop", index=0)
+    at = 0 if script.thinking is None else 1
     pieces: list[str | None] = [*pieces_of(script.text), None]
     for number, piece in enumerate(pieces):
         if script.error_after == number:
-            error = {"type": script.error_type, "message": script.error}
-            yield event("error", error=error)
+            yield event("error", error=_error(script)["error"])
             return
         if number == 0 and piece is not None:
             block = {"type": "text", "text": ""}
-            yield event("content_block_start", index=1, content_block=block)
+            yield event("content_block_start", index=at, content_block=block)
         if piece is not None:
             delta = {"type": "text_delta", "text": piece}
-            yield event("content_block_delta", index=1, delta=delta)
+            yield event("content_block_delta", index=at, delta=delta)
     if not script.terminator:
         return
+    if script.text:
+        yield event("content_block_stop", index=at)
     reasons = {"stop": "end_turn", "length": "max_tokens"}
+    refused = {"type": "refusal", "category": None, "explanation": None}
     details = {"thinking_tokens": THOUGHT} if script.thinking is not None else None
     yield event(
         "message_delta",
-        delta={"stop_reason": reasons.get(script.finish, script.finish)},
+        delta={
+            "stop_reason": reasons.get(script.finish, script.finish),
+            "stop_sequence": None,
+            "stop_details": refused if script.finish == "refusal" else None,
+        },
         usage={"output_tokens": USAGE[1], "output_tokens_details": details},
     )
     yield event("message_stop")
 
 
-def gemini(script: Script, model: str) -> Iterator[bytes]:
+def gemini(script: Script, request: Recorded) -> Iterator[bytes]:
     def chunk(parts: list[dict[str, Any]], **more: Any) -> bytes:
         content = {"role": "model", "parts": parts}
         candidate = {"index": 0, **({"content": content} if parts else {}), **more}
@@ -84,7 +109,7 @@ def gemini(script: Script, model: str) -> Iterator[bytes]:
             {
                 "candidates": [candidate],
                 "usageMetadata": usage,
-                "modelVersion": f"{model}-served",
+                "modelVersion": f"{request.model}-served",
                 "responseId": "gen-1",
             }
         )
@@ -104,17 +129,19 @@ def gemini(script: Script, model: str) -> Iterator[bytes]:
     usage["candidatesTokenCount"] = USAGE[1]
     if script.thinking is not None:
         usage |= {"candidatesTokenCount": USAGE[1] - THOUGHT, "thoughtsTokenCount": THOUGHT}
+    usage["totalTokenCount"] = sum(USAGE)
     reasons = {"stop": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY"}
     yield chunk([], finishReason=reasons.get(script.finish, script.finish))
 
 
-def ollama(script: Script, model: str) -> Iterator[bytes]:
+def ollama(script: Script, request: Recorded) -> Iterator[bytes]:
     def line(value: dict[str, Any]) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
     def message(done: bool = False, **values: str) -> dict[str, Any]:
         said = {"role": "assistant", "content": "", **values}
-        return {"model": f"{model}-served", "message": said, "done": done}
+        model, created = f"{request.model}-served", "2026-11-24T12:00:00.123456789Z"
+        return {"model": model, "created_at": created, "message": said, "done": done}
 
     for part in pieces_of(script.thinking or ""):
         yield line(message(thinking=part))
@@ -131,15 +158,16 @@ def ollama(script: Script, model: str) -> Iterator[bytes]:
 
 
 def _error(script: Script) -> dict[str, Any]:
-    error = {"type": script.error_type, "code": script.error_type, "message": script.error}
-    return {"type": "error", "error": error}
+    error = {"type": script.error_type, "message": script.error}
+    return {"type": "error", "error": error, "request_id": "req_1"}
 
 
 def _google_error(status: int, script: Script) -> dict[str, Any]:
     details = []
     if script.error_type == "insufficient_quota":
         details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": []}]
-    return {"code": status, "message": script.error, "status": "FAILED", "details": details}
+    name = GOOGLE_STATUS.get(status, "INTERNAL")
+    return {"code": status, "message": script.error, "status": name, "details": details}
 
 
 @dataclass(frozen=True)
@@ -147,15 +175,15 @@ class Protocol:
     """How one kind of API is spoken."""
 
     route: str  # a pattern of paths
-    frames: Callable[[Script, str], Iterator[bytes]]
-    error: Callable[[Script], dict[str, Any]] = _error
+    frames: Callable[[Script, Recorded], Iterator[bytes]]
+    error: Callable[[Script], dict[str, Any]]
     content_type: str = "text/event-stream"
 
 
 PROTOCOLS = [
-    Protocol(r"/v1/messages", messages),
-    Protocol(r"(/openai)?/v1/chat/completions", chat),
-    Protocol(r"/v1/responses", responses),
+    Protocol(r"/v1/messages", messages, _error),
+    Protocol(r"(/openai)?/v1/chat/completions", chat, openai_error),
+    Protocol(r"/v1/responses", responses, openai_error),
     Protocol(
         r"/v1(beta)?/models/.+:streamGenerateContent",
         gemini,

@@ -9,6 +9,7 @@ from tests.wire_http import Recorded
 
 USAGE = (11, 7)  # input and output tokens of every answer
 THOUGHT = 5  # reasoning tokens, when it thought
+CREATED = 1_795_000_000
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Script:
 
     text: str = "42"
     thinking: str | None = None  # None: thinks when asked to; "": thinks, but withholds the text
-    thinking_field: str = "reasoning_content"  # or reasoning, reasoning_details, tags
+    thinking_field: str = "reasoning_content"  # or reasoning, reasoning_details, content, tags
     finish: str = "stop"  # or length, refusal, error
     status: int = 200
     times: int | None = None  # how often a conversation gets ``status``, before it gets an answer

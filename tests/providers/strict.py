@@ -11,12 +11,13 @@ class Strict:
     """Checks JSON against a TypedDict, a pydantic model or a union of them."""
 
     def __init__(self, kind: Any) -> None:
-        self._validator = SchemaValidator(_eager(TypeAdapter(kind).core_schema))
+        listed = TypeAdapter(list[kind])  # in a list, the schema of a model is built at once
+        self._validator = SchemaValidator(_eager(listed.core_schema))
 
     def check(self, value: object) -> None:
         """Raises a ValueError, or a warning of the type's own making."""
         self._validator.validate_json(
-            json.dumps(value), strict=True, extra="forbid", by_alias=True, by_name=False
+            json.dumps([value]), strict=True, extra="forbid", by_alias=True, by_name=False
         )
 
 
