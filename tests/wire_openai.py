@@ -1,12 +1,14 @@
 """OpenAI's two protocols, as the wire server speaks them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from tests.wire_http import Recorded, sse
 from tests.wire_scripts import CREATED, THOUGHT, USAGE, Script, pieces_of
 
 NO = "I cannot help with that."
+Item = dict[str, Any]
+Event = Callable[..., bytes]
 
 
 def chat(script: Script, request: Recorded) -> Iterator[bytes]:
@@ -92,66 +94,77 @@ def responses(script: Script, request: Recorded) -> Iterator[bytes]:
         "tools": [],
         "usage": None,
     }
-    output: list[dict[str, Any]] = []
     yield event("response.created", response=response)
     yield event("response.in_progress", response=response)
+    output: list[Item] = []
     if script.thinking is not None:
-        item: dict[str, Any] = {"type": "reasoning", "id": "rs_1", "summary": []}
-        yield event("response.output_item.added", output_index=0, item=item)
-        where: dict[str, Any] = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
-        part = {"type": "summary_text", "text": script.thinking}
-        if script.thinking:
-            opened = part | {"text": ""}
-            yield event("response.reasoning_summary_part.added", part=opened, **where)
-            for piece in pieces_of(script.thinking):
-                yield event("response.reasoning_summary_text.delta", delta=piece, **where)
-            yield event("response.reasoning_summary_text.done", text=script.thinking, **where)
-            yield event("response.reasoning_summary_part.done", part=part, **where)
-            item = item | {"summary": [part]}
-        yield event("response.output_item.done", output_index=0, item=item)
-        output.append(item)
-    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
-    at = len(output)
-    where = {"item_id": "msg_1", "output_index": at, "content_index": 0}
-    answer: dict[str, Any] = {"type": "output_text", "text": script.text, "annotations": []}
-    pieces: list[str | None] = [*pieces_of(script.text), None]
-    for index, text in enumerate(pieces):
-        if script.error_after == index:
-            yield event("error", code=script.error_type, message=script.error, param=None)
-            return
-        if index == 0:
-            opened = item | {"status": "in_progress"}
-            yield event("response.output_item.added", output_index=at, item=opened)
-            yield event("response.content_part.added", part=answer | {"text": ""}, **where)
-        if text is not None:
-            yield event("response.output_text.delta", delta=text, logprobs=[], **where)
-    content = [answer]
-    yield event("response.output_text.done", text=script.text, logprobs=[], **where)
-    yield event("response.content_part.done", part=answer, **where)
-    if script.finish == "refusal":
-        refusal = {"type": "refusal", "refusal": NO}
-        content.append(refusal)
-        where["content_index"] = 1
-        yield event("response.content_part.added", part=refusal | {"refusal": ""}, **where)
-        yield event("response.refusal.delta", delta=NO, **where)
-        yield event("response.refusal.done", refusal=NO, **where)
-        yield event("response.content_part.done", part=refusal, **where)
+        output.append((yield from _reasoning(event, script.thinking)))
+    message = yield from _message(event, script, len(output))
+    if message is None:
+        yield event("error", code=script.error_type, message=script.error, param=None)
+        return
     if not script.terminator:
         return
-    status = "incomplete" if script.finish == "length" else "completed"
-    item |= {"content": content, "status": status}
-    yield event("response.output_item.done", output_index=at, item=item)
-    thought = 0 if script.thinking is None else THOUGHT
+    cut = script.finish == "length"
+    message["status"] = status = "incomplete" if cut else "completed"
+    yield event("response.output_item.done", output_index=len(output), item=message)
     usage = {
         "input_tokens": USAGE[0],
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": USAGE[1],
-        "output_tokens_details": {"reasoning_tokens": thought},
+        "output_tokens_details": {"reasoning_tokens": THOUGHT if output else 0},
         "total_tokens": sum(USAGE),
     }
-    details = {"reason": "max_output_tokens"} if status == "incomplete" else None
-    end = {"status": status, "incomplete_details": details, "usage": usage}
-    yield event(f"response.{status}", response=response | end | {"output": [*output, item]})
+    details = {"reason": "max_output_tokens"} if cut else None
+    response |= {"status": status, "incomplete_details": details, "usage": usage}
+    yield event(f"response.{status}", response=response | {"output": [*output, message]})
+
+
+def _reasoning(event: Event, summary: str) -> Generator[bytes, None, Item]:
+    """A whole item; without a summary its thinking is withheld."""
+    item: Item = {"type": "reasoning", "id": "rs_1", "summary": []}
+    yield event("response.output_item.added", output_index=0, item=item)
+    if summary:
+        where = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+        part = {"type": "summary_text", "text": summary}
+        yield event("response.reasoning_summary_part.added", part=part | {"text": ""}, **where)
+        for piece in pieces_of(summary):
+            yield event("response.reasoning_summary_text.delta", delta=piece, **where)
+        yield event("response.reasoning_summary_text.done", text=summary, **where)
+        yield event("response.reasoning_summary_part.done", part=part, **where)
+        item = item | {"summary": [part]}
+    yield event("response.output_item.done", output_index=0, item=item)
+    return item
+
+
+def _message(event: Event, script: Script, at: int) -> Generator[bytes, None, Item | None]:
+    """An item all but closed, or None where the script wants an error."""
+    item: Item = {"type": "message", "id": "msg_1", "role": "assistant", "content": []}
+    where = {"item_id": "msg_1", "output_index": at, "content_index": 0}
+    content: list[Item] = []
+    if script.error_after == 0:
+        return None
+    opened = item | {"status": "in_progress"}
+    yield event("response.output_item.added", output_index=at, item=opened)
+    if script.text or script.finish != "refusal":
+        part: Item = {"type": "output_text", "text": script.text, "annotations": []}
+        yield event("response.content_part.added", part=part | {"text": ""}, **where)
+        for number, piece in enumerate(pieces_of(script.text), start=1):
+            yield event("response.output_text.delta", delta=piece, logprobs=[], **where)
+            if script.error_after == number:
+                return None
+        yield event("response.output_text.done", text=script.text, logprobs=[], **where)
+        yield event("response.content_part.done", part=part, **where)
+        content.append(part)
+    if script.finish == "refusal":
+        part = {"type": "refusal", "refusal": NO}
+        where["content_index"] = len(content)
+        yield event("response.content_part.added", part=part | {"refusal": ""}, **where)
+        yield event("response.refusal.delta", delta=NO, **where)
+        yield event("response.refusal.done", refusal=NO, **where)
+        yield event("response.content_part.done", part=part, **where)
+        content.append(part)
+    return item | {"content": content}
 
 
 def error(script: Script) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def asks_to_think(body: dict[str, Any]) -> bool:
         or body.get("reasoning_effort", "none") != "none"
         or reasoning.get("effort", "none") != "none"
         or bool(reasoning.get("enabled") or kwargs.get("enable_thinking") or kwargs.get("thinking"))
-        or bool(config.get("includeThoughts") or body.get("think"))
+        or bool(config.get("includeThoughts") or config.get("include_thoughts"))  # both are read
+        or bool(body.get("think"))
     )
 
 

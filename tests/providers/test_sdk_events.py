@@ -16,6 +16,7 @@ from ollama import ChatResponse
 from openai.types.chat import ChatCompletionChunk
 from openai.types.responses import ResponseStreamEvent
 from openai.types.shared import ErrorObject
+from pydantic import BaseModel
 
 from app.providers import Call, load_providers
 from app.providers.remote import RemoteProvider
@@ -25,28 +26,51 @@ from tests.wire_protocols import frames, protocol_of
 from tests.wire_scripts import SCRIPTS, Script
 
 
+class OpenAIError(BaseModel):
+    """OpenAI's SDK has a type for what is inside."""
+
+    error: ErrorObject
+
+
 @dataclass(frozen=True)
 class Stream:
     """What a provider streams, in its SDK's words."""
 
     event: Any
     thinking_field: str = ""
+    error: Any = None
+    brackets: tuple[tuple[str, str], ...] = ()  # an event that opens something, and closes it
     refuses: bool = True  # has a word for a refusal
     extras: tuple[str, ...] = ()  # sent nevertheless: fields the SDK has no type for
 
 
 STREAMS = {
-    "anthropic": Stream(RawMessageStreamEvent),
+    "anthropic": Stream(
+        RawMessageStreamEvent,
+        error=ErrorResponse,
+        brackets=(
+            ("content_block_start", "content_block_stop"),
+            ("message_start", "message_stop"),
+        ),
+    ),
     "gemini": Stream(GenerateContentResponse),
     "groq": Stream(GroqChunk, "reasoning", refuses=False),
     "mistral": Stream(
         CompletionChunk, "content", refuses=False, extras=("completion_tokens_details",)
     ),
     "ollama": Stream(ChatResponse, refuses=False),
-    "openai": Stream(ChatCompletionChunk, "reasoning_content", extras=("reasoning_content",)),
-    "openai-responses": Stream(ResponseStreamEvent),
+    "openai": Stream(
+        ChatCompletionChunk, "reasoning_content", OpenAIError, extras=("reasoning_content",)
+    ),
+    "openai-responses": Stream(
+        ResponseStreamEvent,
+        brackets=(
+            ("response.output_item.added", "response.output_item.done"),
+            ("response.content_part.added", "response.content_part.done"),
+            ("response.created", "response.completed"),
+        ),
+    ),
 }
-ERRORS = {"anthropic": ErrorResponse, "openai": ErrorObject}
 ENDINGS = ["plain", "thinks", "hidden", "empty", "truncated", "strange"]
 PROVIDERS = load_providers({}, practice_latency_s=0)
 cases = pytest.mark.parametrize(
@@ -98,11 +122,19 @@ def test_a_field_too_many_is_noticed(name: str) -> None:
             event_type.check(event | {"misspelt": 1})
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize("name", [name for name, stream in STREAMS.items() if stream.brackets])
+@pytest.mark.parametrize("script", ["plain", "thinks"])
+def test_what_is_opened_is_closed(name: str, script: str) -> None:
+    seen = [event["type"] for event in streamed(name, SCRIPTS[script])]
+    for opened, closed in STREAMS[name].brackets:
+        assert seen.count(opened) == seen.count(closed) > 0
+
+
+@pytest.mark.parametrize("name", [name for name, stream in STREAMS.items() if stream.error])
 def test_error_is_the_sdks(name: str) -> None:
     script = SCRIPTS["error-mid"]
     protocol = protocol_of(asked(name))
     assert protocol
     *_, event = streamed(name, script)
     for error in (event, protocol.error(script)):
-        Strict(ERRORS[name]).check(error if name == "anthropic" else error["error"])
+        Strict(STREAMS[name].error).check(error)
