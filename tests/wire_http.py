@@ -57,3 +57,9 @@ def send(
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     given = {"content-type": "application/json"} | (headers or {})
     writer.write(head(status, given, len(data)) + data)
+
+
+def sse(value: dict[str, Any], name: str = "") -> bytes:
+    """One server-sent event."""
+    first = f"event: {name}\n" if name else ""
+    return f"{first}data: {json.dumps(value, ensure_ascii=False)}\n\n".encode()

@@ -9,6 +9,7 @@ from tests.wire_http import Recorded
 
 USAGE = (11, 7)  # input and output tokens of every answer
 THOUGHT = 5  # reasoning tokens, when it thought
+CREATED = 1_795_000_000
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Script:
 
     text: str = "42"
     thinking: str | None = None  # None: thinks when asked to; "": thinks, but withholds the text
-    thinking_field: str = "reasoning_content"  # or reasoning, reasoning_details, tags
+    thinking_field: str = "reasoning_content"  # or reasoning, reasoning_details, content, tags
     finish: str = "stop"  # or length, refusal, error
     status: int = 200
     times: int | None = None  # how often a conversation gets ``status``, before it gets an answer
@@ -33,6 +34,11 @@ class Script:
     terminator: bool = True
     hang_up: str = ""  # "at once", "after headers", "before the end", "never"
     echo: bool = False  # the text is the whole request body, as JSON
+
+
+def pieces_of(text: str) -> list[str]:
+    """The text as a model would stream it."""
+    return [text[i : i + 9] for i in range(0, len(text), 9)]
 
 
 def retry(headers: dict[str, str]) -> Script:

@@ -71,6 +71,7 @@ def test_thinking_answer_is_stored_whole(
             "openai-chat": {
                 "prompt_tokens": USAGE[0],
                 "completion_tokens": USAGE[1],
+                "total_tokens": sum(USAGE),
                 "completion_tokens_details": {"reasoning_tokens": THOUGHT},
             },
             "anthropic": {
