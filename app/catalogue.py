@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.errors import InvalidInput, ProviderError
 from app.plans import Providers, find_model
-from app.providers import ModelInfo, Provider, Thinking, ThinkingRule, discover
+from app.providers import ModelInfo, Provider, Shape, Status, Thinking, ThinkingRule, discover
 
 log = logging.getLogger(__name__)
 LOOK_S = 20  # between two looks for servers on this machine
@@ -27,6 +27,7 @@ class Entry:
     reason: str
     models: Sequence[ModelInfo]
     limits: Mapping[str, str]
+    status: Status
 
     @property
     def ready(self) -> bool:
@@ -39,9 +40,8 @@ def entries(providers: Providers) -> list[Entry]:
     for name, provider in providers.items():
         models = provider.known_models()
         limits = {m.id: limit for m in models if (limit := _limit(provider.rule(m.name)))}
-        found.append(
-            Entry(name, provider.title, provider.practice, provider.not_ready(), models, limits)
-        )
+        reason, status = provider.not_ready(), provider.status()
+        found.append(Entry(name, provider.title, provider.practice, reason, models, limits, status))
     return sorted(found, key=lambda e: (not e.ready, e.practice))
 
 
@@ -73,10 +73,20 @@ def _limit(rule: ThinkingRule) -> str:
     """In a few words, what this model cannot be asked about thinking."""
     if rule.reason_against(Thinking.off):
         return "always thinks"
-    if rule.reason_against(Thinking.on):
-        return "cannot think"
-    refused = [str(t) for t in Thinking if rule.reason_against(t)]
-    return f"not {', '.join(refused)}" if refused else ""
+    return "cannot think" if rule.reason_against(Thinking.on) else ""
+
+
+def thinking_in_words(rule: ThinkingRule) -> str:
+    """What a model does about thinking and which efforts it takes, in a few words."""
+    shape = {
+        Shape.off: "off, can be on",
+        Shape.on: "on, can be off",
+        Shape.always: "always on",
+        Shape.never: "none",
+        Shape.unknown: "not known",
+    }[rule.shape]
+    levels = ", ".join(rule.levels)
+    return f"{shape}; {levels}" if levels and rule.shape is not Shape.unknown else shape
 
 
 @dataclass(frozen=True)

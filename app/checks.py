@@ -5,6 +5,7 @@ themselves: each model × thinking setting is *held back* until its test call we
 setting that is refused stops only its own columns.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,6 +42,7 @@ from app.tables import (
 
 # Short to answer, and worth a thought to a model that may think.
 QUESTION = "What is 17 × 23 + 19 × 29? Answer with the number only."
+CHECK_S = 120  # the longest a test call is waited for
 MAX_TOKENS = 2048  # room for the smallest thinking budget there is, 1,024 tokens, and an answer
 
 
@@ -85,7 +87,10 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
         return CheckResult(setting, CheckState.fails, reason, "not_ready", permanent=True)
     try:
         request = provider.prepare(Call(name, QUESTION, thinking=setting, max_tokens=MAX_TOKENS))
-        completion = await provider.complete(request)
+        async with asyncio.timeout(CHECK_S):
+            completion = await provider.complete(request)
+    except TimeoutError:
+        return CheckResult(setting, CheckState.fails, f"No answer within {CHECK_S} s.", "timeout")
     except ProviderError as exc:
         waiting = exc.retryable or exc.kind in ("timeout", "interrupted")
         return CheckResult(setting, CheckState.fails, exc.message, exc.kind, not waiting)

@@ -123,6 +123,8 @@ def split_model(model: str, providers: Collection[str]) -> tuple[str, str]:
             f"{model!r} is not a model: write provider/model-id, for example"
             " anthropic/claude-opus-4-6 or practice/honest."
         )
+    if not name.isprintable():
+        raise InvalidInput(f"{model!r} has characters that cannot be the id of a model.")
     if provider not in providers:
         close = difflib.get_close_matches(provider.lower(), providers, 1)
         hint = f" Did you mean {close[0]}?" if close else ""

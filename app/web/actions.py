@@ -65,12 +65,13 @@ def add_price(server: Services, given: PriceInput) -> Price:
     return price
 
 
-def remove_price(server: Services, price_id: int) -> None:
-    """Remove a price that somebody entered. Raises NotFound."""
+def remove_price(server: Services, price_id: int) -> str:
+    """Remove a price that somebody entered; gives its model. Raises NotFound."""
     with server.database.write() as session:
         model = ownprices.remove_price(session, price_id)
         session.commit()
     _price_again(server, model)
+    return model
 
 
 def _price_again(server: Services, model: str) -> None:

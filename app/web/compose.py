@@ -178,8 +178,8 @@ def example(server: Services) -> ComposeForm:
 
 
 @router.get("/compose")
-def show_compose(server: Server, session: Reading, start: str = "") -> Response:
-    form = ComposeForm(models=suggested(server.providers))
+def show_compose(server: Server, session: Reading, start: str = "", model: str = "") -> Response:
+    form = ComposeForm(models=[model] if model else suggested(server.providers))
     return compose_page(server, session, example(server) if start == "paper" else form)
 
 

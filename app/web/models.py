@@ -1,40 +1,84 @@
-"""Models: which providers are ready, and what their models cost."""
+"""Models: which providers are ready, what each model takes and costs, and whether it works."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.catalogue import Entry, entries
+from app.catalogue import Entry, entries, thinking_in_words
+from app.checks import CheckResult, check_model, latest_checks, save_checks, settings_to_check
 from app.errors import BluffcheckError, NotFound
 from app.ownprices import PriceInput, own_prices
+from app.plans import find_model
 from app.prices import Quote
-from app.tables import Price, now
+from app.providers import ModelInfo, Thinking, ThinkingRule
+from app.tables import ModelCheck, now
 from app.web import actions
-from app.web.deps import MAX_INTEGER, Form, MaybeReviewer, Reading, Server, Services
+from app.web.deps import MAX_INTEGER, Form, IsHtmx, MaybeReviewer, Reading, Server, Services
 from app.web.problems import validated
 from app.web.render import page
 
 router = APIRouter()
 PRICE_FIELDS = ("model", "input_usd", "output_usd", "cached_usd", "valid_from", "note")
 AMOUNTS = ("input_usd", "output_usd", "cached_usd")
+AT_FIRST = 12  # models of a provider that are shown before one searches
+AT_MOST = 100
 
 
 @dataclass(frozen=True)
-class ModelPrices:
-    """What partials/prices.html shows of one model."""
+class ModelRow:
+    """One model in the list. All that is computed about it is computed here."""
 
-    model: str  # provider/model-id
+    info: ModelInfo
+    thinking: str
     quote: Quote | None  # the price in force; None: none is known
-    own: Sequence[Price]  # as entered, newest first
+    checks: Sequence[ModelCheck]
+
+
+@dataclass(frozen=True)
+class ProviderRows:
+    """One provider with those of its models that are shown."""
+
+    entry: Entry
+    rows: Sequence[ModelRow]
+    found: int  # how many match the search, shown or not
 
 
 @router.get("/models")
-def show_models(server: Server, session: Reading, reviewer: MaybeReviewer) -> Response:
-    return _models_page(server, session, reviewer=reviewer)
+def show_models(
+    server: Server, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx, q: str = ""
+) -> Response:
+    """All providers; ``q`` keeps the models whose id or title contains it."""
+    template = "partials/model_list.html" if htmx else "pages/models.html"
+    found = _providers(server, session, q)
+    return page(
+        template, headers={"Vary": "HX-Request"}, providers=found, q=q, reviewer=reviewer,
+        calls=server.settings.concurrency,
+    )  # fmt: skip
+
+
+@router.get("/models/{model:path}")
+def show_model(server: Server, session: Reading, reviewer: MaybeReviewer, model: str) -> Response:
+    """What one model can be asked, its test calls and its prices."""
+    return _model_page(server, session, model, reviewer=reviewer)
+
+
+@router.post("/models/checks")
+async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
+    """Make test calls of a model now, and keep what they showed."""
+    model = str(data.get("model", ""))
+    provider, name = find_model(model, server.providers)
+    results = await check_model(provider, name, settings_to_check(provider, name))
+    checks = await asyncio.to_thread(_save, server, model, results)
+    if htmx:
+        return page("partials/checks.html", model=model, checks=checks)
+    return RedirectResponse(f"/models/{quote(model)}", status_code=303)
 
 
 @router.post("/models/prices")
@@ -46,8 +90,10 @@ def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeRevie
     try:
         actions.add_price(server, validated(PriceInput, **given))
     except BluffcheckError as exc:
-        return _models_page(server, session, typed=typed, error=exc, reviewer=reviewer)
-    return RedirectResponse("/models", status_code=303)
+        return _model_page(
+            server, session, typed["model"], typed=typed, error=exc, reviewer=reviewer
+        )
+    return RedirectResponse(f"/models/{quote(typed['model'])}#prices", status_code=303)
 
 
 @router.post("/models/prices/removal")
@@ -56,38 +102,68 @@ def remove_price(server: Server, data: Form) -> Response:
     number = str(data.get("price", ""))
     if not number.isdecimal() or int(number) > MAX_INTEGER:
         raise NotFound("There is no such price; perhaps it was removed already.")
-    actions.remove_price(server, int(number))
-    return RedirectResponse("/models", status_code=303)
+    model = actions.remove_price(server, int(number))
+    return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
 
 
-def prices_of(server: Services, session: Session, entry: Entry) -> list[ModelPrices]:
-    """The prices of a provider's models: known ones, and others that have an own price."""
-    own: dict[str, list[Price]] = {}
-    for price in own_prices(session):
-        if price.model.startswith(f"{entry.provider}/"):
-            own.setdefault(price.model, []).append(price)
-    models = dict.fromkeys([*(m.id for m in entry.models), *own])
-    at = now()
-    return [ModelPrices(m, server.prices.quote(m, at), own.get(m, [])) for m in models]
+def _save(server: Services, model: str, results: Sequence[CheckResult]) -> list[ModelCheck]:
+    with server.database.write() as session:
+        checks = save_checks(session, model, results, server.prices)
+        session.commit()
+        return checks
 
 
-def _models_page(
+def _providers(server: Services, session: Session, q: str) -> list[ProviderRows]:
+    checks, at, wanted = latest_checks(session), now(), q.strip().lower()
+    found = []
+    for entry in entries(server.providers):
+        matching = [m for m in entry.models if wanted in f"{m.id} {m.title}".lower()]
+        if wanted and not matching:
+            continue
+        provider = server.providers[entry.provider]
+        rows = [
+            ModelRow(
+                info,
+                thinking_in_words(provider.rule(info.name)),
+                server.prices.quote(info.id, at),
+                checks.get(info.id, []),
+            )
+            for info in islice(matching, AT_MOST if wanted else AT_FIRST)
+        ]
+        found.append(ProviderRows(entry, rows, len(matching)))
+    return found
+
+
+def _settings(rule: ThinkingRule) -> list[tuple[Thinking, dict[str, Any] | None, str]]:
+    """Each setting, the fields that ask for it, and why it cannot be asked."""
+    return [(t, rule.fields.get(t), rule.reason_against(t)) for t in Thinking]
+
+
+def _model_page(
     server: Services,
     session: Session,
+    model: str,
     typed: Mapping[str, str] | None = None,
     error: BluffcheckError | None = None,
     **more: Any,
 ) -> Response:
-    found = entries(server.providers)
-    priced = {
-        e.provider: prices_of(server, session, e) for e in found if e.ready and not e.practice
-    }
+    provider, name = find_model(model, server.providers)
+    rule = provider.rule(name)
+    known = {m.name: m.title for m in provider.known_models()}
     return page(
-        "pages/models.html",
+        "pages/model.html",
         status_code=error.status if error else 200,
-        entries=found,
-        priced=priced,
-        shown={p.model for prices in priced.values() for p in prices},
+        model=model,
+        title=known.get(name, ""),
+        listed=name in known,
+        provider=provider,
+        reason=provider.not_ready(),
+        rule=rule,
+        settings=_settings(rule),
+        tests=settings_to_check(provider, name),
+        checks=latest_checks(session, model).get(model, []),
+        quote=server.prices.quote(model, now()),
+        own=[price for price in own_prices(session) if price.model == model],
         typed=typed or dict.fromkeys(PRICE_FIELDS, ""),
         price_error=str(error or ""),
         **more,

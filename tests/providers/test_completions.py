@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
 def timeless(completion: Completion) -> Completion:
-    return replace(completion, first_token_ms=None, total_ms=0, usage={})
+    return replace(completion, first_token_ms=None, total_ms=0, usage={}, cached_tokens=None)
 
 
 FULL = ("openai-chat", "ollama")  # these return the thinking itself, not a summary

@@ -35,7 +35,7 @@ def sources(client: TestClient, grid_id: str) -> set[tuple[float | None, str]]:
 
 
 def test_list_price_is_shown_with_its_date(client: TestClient) -> None:
-    page = client.get("/models").text
+    page = client.get(f"/models/{GPT}").text
     assert "$1.75 in, $14.00 out, $0.175 cached in per million tokens" in page
     assert f"{LISTED}, as published on {LIST_DATE}" in page
     assert prices(client, model=GPT) == {
@@ -55,11 +55,11 @@ def test_price_entered_by_form_changes_costs_and_can_be_removed(client: TestClie
     grid_id = run_grid(client, models=[GPT])
     before = sources(client, grid_id)
     answer = client.post("/models/prices", data=FORM, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/models")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/models/{GPT}#prices")
 
     today = now().date()
     assert sources(client, grid_id) == {(7 + 11 * 1.5e-6, f"own price of {today}")}
-    page = client.get("/models").text
+    page = client.get(f"/models/{GPT}").text
     assert f"from {today}: $1.50 in, $1,000,000.00 out" in page
     assert "from the invoice" in page
     assert f"own price of {today}, from the invoice" in page
@@ -68,7 +68,7 @@ def test_price_entered_by_form_changes_costs_and_can_be_removed(client: TestClie
 
     [number] = re.findall(r'name="price" value="(\d+)"', page)
     gone = client.post("/models/prices/removal", data={"price": number}, follow_redirects=False)
-    assert (gone.status_code, gone.headers["location"]) == (303, "/models")
+    assert (gone.status_code, gone.headers["location"]) == (303, f"/models/{GPT}#prices")
     assert sources(client, grid_id) == sources(client, later) == before
     for wrong in (number, "", "x", "9" * 30):
         assert client.post("/models/prices/removal", data={"price": wrong}).status_code == 404
@@ -85,9 +85,9 @@ def test_price_entered_by_form_changes_costs_and_can_be_removed(client: TestClie
         ({"valid_from": "1066-10-14"}, "between 2000 and 2099"),
         ({"model": "nobody/x"}, "There is no provider"),
         ({"model": "gpt-5.2"}, "provider/model-id"),
-        ({"model": ""}, "model: Field required"),
+        ({"model": ""}, "provider/model-id"),
         ({"model": "practice/honest"}, "costs nothing"),
-        ({"model": "openai-chat/a\0b"}, "NUL"),
+        ({"model": "openai-chat/a\0b"}, "cannot be the id of a model"),
     ],
 )
 def test_form_that_makes_no_sense_comes_back_as_typed(
@@ -97,9 +97,9 @@ def test_form_that_makes_no_sense_comes_back_as_typed(
     answer = client.post("/models/prices", data=typed)
     assert answer.status_code == 422
     assert sentence in answer.text
-    assert answer.text.count("Nothing was saved.") == 1
     assert prices(client)["items"] == []
     if typed["model"] == GPT:
+        assert answer.text.count("Nothing was saved.") == 1
         assert 'value="&lt;b&gt;my note&lt;/b&gt;"' in answer.text
         assert 'value="1,5"' in answer.text or "input_usd" in change
 
