@@ -91,12 +91,9 @@ class Rule:
             says = refuses if self.when_forced == "refused" else ignores
             return f"This model always thinks: {says}"
         if setting in LEVELS and setting not in self.levels:
-            known = " or ".join(self.levels)
-            return (
-                f"This model's efforts are {known} only."
-                if known
-                else ("This model takes no effort levels.")
-            )
+            known = ", ".join(self.levels)
+            takes = f"no effort but {known}" if known else "no effort levels"
+            return f"This model takes {takes}."
         if fields is None:
             return "No field is known that would ask this model for it."
         return ""

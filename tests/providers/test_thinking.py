@@ -30,7 +30,7 @@ PROVIDERS = load_providers({}, practice_latency_s=0)
         ("anthropic/claude-opus-5-5", "off", "always thinks: the API refuses to switch it off."),
         ("openai/gpt-6-astra", "off", "always thinks: the API refuses to switch it off."),
         ("openai/gpt-4o", "high", "This model does not think."),
-        ("openai/gpt-5.1", "xhigh", "This model's efforts are low or medium or high only."),
+        ("openai/gpt-5.1", "xhigh", "This model takes no effort but low, medium, high."),
         ("anthropic/claude-haiku-4-5", "low", "This model takes no effort levels."),
         ("gemini/gemini-3.6-flash", "off", "only be minimised, with the level minimal."),
         ("gemini/gemini-4-carbon", "off", "only be minimised, with the level low."),
