@@ -1,55 +1,50 @@
 """What a broken connection means: aiohttp's exceptions in words, and whether to try again."""
 
 import ssl
-from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from app.errors import ProviderError
+from app.providers.target import Target
+
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class Broken(NamedTuple):
-    """The parts of a ProviderError about a connection."""
-
-    kind: str
-    text: str
-    retryable: bool
-
-
-def broken_connection(exc: BaseException, url: str, *, started: bool) -> Broken:
+def broken_connection(target: Target, exc: BaseException, *, started: bool) -> ProviderError:
     """``started``: part of the answer had arrived, so it is (being) paid for.
 
     httpx-aiohttp calls nearly everything a ConnectTimeout; the truth is in ``__cause__``.
     """
     cause = exc.__cause__ or exc
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = urlsplit(target.url).netloc.rpartition("@")[2]
     if started:
-        return Broken("interrupted", "broke off in the middle of the answer.", False)
+        return target.failure("interrupted", "broke off in the middle of the answer.")
+    kind, again = "connection", True
     match cause:
         case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
-            text = f"has a certificate at {host} that cannot be verified."
-            return Broken("connection", text, False)
+            text, again = f"has a certificate at {host} that cannot be verified.", False
         case aiohttp.ClientHttpProxyError():
             text = f"cannot be reached: the proxy in between refused ({cause.status})."
-            return Broken("connection", text, False)
+            again = False
         case aiohttp.ClientProxyConnectionError():
             text = "cannot be reached: the proxy in between does not answer."
-            return Broken("connection", text, True)
         case aiohttp.ClientConnectorDNSError():
             text = f"cannot be reached: the name {host} was not found. Is this machine online?"
-            return Broken("connection", text, True)
         case aiohttp.ClientConnectorError():
-            return Broken("connection", f"cannot be reached: nothing answers at {host}.", True)
+            text = f"cannot be reached: nothing answers at {host}."
         case aiohttp.ConnectionTimeoutError():
-            return Broken("connection", f"cannot be reached: {host} does not answer.", True)
+            text = f"cannot be reached: {host} does not answer."
         case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             # The request may have been read and billed; nothing of the answer came.
-            return Broken("connection", "closed the connection before it answered.", True)
+            text = "closed the connection before it answered."
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return Broken("bad_request", "has a base URL that is not a web address.", False)
-    return Broken("protocol", f"sent something that is not HTTP ({type(cause).__name__}).", False)
+            kind, text, again = "bad_request", "has a base URL that is not a web address.", False
+        case _:
+            name = type(cause).__name__
+            kind, text, again = "protocol", f"sent something that is not HTTP ({name}).", False
+    return target.failure(kind, text, retryable=again)
 
 
 def proxy_for(url: str) -> str | None:
