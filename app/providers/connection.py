@@ -10,6 +10,7 @@ from app.errors import ProviderError
 from app.providers.target import Target
 
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
+_UNKNOWN_ISSUER = (2, 18, 19, 20, 21)  # OpenSSL's codes; an expired certificate is another matter
 
 
 def broken_connection(target: Target, exc: BaseException, *, started: bool) -> ProviderError:
@@ -23,8 +24,11 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
         return target.failure("interrupted", "broke off in the middle of the answer.")
     kind, again = "connection", True
     match cause:
-        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
-            text, again = f"has a certificate at {host} that cannot be verified.", False
+        case aiohttp.ClientConnectorCertificateError():
+            text, again = _distrusted(cause.certificate_error, host), False
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            text = f"cannot be reached: {host} does not speak TLS. Is its address http://?"
+            again = False
         case aiohttp.ClientHttpProxyError():
             text = f"cannot be reached: the proxy in between refused ({cause.status})."
             again = False
@@ -45,6 +49,14 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
             name = type(cause).__name__
             kind, text, again = "protocol", f"sent something that is not HTTP ({name}).", False
     return target.failure(kind, text, retryable=again)
+
+
+def _distrusted(error: Exception, host: str) -> str:
+    reason = getattr(error, "verify_message", "").rstrip(".")
+    text = f"has a certificate at {host} that cannot be verified: {reason}."
+    if getattr(error, "verify_code", 0) in _UNKNOWN_ISSUER:
+        text += " If its authority is your own, name its file in BLUFFCHECK_CA_FILE and restart."
+    return text
 
 
 def proxy_for(url: str) -> str | None:

@@ -77,6 +77,7 @@ def ask(
     *,
     extra: Path = OWN,
     call_timeout_s: float = 600,
+    ca_file: str = "",
     **values: Any,
 ) -> Completion:
     """One call to ``provider/model-id``."""
@@ -86,7 +87,8 @@ def ask(
         call = Call(model_id, **{"user": QUESTION, **values})
         return await providers[name].complete(providers[name].prepare(call))
 
-    return with_providers(environ, use, extra=extra, call_timeout_s=call_timeout_s)
+    options = {"extra": extra, "call_timeout_s": call_timeout_s, "ca_file": ca_file}
+    return with_providers(environ, use, **options)
 
 
 def ask_everyone(server: WireServer, model: str, *, but: Sequence[str] = ()) -> Answers:
