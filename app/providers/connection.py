@@ -13,6 +13,10 @@ _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _UNKNOWN_ISSUER = (2, 18, 19, 20, 21)  # OpenSSL's codes; an expired certificate is another matter
 
 
+class UnusableProxy(OSError):
+    """What the environment names as a proxy is none that can be used."""
+
+
 def broken_connection(target: Target, exc: BaseException, *, started: bool) -> ProviderError:
     """``started``: part of the answer had arrived, so it is (being) paid for.
 
@@ -28,6 +32,9 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
             text, again = _distrusted(cause.certificate_error, host), False
         case aiohttp.ClientSSLError() | ssl.SSLError():
             text = f"cannot be reached: {host} does not speak TLS. Is its address http://?"
+            again = False
+        case UnusableProxy():
+            text = "cannot be reached: the proxy set in the environment is no http:// address."
             again = False
         case aiohttp.ClientHttpProxyError():
             text = f"cannot be reached: the proxy in between refused ({cause.status})."
@@ -63,8 +70,22 @@ def proxy_for(url: str) -> str | None:
     """The proxy that the environment names for this address; never for this machine.
 
     aiohttp's trust_env would do this in a thread at each call, and send passwords from ~/.netrc.
+    Raises UnusableProxy.
     """
     parts = urlsplit(url)
-    if not parts.hostname or parts.hostname in _HERE or proxy_bypass(parts.hostname):
+    host = parts.netloc.rpartition("@")[2]
+    if not parts.hostname or parts.hostname in _HERE or proxy_bypass(host):
         return None
-    return getproxies().get(parts.scheme)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy:
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    try:
+        named = urlsplit(proxy)
+        usable = named.scheme in ("http", "https") and bool(named.hostname) and named.port != 0
+    except ValueError:  # whose message would show the address, perhaps with a password
+        usable = False
+    if not usable:
+        raise UnusableProxy
+    return proxy

@@ -89,7 +89,8 @@ class HttpClient:
                 return
             if isinstance(exc, TimeoutError):
                 raise self._timeout(target, total=clock() >= give_up_at) from None
-            raise broken_connection(target, exc, started=received > 0) from exc
+            # Without its cause, which may show the proxy's password.
+            raise broken_connection(target, exc, started=received > 0) from None
         finally:
             if response is not None:
                 await response.aclose()
@@ -111,7 +112,7 @@ class HttpClient:
             if isinstance(exc, TimeoutError):
                 text = f"did not answer within {timeout_s:g} seconds."
                 raise target.failure("timeout", text, retryable=True) from None
-            raise broken_connection(target, exc, started=bool(answer)) from exc
+            raise broken_connection(target, exc, started=bool(answer)) from None
         except (ValueError, RecursionError):
             raise target.failure("protocol", "sent something that is not JSON.") from None
         finally:
