@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         practice_latency_s=settings.practice_latency_ms / 1000,
         extra=extra if extra.is_file() else None,
         call_timeout_s=settings.call_timeout_s,
+        ca_file=str(settings.ca_file or ""),
     )
     prices = PriceBook(providers)
     database = _open(settings, prices)

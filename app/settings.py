@@ -1,6 +1,7 @@
 """Every setting, read once from the environment and ``.env``, checked before the server starts."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     preflight_calls: int = Field(100, ge=0)  # a grid of so many calls begins with test calls
     max_body_bytes: int = Field(2_000_000, ge=1_000)
     call_timeout_s: float = Field(600, gt=0)
+    ca_file: Path | None = None  # certificates to trust beside the usual ones
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for Ollama and llama.cpp on their usual ports
 
@@ -50,6 +52,28 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("ca_file", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        path = value.expanduser().absolute()
+        trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            trusted.load_verify_locations(cafile=path)
+        except ssl.SSLError:
+            pass  # told by what is missing
+        except OSError as exc:
+            raise ValueError(f"{path} cannot be read: {exc.strerror}") from None
+        if not trusted.cert_store_stats()["x509"]:
+            raise ValueError(f"{path} holds no certificate in PEM form")
+        return path
 
     @field_validator("database_url")
     @classmethod

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from app.errors import SettingsError
 from app.settings import load_settings
@@ -71,3 +72,32 @@ def test_listening_to_other_machines_needs_a_named_host() -> None:
 def test_database_lies_in_the_data_folder(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path / "data")
     assert settings.url == f"sqlite:///{tmp_path / 'data' / 'bluffcheck.db'}"
+
+
+def test_file_of_certificates_may_lie_at_home(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(elsewhere))
+    trustme.CA().cert_pem.write_to_path(str(elsewhere / "ours.pem"))
+    monkeypatch.setenv("BLUFFCHECK_CA_FILE", "~/ours.pem")
+    assert load_settings().ca_file == elsewhere / "ours.pem"
+    monkeypatch.setenv("BLUFFCHECK_CA_FILE", "")
+    assert load_settings().ca_file is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificate"),
+    ],
+)
+def test_file_without_certificates_stops_the_start(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (elsewhere / "ours.pem").write_text(content)
+    monkeypatch.setenv("BLUFFCHECK_CA_FILE", "ours.pem")
+    with pytest.raises(SettingsError, match=rf"BLUFFCHECK_CA_FILE: .*/ours\.pem {said}"):
+        load_settings()

@@ -9,6 +9,7 @@ bare asyncio streams, because it must also be able to hang up in the middle of t
 import argparse
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -33,6 +34,7 @@ class WireServer:
     delay_s: float = 0
     port: int = 0
     models: Any = field(default_factory=lambda: MODELS)
+    tls: ssl.SSLContext | None = None
     capabilities: dict[str, list[str]] = field(default_factory=dict)  # of Ollama's models
     calls: list[Recorded] = field(default_factory=list)
     lists: list[Recorded] = field(default_factory=list)
@@ -48,7 +50,7 @@ class WireServer:
     @property
     def url(self) -> str:
         """What goes into ANTHROPIC_BASE_URL, GOOGLE_GEMINI_BASE_URL and OLLAMA_HOST."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def openai_url(self) -> str:
@@ -88,7 +90,9 @@ class WireServer:
                 connections.discard(task)
                 writer.transport.abort()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", self.port, backlog=1024)
+        server = await asyncio.start_server(
+            connected, "127.0.0.1", self.port, backlog=1024, ssl=self.tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         ready()
         await self._stop.wait()

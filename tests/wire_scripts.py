@@ -45,6 +45,7 @@ def retry(headers: dict[str, str]) -> Script:
     return Script(status=429, times=1, error_type="rate_limit_error", headers=headers)
 
 
+GOOGLE_RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.05s"}
 SCRIPTS = {
     "plain": Script(),
     "echo": Script(echo=True),
@@ -56,11 +57,12 @@ SCRIPTS = {
     "empty": Script(text=""),
     "truncated": Script(text="It is pro", finish="length"),
     "refusal": Script(text="", finish="refusal"),
-    "strange": Script(text="a\u2028b\u0085c\x0bd – Zürich 東京 🎂", cut=1),
+    "strange": Script(text="a\u2028b\u0085c\x0bd\x0ce – Zürich 東京 🎂", cut=1),
     "drip": Script(text="slowly but surely", cut=40, drip_s=0.05),
     "html": Script(body=b"<!doctype html><title>Sign in</title>", content_type="text/html"),
     "drops": Script(text="half an answer", hang_up="before the end", terminator=False),
     "drops-at-once": Script(hang_up="at once"),
+    "drops-after-headers": Script(hang_up="after headers"),
     "unfinished": Script(text="half an answer", terminator=False),
     "error-mid": Script(text="half an answer", error_after=1, error_type="overloaded_error"),
     "error-first": Script(error_after=0, error_type="overloaded_error"),
@@ -68,6 +70,7 @@ SCRIPTS = {
     "429-ms": retry({"retry-after-ms": "50"}),
     "429-seconds": retry({"retry-after": "0.05"}),
     "429-date": retry({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=90))}),
+    "429-google": Script(status=429, times=1, body={"error": {"details": [GOOGLE_RETRY]}}),
     "429-long": retry({"retry-after": "3600"}),
     "quota": Script(status=429, error_type="insufficient_quota"),
     "500-once": Script(status=500, times=1),

@@ -25,6 +25,7 @@ _STATUS = {
     402: ("billing", "says that the account has no credit left"),
     403: ("permission", "does not permit this call"),
     404: ("not_found", "does not know this model or address"),
+    407: ("connection", "cannot be reached: the proxy in between refused"),
     408: ("timeout", "waited too long for the request"),
     409: ("conflict", "reports a conflict with another request"),
     413: ("too_large", "finds the request too large"),

@@ -1,7 +1,6 @@
-"""The one client for all model APIs, and the only module that knows httpx.
+"""The one client for all model APIs: only this module and its transport know httpx.
 
-httpx runs on aiohttp's pool, which copes with hundreds of calls at once where httpx's own does
-not. Every failure leaves here as a ProviderError.
+Every failure leaves here as a ProviderError.
 """
 
 import asyncio
@@ -12,35 +11,17 @@ from typing import Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from app.errors import ProviderError
-from app.providers.connection import broken_connection, proxy_for
+from app.providers.connection import broken_connection
 from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
+from app.providers.transport import Transport
 
 _BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
 _ERROR_BODY_BYTES = 64_000
 _DRAIN_S = 0.2
-
-
-class Transport(AiohttpTransport):
-    """aiohttp without its cookie jar and limits, which would act behind our back."""
-
-    def __init__(self, ca_file: str = "") -> None:
-        super().__init__()
-        if ca_file:  # beside the usual authorities, or those in SSL_CERT_FILE
-            self.ssl_context.load_verify_locations(cafile=ca_file)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.client is None:
-            self.client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self.ssl_context),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                proxy=proxy_for(str(request.url)),
-            )
-        return await super().handle_async_request(request)
 
 
 class HttpClient:
@@ -108,7 +89,8 @@ class HttpClient:
                 return
             if isinstance(exc, TimeoutError):
                 raise self._timeout(target, total=clock() >= give_up_at) from None
-            raise _broken(target, exc, started=received > 0) from exc
+            # Without its cause, which may show the proxy's password.
+            raise broken_connection(target, exc, started=received > 0) from None
         finally:
             if response is not None:
                 await response.aclose()
@@ -130,7 +112,7 @@ class HttpClient:
             if isinstance(exc, TimeoutError):
                 text = f"did not answer within {timeout_s:g} seconds."
                 raise target.failure("timeout", text, retryable=True) from None
-            raise _broken(target, exc, started=bool(answer)) from exc
+            raise broken_connection(target, exc, started=bool(answer)) from None
         except (ValueError, RecursionError):
             raise target.failure("protocol", "sent something that is not JSON.") from None
         finally:
@@ -170,11 +152,6 @@ class HttpClient:
         else:
             text = f"sent nothing for {self.limits.silence_s:g} seconds."
         return target.failure("timeout", text)
-
-
-def _broken(target: Target, exc: Exception, *, started: bool) -> ProviderError:
-    kind, text, retryable = broken_connection(exc, target.url, started=started)
-    return target.failure(kind, text, retryable=retryable)
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:

@@ -39,9 +39,7 @@ class RemoteProvider(ABC):
         limits: Limits | None = None,
         ca_file: str = "",
     ) -> None:
-        self.name = spec.name
-        self.title = spec.title
-        self.price_list = spec.price_list
+        self.name, self.title, self.price_list = spec.name, spec.title, spec.price_list
         self.endpoint = Endpoint(spec, environ)
         self._spec = spec
         self._models = ModelList(spec, catalogue)
@@ -83,13 +81,8 @@ class RemoteProvider(ABC):
         rule = self.rule(call.model)
         sent, note = rule.temperature.sent(call.temperature, call.thinking, rule.shape)
         request = self.build(call, dict(rule.fields.get(call.thinking, {})), sent)
-        return replace(
-            request,
-            temperature_sent=sent,
-            temperature_note=note,
-            adaptive=rule.adaptive,
-            call=call,
-        )
+        request = replace(request, temperature_sent=sent, temperature_note=note)
+        return replace(request, adaptive=rule.adaptive, call=call)
 
     def not_ready(self) -> str:
         return self.endpoint.not_ready(found=bool(self._found))
@@ -202,6 +195,5 @@ class RemoteProvider(ABC):
         return entries
 
     def _target(self, url: str, headers: Mapping[str, str]) -> Target:
-        secrets = self.endpoint.secrets()
         sent = self.endpoint.extra_headers() | self.auth_headers() | dict(headers)
-        return Target(self.title, url, sent, secrets)
+        return Target(self.title, url, sent, self.endpoint.secrets())

@@ -1,7 +1,7 @@
 """Makes calls from plain tests: providers are built, asked and closed in one event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,41 +9,49 @@ import pytest
 
 from app.errors import ProviderError
 from app.providers import Call, Completion, Provider, load_providers, split_model
+from app.providers.registry import PROVIDERS
+from app.providers.spec import read_specs, read_toml
 from tests.wire import WireServer
 
 T = TypeVar("T")
+Answers = dict[str, Completion | BaseException]  # by provider
 
-PROTOCOLS = ["openai-chat", "anthropic", "openai", "gemini", "ollama"]
-BASE_URLS = {  # the variable that moves each
-    "openai-chat": "OPENAI_BASE_URL",
-    "anthropic": "ANTHROPIC_BASE_URL",
-    "openai": "OPENAI_BASE_URL",
-    "gemini": "GOOGLE_GEMINI_BASE_URL",
-    "ollama": "OLLAMA_HOST",
+OWN = Path(__file__).with_name("own.toml")
+SPECS = {
+    spec.name: spec
+    for spec in [*(p.spec for p in PROVIDERS), *read_specs(read_toml(OWN), OWN.name)]
 }
-KEYS = {
-    "openai-chat": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "gemini": "GEMINI_API_KEY",
-    "ollama": "OLLAMA_API_KEY",
-}
+BASE_URLS = {name: spec.base_url_env[0] for name, spec in SPECS.items()}  # what moves each
+KEYS = {name: spec.key_env[-1] for name, spec in SPECS.items() if spec.key_env}
+# The others speak Chat Completions.
+PROTOCOLS = {name: name for name in ("anthropic", "openai", "gemini", "ollama")}
+_AT_THE_ROOT = ("anthropic", "gemini", "groq", "ollama")  # their paths hold the version themselves
 QUESTION = "How many Ds are in DEEPSEEK?"
 
 
+def protocol_of(provider: str) -> str:
+    return PROTOCOLS.get(provider, "chat")
+
+
+def each_provider(cannot: Mapping[str, str] | None = None) -> pytest.MarkDecorator:
+    """Runs a test for every provider but those that cannot, each with its reason."""
+    marks = {name: pytest.mark.skip(reason=why) for name, why in (cannot or {}).items()}
+    assert marks.keys() <= SPECS.keys()
+    given = [pytest.param(name, marks=marks.get(name, ())) for name in SPECS]
+    return pytest.mark.parametrize("provider", given)
+
+
 def environ_for(server: WireServer, **more: str) -> dict[str, str]:
-    """All vendors moved to the test server, with keys."""
-    return {
-        "OPENAI_BASE_URL": server.openai_url,
-        "ANTHROPIC_BASE_URL": server.url,
-        "GOOGLE_GEMINI_BASE_URL": server.url,
-        "OLLAMA_HOST": server.url,
-        "OPENAI_API_KEY": "sk-test-openai-0123456789",
-        "ANTHROPIC_API_KEY": "sk-ant-test-0123456789",
-        "GEMINI_API_KEY": "AIza-test-gemini-0123456789",
-        "OLLAMA_API_KEY": "sk-test-ollama-0123456789",
-        **more,
+    """All providers moved to the test server, with keys."""
+    urls = {
+        variable: server.url if name in _AT_THE_ROOT else server.openai_url
+        for name, variable in BASE_URLS.items()
     }
+    keys = {
+        variable: f"sk-test-{variable.removesuffix('_API_KEY').lower()}-0123456789"
+        for variable in KEYS.values()
+    }
+    return {**urls, **keys, **more}
 
 
 def with_providers(
@@ -52,7 +60,8 @@ def with_providers(
     **options: Any,
 ) -> T:
     async def go() -> T:
-        providers = load_providers(environ, **{"practice_latency_s": 0, **options})
+        given = {"practice_latency_s": 0, "extra": OWN, **options}
+        providers = load_providers(environ, **given)
         try:
             return await use(providers)
         finally:
@@ -66,8 +75,9 @@ def ask(
     environ: Mapping[str, str],
     model: str,
     *,
-    extra: Path | None = None,
+    extra: Path = OWN,
     call_timeout_s: float = 600,
+    ca_file: str = "",
     **values: Any,
 ) -> Completion:
     """One call to ``provider/model-id``."""
@@ -77,7 +87,20 @@ def ask(
         call = Call(model_id, **{"user": QUESTION, **values})
         return await providers[name].complete(providers[name].prepare(call))
 
-    return with_providers(environ, use, extra=extra, call_timeout_s=call_timeout_s)
+    options = {"extra": extra, "call_timeout_s": call_timeout_s, "ca_file": ca_file}
+    return with_providers(environ, use, **options)
+
+
+def ask_everyone(server: WireServer, model: str, *, but: Sequence[str] = ()) -> Answers:
+    """One call to each provider at the same time, for answers that take long."""
+    names = [name for name in SPECS if name not in but]
+
+    async def use(providers: dict[str, Provider]) -> Answers:
+        asked = [providers[name] for name in names]
+        calls = (provider.complete(provider.prepare(Call(model, QUESTION))) for provider in asked)
+        return dict(zip(names, await asyncio.gather(*calls, return_exceptions=True), strict=True))
+
+    return with_providers(environ_for(server), use)
 
 
 def failure(environ: Mapping[str, str], model: str, **values: Any) -> ProviderError:

@@ -46,7 +46,7 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
 def test_key_goes_into_its_own_header(server: WireServer) -> None:
     ask(environ_for(server, ANTHROPIC_AUTH_TOKEN="token-0123456789"), "anthropic/any")
     headers = server.calls[0].headers
-    assert headers["x-api-key"] == "sk-ant-test-0123456789"
+    assert headers["x-api-key"] == "sk-test-anthropic-0123456789"
     assert headers["anthropic-version"] == "2026-10-21"
     assert "authorization" not in headers
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from app.errors import ProviderError
 from app.providers import Call, Outcome, Provider
-from app.providers.failures import http_failure
 from tests.providers.calling import (
     BASE_URLS,
-    PROTOCOLS,
+    KEYS,
     QUESTION,
     ask,
+    each_provider,
     environ_for,
     failure,
     with_providers,
@@ -22,7 +21,7 @@ from tests.providers.calling import (
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
-each = pytest.mark.parametrize("protocol", PROTOCOLS)
+each = each_provider()
 
 
 @each
@@ -47,9 +46,9 @@ each = pytest.mark.parametrize("protocol", PROTOCOLS)
     ],
 )
 def test_status_decides_kind_and_retry(
-    server: WireServer, protocol: str, status: int, kind: str, retryable: bool
+    server: WireServer, provider: str, status: int, kind: str, retryable: bool
 ) -> None:
-    error = failure(environ_for(server), f"{protocol}/{status}")
+    error = failure(environ_for(server), f"{provider}/{status}")
     assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
     assert error.message.endswith(f"({status}): scripted failure")
     assert len(server.calls) == 1  # trying again is the runner's business
@@ -65,51 +64,79 @@ def test_status_decides_kind_and_retry(
         ("unfinished", "protocol", False),
         ("drops", "interrupted", False),
         ("drops-at-once", "connection", True),
+        ("drops-after-headers", "connection", True),
         ("html", "protocol", False),
     ],
 )
 def test_broken_answer_is_an_error(
-    server: WireServer, protocol: str, model: str, kind: str, retryable: bool
+    server: WireServer, provider: str, model: str, kind: str, retryable: bool
 ) -> None:
-    if protocol == "ollama":  # its errors are plain words
+    if provider == "ollama":  # its errors are plain words
         kind = {"quota": "rate_limit", "overloaded": "server"}.get(kind, kind)
         retryable = retryable or model == "quota"
-    error = failure(environ_for(server), f"{protocol}/{model}")
+    error = failure(environ_for(server), f"{provider}/{model}")
     assert (error.kind, error.retryable) == (kind, retryable)
 
 
 @each
-def test_redirect_is_not_followed(server: WireServer, protocol: str) -> None:
-    elsewhere = {"location": f"{server.url}/elsewhere"}
-    server.handler = lambda request: Script(status=307, headers=elsewhere)
-    error = failure(environ_for(server), f"{protocol}/any")
-    assert (error.kind, error.retryable) == ("redirect", False)
-    assert (len(server.calls), server.lists) == (1, [])
+@pytest.mark.parametrize("status", [302, 307])
+def test_redirect_is_not_followed(server: WireServer, provider: str, status: int) -> None:
+    """Else a key in a header of its own would travel to whoever the server names."""
+    environ = environ_for(server)
+    with WireServer() as elsewhere:
+        there = {"location": f"{elsewhere.url}/v1/chat/completions"}
+        server.handler = lambda request: Script(status=status, headers=there)
+        error = failure(environ, f"{provider}/any")
+    assert (error.kind, error.status, error.retryable) == ("redirect", status, False)
+    assert len(server.calls) == 1
+    assert elsewhere.connections == 0
 
 
 @each
-def test_event_that_is_not_json_is_an_error(server: WireServer, protocol: str) -> None:
-    start = b"" if protocol == "ollama" else b"data: "
+def test_event_that_is_not_json_is_an_error(server: WireServer, provider: str) -> None:
+    start = b"" if provider == "ollama" else b"data: "
     server.handler = lambda request: Script(body=start + b'{"id": \n\n')
-    error = failure(environ_for(server), f"{protocol}/any")
+    error = failure(environ_for(server), f"{provider}/any")
     assert error.message.endswith('sent an event that is not a JSON object: {"id":')
 
 
 @each
-def test_answer_without_streaming_shows_what_came(server: WireServer, protocol: str) -> None:
-    expected = "application/x-ndjson" if protocol == "ollama" else "text/event-stream"
+def test_web_page_of_a_proxy_is_told(server: WireServer, provider: str) -> None:
+    page = b"<!doctype html><h1>Bad gateway</h1>"
+    html = {"content-type": "text/html"}
+    server.handler = lambda request: Script(status=502, body=page, headers=html)
+    error = failure(environ_for(server), f"{provider}/any")
+    assert (error.kind, error.retryable) == ("server", True)
+    assert error.message.endswith(
+        "(502): it sent a web page instead, perhaps from a proxy in between"
+    )
+
+
+@each
+def test_endless_answer_is_ended(server: WireServer, provider: str) -> None:
+    """What carries no event costs neither time nor memory, so only the bytes tell."""
+    line = b" " * 65_000 + b"\n" if provider == "ollama" else b": " + b"x" * 65_000 + b"\n\n"
+    server.handler = lambda request: Script(body=line * 320)
+    error = failure(environ_for(server), f"{provider}/any")
+    assert (error.kind, error.retryable) == ("protocol", False)
+    assert error.message.endswith(" sent more than 20 MB; the call was ended.")
+
+
+@each
+def test_answer_without_streaming_shows_what_came(server: WireServer, provider: str) -> None:
+    expected = "application/x-ndjson" if provider == "ollama" else "text/event-stream"
     body = b'{"text": "not asked for like this"}'
     server.handler = lambda request: Script(body=body, content_type="application/json")
-    error = failure(environ_for(server), f"{protocol}/any")
+    error = failure(environ_for(server), f"{provider}/any")
     assert error.kind == "protocol"
     assert error.message.endswith(f"instead of {expected}: {body.decode()}")
 
 
 @each
-def test_error_in_a_plain_200_is_the_providers_error(server: WireServer, protocol: str) -> None:
+def test_error_in_a_plain_200_is_the_providers_error(server: WireServer, provider: str) -> None:
     body = b'{"error": {"code": 429, "message": "too many for this route"}}'
     server.handler = lambda request: Script(body=body, content_type="application/json")
-    error = failure(environ_for(server), f"{protocol}/any")
+    error = failure(environ_for(server), f"{provider}/any")
     assert (error.kind, error.retryable) == ("rate_limit", True)
     assert error.message.endswith("while answering: too many for this route")
 
@@ -124,36 +151,36 @@ def test_error_in_a_plain_200_is_the_providers_error(server: WireServer, protoco
     ],
 )
 def test_filter_may_answer_with_an_error(
-    server: WireServer, protocol: str, status: int, error: dict[str, Any]
+    server: WireServer, provider: str, status: int, error: dict[str, Any]
 ) -> None:
     server.handler = lambda request: Script(status=status, body={"error": error})
-    got = ask(environ_for(server), f"{protocol}/any")
+    got = ask(environ_for(server), f"{provider}/any")
     assert (got.outcome, got.text) == (Outcome.refused, "")
     assert got.finish_reason in ("content_filter", "invalid_prompt", "moderation")
     assert got.note.endswith(f"refused to answer this ({status}): flagged")
 
 
 @each
-def test_filter_may_end_a_stream(server: WireServer, protocol: str) -> None:
+def test_filter_may_end_a_stream(server: WireServer, provider: str) -> None:
     server.handler = lambda request: Script(error_after=1, error_type="content_filter")
-    if protocol in ("gemini", "ollama"):  # whose errors have no such word
-        assert failure(environ_for(server), f"{protocol}/any").kind != "refused"
+    if provider in ("gemini", "ollama"):  # whose errors have no such word
+        assert failure(environ_for(server), f"{provider}/any").kind != "refused"
         return
-    got = ask(environ_for(server), f"{protocol}/any")
+    got = ask(environ_for(server), f"{provider}/any")
     assert (got.outcome, got.finish_reason) == (Outcome.refused, "content_filter")
 
 
 @each
 def test_endless_keep_alives_end_in_a_timeout(
-    server: WireServer, protocol: str, tmp_path: Path
+    server: WireServer, provider: str, tmp_path: Path
 ) -> None:
-    quiet = b" " * 13 + b"\n" if protocol == "ollama" else b": keep-alive\n\n"
+    quiet = b" " * 13 + b"\n" if provider == "ollama" else b": keep-alive\n\n"
     server.handler = lambda request: Script(body=quiet * 500, cut=14, drip_s=0.01)
     extra = tmp_path / "more.toml"
     extra.write_text(
         f'[[provider]]\nname = "quiet"\ntitle = "Quiet"\nsilence_s = 0.1\n'
-        f'adapter = "{protocol}"\n'
-        f'base_url = "{environ_for(server)[BASE_URLS[protocol]]}"\n'
+        f'adapter = "{"openai-chat" if provider == "own" else provider}"\n'
+        f'base_url = "{environ_for(server)[BASE_URLS[provider]]}"\n'
     )
     error = failure({}, "quiet/any", extra=extra)
     assert (error.kind, error.message) == ("timeout", "Quiet sent nothing for 0.1 seconds.")
@@ -161,19 +188,19 @@ def test_endless_keep_alives_end_in_a_timeout(
 
 
 @each
-def test_total_deadline_ends_a_slow_stream(server: WireServer, protocol: str) -> None:
+def test_total_deadline_ends_a_slow_stream(server: WireServer, provider: str) -> None:
     server.handler = lambda request: Script(text="x" * 900, cut=60, drip_s=0.02)
-    error = failure(environ_for(server), f"{protocol}/any", call_timeout_s=0.2)
+    error = failure(environ_for(server), f"{provider}/any", call_timeout_s=0.1)
     assert (error.kind, error.retryable) == ("timeout", False)
-    assert error.message.endswith("did not finish within 0.2 seconds.")
+    assert error.message.endswith("did not finish within 0.1 seconds.")
 
 
 @each
-def test_cancelled_call_hangs_up(server: WireServer, protocol: str) -> None:
+def test_cancelled_call_hangs_up(server: WireServer, provider: str) -> None:
     async def cancel(providers: dict[str, Provider]) -> None:
-        provider = providers[protocol]
+        asked = providers[provider]
         async with asyncio.timeout(10):
-            task = asyncio.create_task(provider.complete(provider.prepare(Call("slow", QUESTION))))
+            task = asyncio.create_task(asked.complete(asked.prepare(Call("slow", QUESTION))))
             while not server.in_flight:  # noqa: ASYNC110 - it runs in another thread
                 await asyncio.sleep(0)
             task.cancel()
@@ -187,24 +214,22 @@ def test_cancelled_call_hangs_up(server: WireServer, protocol: str) -> None:
 
 
 @each
-def test_nobody_listening_is_a_connection_error(server: WireServer, protocol: str) -> None:
+def test_nobody_listening_is_a_connection_error(server: WireServer, provider: str) -> None:
     with socket.socket() as taken:  # bound, not listening
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        error = failure({BASE_URLS[protocol]: url}, f"{protocol}/any")
+        error = failure({BASE_URLS[provider]: url}, f"{provider}/any")
     assert (error.kind, error.retryable) == ("connection", True)
     assert error.message.endswith(f"cannot be reached: nothing answers at {url[7:]}.")
 
 
-def test_web_page_in_an_error_is_not_quoted() -> None:
-    error = http_failure("T", 502, {"content-type": "text/html"}, b"<html><h1>Bad gateway")
-    assert error.message == (
-        "T had an error of its own (502):"
-        " it sent a web page instead, perhaps from a proxy in between"
-    )
-
-
-def test_missing_key_fails_before_any_request() -> None:
-    error = failure({}, "anthropic/claude-opus-4-6")
-    assert isinstance(error, ProviderError)
+@each_provider(
+    dict.fromkeys(("llamacpp", "lmstudio", "ollama", "vllm"), "it is ready without a key")
+)
+def test_missing_key_fails_before_any_request(server: WireServer, provider: str) -> None:
+    environ = environ_for(server)
+    del environ[KEYS[provider]], environ[BASE_URLS[provider]]  # a server of one's own needs none
+    error = failure(environ, f"{provider}/any")
     assert (error.kind, error.retryable) == ("not_ready", False)
+    assert error.message.endswith("in the environment or in .env and restart.")
+    assert server.connections == 0

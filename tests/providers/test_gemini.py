@@ -48,7 +48,7 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
     assert request.thinking_sent == config
     assert server.calls[0].body == request.body
     assert server.calls[0].path == "/v1/models/gemini-4-argon:streamGenerateContent?alt=sse"
-    assert server.calls[0].headers["x-goog-api-key"] == "AIza-test-gemini-0123456789"
+    assert server.calls[0].headers["x-goog-api-key"] == "sk-test-gemini-0123456789"
 
 
 def test_google_key_wins_over_gemini_key(server: WireServer) -> None:

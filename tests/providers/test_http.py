@@ -7,7 +7,6 @@ from contextlib import aclosing
 import pytest
 
 from app.errors import ProviderError
-from app.providers.connection import proxy_for
 from app.providers.http import HttpClient
 from app.providers.masking import sentence
 from app.providers.sse import SseEvent, SseReader
@@ -79,18 +78,6 @@ def test_connection_is_used_again(server: WireServer) -> None:
 
     asyncio.run(go())
     assert server.connections == 1
-
-
-def test_proxy_comes_from_the_environment_but_not_for_this_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    assert proxy_for("https://api.example/v1") == "http://proxy.example:3128"
-    assert proxy_for("http://127.0.0.1:11434/v1") is None
-    assert proxy_for("http://localhost:8080/v1") is None
 
 
 def test_sentence_masks_keys_and_ends() -> None:

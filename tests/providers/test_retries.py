@@ -7,10 +7,11 @@ import pytest
 
 from app.providers.failures import http_failure
 from app.providers.waiting import retry_after_s
-from tests.providers.calling import PROTOCOLS, ask, environ_for, failure
+from tests.providers.calling import ask, each_provider, environ_for, failure
 from tests.wire import WireServer
+from tests.wire_scripts import Script
 
-each = pytest.mark.parametrize("protocol", PROTOCOLS)
+each = each_provider()
 
 
 @each
@@ -21,30 +22,31 @@ each = pytest.mark.parametrize("protocol", PROTOCOLS)
         ("429-ms", 0.05, 0.05, True),
         ("429-seconds", 0.05, 0.05, True),
         ("429-date", 0, 90, True),
+        ("429-google", 0.05, 0.05, True),
         ("429-long", 3600, 3600, False),
     ],
 )
 def test_retry_after_is_handed_on_and_the_next_call_succeeds(
-    server: WireServer, protocol: str, model: str, low: float, high: float, retryable: bool
+    server: WireServer, provider: str, model: str, low: float, high: float, retryable: bool
 ) -> None:
     environ = environ_for(server)
-    error = failure(environ, f"{protocol}/{model}")
+    error = failure(environ, f"{provider}/{model}")
     assert error.retry_after_s is not None
     assert low <= error.retry_after_s <= high
     assert error.retryable is retryable
-    assert ask(environ, f"{protocol}/{model}").text == "42"
+    assert ask(environ, f"{provider}/{model}").text == "42"
 
 
-def test_server_can_forbid_a_retry_but_not_widen_it() -> None:
-    def retryable(status: int, asked: str) -> bool:
-        headers = {"x-should-retry": asked}
-        return http_failure("T", status, headers, b"").retryable
-
-    assert [retryable(500, "false"), retryable(501, "true"), retryable(400, "true")] == [
-        False,
-        True,
-        False,
-    ]
+@each
+@pytest.mark.parametrize(
+    ("status", "asked", "retryable"),
+    [(429, "false", False), (500, "false", False), (501, "true", True), (400, "true", False)],
+)
+def test_server_can_forbid_a_retry_but_not_widen_it(
+    server: WireServer, provider: str, status: int, asked: str, retryable: bool
+) -> None:
+    server.handler = lambda request: Script(status=status, headers={"x-should-retry": asked})
+    assert failure(environ_for(server), f"{provider}/any").retryable is retryable
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "Fri, 99 Nov"])
