@@ -102,6 +102,36 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
         sys.exit(1)
 
 
+@main.group()
+def models() -> None:
+    """Look at models, and try them."""
+
+
+@models.command("list")
+@click.argument("text", default="")
+def list_models(text: str) -> None:
+    """Print the models of ready providers whose id contains TEXT."""
+    from app import commands  # takes a second
+
+    commands.list_models(text)
+
+
+@models.command("check")
+@click.argument("names", nargs=-1, metavar="[PROVIDER/MODEL]...")
+@click.option("--all", "every", is_flag=True, help="Every known model of every ready provider.")
+@click.option("--yes", is_flag=True, help="Do not ask before trying more than 20 models.")
+def check_models(names: tuple[str, ...], every: bool, yes: bool) -> None:
+    """Make test calls: is the key valid, does the model exist, does its thinking switch work?
+
+    Without names, one model of each ready provider is tried. Each takes one or two small calls of
+    at most 2,048 tokens of output. Exit status 1 when something fails or ignores its switch.
+    """
+    from app import commands  # takes a second
+
+    if not commands.check_models(names, every=every, yes=yes):
+        sys.exit(1)
+
+
 def _listen(settings: Settings) -> socket.socket:
     """Take the port first: a clear message beats a half-started server."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

@@ -7,11 +7,33 @@ from dataclasses import dataclass
 
 from app.errors import InvalidInput, ProviderError
 from app.plans import Providers, find_model
-from app.providers import ModelInfo, Provider, Shape, Status, Thinking, ThinkingRule, discover
+from app.providers import (
+    ModelInfo,
+    Provider,
+    Shape,
+    Status,
+    Thinking,
+    ThinkingRule,
+    discover,
+    load_providers,
+)
+from app.settings import Settings
 
 log = logging.getLogger(__name__)
 LOOK_S = 20  # between two looks for servers on this machine
 LIST_EVERY = 30  # looks between two questions to a provider elsewhere
+
+
+def configured(settings: Settings) -> dict[str, Provider]:
+    """All providers as the settings have them. Raises SettingsError for a wrong data file."""
+    own = settings.data_dir / "providers.toml"
+    return load_providers(
+        settings.environ,
+        practice_latency_s=settings.practice_latency_ms / 1000,
+        extra=own if own.is_file() else None,
+        call_timeout_s=settings.call_timeout_s,
+        ca_file=str(settings.ca_file or ""),
+    )
 
 
 @dataclass(frozen=True)

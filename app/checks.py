@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 from app.errors import ProviderError
 from app.grids import stamp
 from app.plans import Plan
-from app.prices import PriceBook, Usage
+from app.prices import PriceBook, believable, usage_of
 from app.providers import (
     Call,
     Completion,
@@ -38,6 +38,7 @@ from app.tables import (
     ModelCheck,
     Variant,
     now,
+    storable,
 )
 
 # Short to answer, and worth a thought to a model that may think.
@@ -125,17 +126,15 @@ def _row(model: str, result: CheckResult, prices: PriceBook, at: datetime) -> Mo
         thinking=result.thinking,
         checked_at=at,
         state=result.state,
-        message=result.message,
+        message=storable(result.message),
         thought=result.thought,
         evidence=result.evidence,
     )
     if done := result.completion:
-        usage = Usage(
-            done.input_tokens, done.output_tokens, done.cached_tokens, done.cache_write_tokens
-        )
-        row.served_model = done.served_model
-        row.input_tokens, row.output_tokens = done.input_tokens, done.output_tokens
-        row.reasoning_tokens = done.reasoning_tokens
+        usage = usage_of(done)
+        row.served_model = storable(done.served_model)
+        row.input_tokens, row.output_tokens = usage.input_tokens, usage.output_tokens
+        row.reasoning_tokens = believable(done.reasoning_tokens)
         row.total_ms = done.total_ms
         row.cost_usd = prices.cost(model, at, usage, done.cost_usd).usd
     return row
@@ -203,7 +202,7 @@ def release(session: Session, grid_id: int, model: str, results: Sequence[CheckR
                 col(HeldBack.model) == model,
                 col(HeldBack.thinking) == result.thinking,
             )
-            .values(state=state, message=result.message)
+            .values(state=state, message=storable(result.message))
         )
         if result.permanent:
             variants = sqlalchemy.select(col(Variant.id)).where(

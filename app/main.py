@@ -8,12 +8,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
-from app.catalogue import watch
+from app.catalogue import configured, watch
 from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.ownprices import own_prices
 from app.prices import PriceBook
-from app.providers import load_providers
 from app.runner.local import LocalRunner
 from app.settings import Settings
 from app.web import (
@@ -40,14 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises SettingsError when the database is in use elsewhere or a data file is wrong. The runner
     starts with the application's lifespan, whose end closes everything.
     """
-    extra = settings.data_dir / "providers.toml"
-    providers = load_providers(
-        settings.environ,
-        practice_latency_s=settings.practice_latency_ms / 1000,
-        extra=extra if extra.is_file() else None,
-        call_timeout_s=settings.call_timeout_s,
-        ca_file=str(settings.ca_file or ""),
-    )
+    providers = configured(settings)
     prices = PriceBook(providers)
     database = _open(settings, prices)
 

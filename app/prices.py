@@ -10,7 +10,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from app.providers import Provider
+from app.providers import Completion, Provider
 from app.tables import Price
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ REPORTED = "reported by the provider"
 LISTED = f"list price genai-prices {LIST_VERSION}"
 PRACTICE = "practice model: costs nothing"
 MILLION = 1_000_000
+LARGEST = 2**31 - 1  # tokens; what an integer column of Postgres holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,21 @@ class Usage:
     output_tokens: int | None = None
     cached_tokens: int | None = None  # read from a cache
     cache_write_tokens: int | None = None
+
+
+def usage_of(completion: Completion) -> Usage:
+    """The tokens of a call, as far as they are believable."""
+    return Usage(
+        believable(completion.input_tokens),
+        believable(completion.output_tokens),
+        believable(completion.cached_tokens),
+        believable(completion.cache_write_tokens),
+    )
+
+
+def believable(tokens: int | None) -> int | None:
+    """A number of tokens as reported, unless it is absurd."""
+    return tokens if tokens is not None and 0 <= tokens <= LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ a grid that points at a row keeps the exact text it used. What one call sent and
 an ``attempt``; an ``answer`` points at the attempt that counts.
 """
 
+import math
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
@@ -34,6 +35,25 @@ class Json(TypeDecorator[Any]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
+
+
+def storable(value: Any) -> Any:
+    """Model output made safe for any database: NUL shown as ␀, half surrogates as �.
+
+    Infinite numbers, which JSON does not have, become text.
+    """
+    if isinstance(value, str):
+        if value.isascii():
+            return value.replace("\0", "␀")
+        joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return joined.replace("\0", "␀")
+    if isinstance(value, dict):
+        return {storable(k): storable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [storable(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def now() -> datetime:

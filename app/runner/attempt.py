@@ -10,7 +10,7 @@ import stamina
 from app.errors import BluffcheckError, ProviderError
 from app.messages import Message, compose
 from app.plans import Providers, call_of, find_model
-from app.prices import Cost, PriceBook, Usage
+from app.prices import Cost, PriceBook, Usage, usage_of
 from app.providers import Completion, Provider, Request
 from app.runner import queue, records
 from app.runner.budgets import Budgets
@@ -126,7 +126,7 @@ class Attempts:
     def _cost(self, queued: Queued, started_at: datetime, completion: Completion) -> Cost:
         """What the call cost. An answer that came is not lost because its price is a riddle."""
         try:
-            usage = records.usage(completion)
+            usage = usage_of(completion)
             return self._prices.cost(queued.model, started_at, usage, completion.cost_usd)
         except Exception:
             log.exception("answer %d came, but could not be priced", queued.id)

@@ -5,7 +5,6 @@ step changes only rows that are in the state it expects, so a doubled or late st
 Steps take many answers at once: under load that costs a fifth of one by one.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,12 +15,10 @@ from sqlmodel import Session, SQLModel
 from app.errors import ProviderError
 from app.grids import stamp
 from app.messages import Message
-from app.prices import Cost, Usage
+from app.prices import Cost, believable, usage_of
 from app.providers import Completion, Outcome, Request, Thinking, ThinkingKind, mismatch, observe
 from app.runner.queue import Queued
-from app.tables import AnswerState, now
-
-_LARGEST = 2**31 - 1  # what an integer column of Postgres holds
+from app.tables import AnswerState, now, storable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,16 +42,6 @@ class Close:
     state: AnswerState
 
 
-def usage(completion: Completion) -> Usage:
-    """The tokens of a call, as far as they are believable."""
-    return Usage(
-        _count(completion.input_tokens),
-        _count(completion.output_tokens),
-        _count(completion.cached_tokens),
-        _count(completion.cache_write_tokens),
-    )
-
-
 def came(completion: Completion, request: Request | None, cost: Cost) -> dict[str, Any]:
     """What came back, as columns of an attempt."""
     thought, evidence = observe(completion)
@@ -70,8 +57,8 @@ def came(completion: Completion, request: Request | None, cost: Cost) -> dict[st
         "text": storable(completion.text),
         "thinking_text": storable(completion.thinking_text),
         "thinking_kind": completion.thinking_kind,
-        "reasoning_tokens": _count(completion.reasoning_tokens),
-        **asdict(usage(completion)),
+        "reasoning_tokens": believable(completion.reasoning_tokens),
+        **asdict(usage_of(completion)),
         "cost_usd": cost.usd,
         "cost_source": cost.source,
         "usage": storable(completion.usage),
@@ -141,25 +128,6 @@ def close(session: Session, calls: Sequence[Close]) -> list[None]:
         ],
     )
     return [None] * len(calls)
-
-
-def storable(value: Any) -> Any:
-    """Model output made safe for any database: NUL shown as ␀, half surrogates as �.
-
-    Infinite numbers, which JSON does not have, become text.
-    """
-    if isinstance(value, str):
-        if value.isascii():
-            return value.replace("\0", "␀")
-        joined = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return joined.replace("\0", "␀")
-    if isinstance(value, dict):
-        return {storable(k): storable(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [storable(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
 
 
 # The statements of every single answer are built once: building one costs more than running it.
@@ -256,8 +224,3 @@ def _opened(call: Begin) -> dict[str, Any]:
         "cost_usd": call.cost.usd,
         "cost_source": call.cost.source,
     }
-
-
-def _count(tokens: int | None) -> int | None:
-    """A number of tokens as reported, unless it is absurd; ``usage`` has it either way."""
-    return tokens if tokens is not None and 0 <= tokens <= _LARGEST else None

@@ -13,8 +13,8 @@ from app.prompts import PromptInput
 from app.providers import Completion, Outcome, load_providers
 from app.runner import queue, records
 from app.runner.queue import Queued
-from app.runner.records import Begin, Close, storable
-from app.tables import Answer, AnswerState, Attempt, Grid
+from app.runner.records import Begin, Close
+from app.tables import Answer, AnswerState, Attempt, Grid, storable
 
 ANSWERED = Completion("42", Outcome.answered, "stop")
 

@@ -1,0 +1,115 @@
+"""``python -m app models``: what the Models page does, in a terminal."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import click
+
+from app.catalogue import configured
+from app.checks import CheckResult, check_model, settings_to_check
+from app.errors import BluffcheckError, ProviderError
+from app.money import dollars
+from app.plans import Providers, find_model
+from app.prices import PriceBook, usage_of
+from app.providers import Provider, discover
+from app.settings import load_settings
+from app.tables import CheckState, now
+
+T = TypeVar("T")
+HEADINGS = ("model", "thinking", "result", "tokens in/out", "cost", "what it showed")
+ASK_ABOVE = 20  # models
+BAD = (CheckState.fails, CheckState.ignored)
+
+
+def list_models(text: str) -> None:
+    """Print the models of ready providers whose id contains ``text``."""
+
+    async def go(providers: Providers) -> list[str]:
+        ready = await _ready(providers)
+        return [m.id for p in ready for m in p.known_models() if text.lower() in m.id.lower()]
+
+    for model in _with_providers(go):
+        click.echo(model)
+
+
+def check_models(names: Sequence[str], *, every: bool, yes: bool) -> bool:
+    """Make test calls and print what they showed; False when one fails or ignores its switch."""
+
+    async def go(providers: Providers) -> list[tuple[str, list[CheckResult], PriceBook]]:
+        chosen = list(names) or await _chosen(providers, every=every)
+        if len(chosen) > ASK_ABOVE and not yes:
+            click.confirm(f"Make test calls to {len(chosen)} models?", abort=True, err=True)
+        prices = PriceBook(providers)
+        results = await asyncio.gather(*(_check(providers, model) for model in chosen))
+        return [(m, found, prices) for m, found in zip(chosen, results, strict=True)]
+
+    found = _with_providers(go)
+    if not found:
+        raise click.ClickException("No provider is ready: put a key into the environment or .env.")
+    rows = [_row(model, one, prices) for model, results, prices in found for one in results]
+    for line in _table([HEADINGS, *rows]):
+        click.echo(line)
+    return not any(one.state in BAD for _, results, _ in found for one in results)
+
+
+def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:
+    async def go() -> T:
+        providers = configured(load_settings())
+        try:
+            return await use(providers)
+        finally:
+            for provider in providers.values():
+                await provider.aclose()
+
+    try:
+        return asyncio.run(go())
+    except BluffcheckError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+async def _ready(providers: Providers) -> list[Provider]:
+    """Those that can be called, with what their servers list."""
+    await discover(providers.values())
+    ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
+    await asyncio.gather(*map(_list, ready))
+    return ready
+
+
+async def _list(provider: Provider) -> None:
+    with suppress(ProviderError):  # a test call then says what is the matter
+        await provider.list_models()
+
+
+async def _chosen(providers: Providers, *, every: bool) -> list[str]:
+    ready = await _ready(providers)
+    return [m.id for p in ready for m in p.known_models()[: None if every else 1]]
+
+
+async def _check(providers: Providers, model: str) -> list[CheckResult]:
+    provider, name = find_model(model, providers)
+    await _list(provider)
+    return await check_model(provider, name, settings_to_check(provider, name))
+
+
+def _row(model: str, result: CheckResult, prices: PriceBook) -> tuple[str, ...]:
+    done = result.completion
+    if done is None:
+        return (model, result.thinking, result.state, "–", "–", result.message)
+    tokens = f"{_number(done.input_tokens)}/{_number(done.output_tokens)}"
+    usd = prices.cost(model, now(), usage_of(done), done.cost_usd).usd
+    cost = "n/a" if usd is None else dollars(usd)
+    return (model, result.thinking, result.state, tokens, cost, result.message)
+
+
+def _number(tokens: int | None) -> str:
+    return "?" if tokens is None else str(tokens)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
