@@ -20,13 +20,14 @@ from app.providers import (
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
+OWN_FILE = "providers.toml"  # in the data folder: servers of one's own
 LOOK_S = 20  # between two looks for servers on this machine
 LIST_EVERY = 30  # looks between two questions to a provider elsewhere
 
 
 def configured(settings: Settings) -> dict[str, Provider]:
     """All providers as the settings have them. Raises SettingsError for a wrong data file."""
-    own = settings.data_dir / "providers.toml"
+    own = settings.data_dir / OWN_FILE
     return load_providers(
         settings.environ,
         practice_latency_s=settings.practice_latency_ms / 1000,

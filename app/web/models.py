@@ -10,13 +10,13 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.catalogue import Entry, entries, thinking_in_words
+from app.catalogue import OWN_FILE, Entry, entries, thinking_in_words
 from app.checks import latest_checks, settings_to_check
 from app.errors import BluffcheckError, NotFound
 from app.ownprices import PriceInput, own_prices
 from app.plans import find_model
 from app.prices import Quote
-from app.providers import ModelInfo, Thinking, ThinkingRule
+from app.providers import ModelInfo, Thinking, ThinkingRule, switch_titles
 from app.tables import ModelCheck, now
 from app.web import actions
 from app.web.deps import MAX_INTEGER, Form, IsHtmx, MaybeReviewer, Reading, Server, Services
@@ -58,7 +58,8 @@ def show_models(
     found = _providers(server, session, q)
     return page(
         template, headers={"Vary": "HX-Request"}, providers=found, q=q, reviewer=reviewer,
-        calls=server.settings.concurrency,
+        calls=server.settings.concurrency, own_file=server.settings.data_dir / OWN_FILE,
+        switches=switch_titles(),
     )  # fmt: skip
 
 
