@@ -14,6 +14,7 @@ INSIDE = ROOT / "app" / "providers"
 MODULES = [path for path in (ROOT / "app").rglob("*.py") if INSIDE not in path.parents]
 PAGES = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static" / "js").rglob("*.js")]
 ENGLISH = {"together"}  # as a provider it stands alone, or in front of a slash
+LANGUAGE = "'s Chat Completions"  # behind its author's name: what many servers speak
 
 
 def _pattern() -> re.Pattern[str]:
@@ -23,7 +24,7 @@ def _pattern() -> re.Pattern[str]:
     variables = "|".join(name.upper() for name in names)
     alone = "|".join(ENGLISH)
     return re.compile(
-        rf"(?<![A-Za-z0-9])(?:(?:{words})(?![a-z0-9])|(?:{variables})_[A-Z])"
+        rf"(?<![A-Za-z0-9])(?:(?:{words})(?![a-z0-9]|{LANGUAGE})|(?:{variables})_[A-Z])"
         rf"|(?:^|(?<=[\"'`]))(?:{alone})(?=[\"'`/]|$)"
     )
 
@@ -99,6 +100,7 @@ def test_name_of_a_provider_is_found(source: str) -> None:
         'x = "How many Ds are in DEEPSEEK?"',
         'x = "all of them together"',
         'x = "practice/honest"',
+        'x = "a server that speaks OpenAI\'s Chat Completions"',
         "x = 1  # as openai does",
         '"""Ask gemini."""',
         'def f():\n    """Ask gemini."""',
