@@ -87,10 +87,7 @@ class Temperature:
             while_ = "while it thinks, and may think by default" if unsure else "while it thinks"
             return None, f"The temperature was left out: this API {does} for this model {while_}."
         if asked > self.highest:
-            return (
-                asked,
-                f"This API takes temperatures up to {self.highest:g} and refuses higher ones.",
-            )
+            return asked, f"This API refuses temperatures above {self.highest:g}."
         return asked, ""
 
 
