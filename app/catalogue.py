@@ -21,6 +21,7 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 OWN_FILE = "providers.toml"  # in the data folder: servers of one's own
+OFFERED_AT_MOST, OFFERED_AT_FIRST = 24, 12
 LOOK_S = 20  # between two looks for servers on this machine
 LIST_EVERY = 30  # looks between two questions to a provider elsewhere
 
@@ -55,6 +56,13 @@ class Entry:
     @property
     def ready(self) -> bool:
         return not self.reason
+
+    def offered(self, chosen: Sequence[str]) -> list[ModelInfo]:
+        """The models to tick: all, or of a long list the first and those that are chosen."""
+        if len(self.models) <= OFFERED_AT_MOST:
+            return list(self.models)
+        first = self.models[:OFFERED_AT_FIRST]
+        return [m for m in self.models if m in first or m.id in chosen]
 
 
 def entries(providers: Providers) -> list[Entry]:

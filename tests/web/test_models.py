@@ -1,5 +1,6 @@
 """The Models page: what is ready, search, one model, test calls."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -138,3 +139,16 @@ def test_api_tells_what_a_model_takes_and_tests_it(client: TestClient) -> None:
     assert (result["thinking"], result["state"]) == ("on", "works")
     assert result["message"] == "It answers, and thinking is on."
     assert client.post("/api/models/checks", json={"model": "nobody/x"}).status_code == 422
+
+
+def test_long_lists_offer_the_first_and_what_is_chosen(
+    settings: Settings, wire: WireServer
+) -> None:
+    wire.models = {"data": [{"id": f"model-{n}"} for n in range(100)]}
+    with running(settings, discover=True) as client:
+        wait_for(lambda: "100 models" in page(client), "the list of models")
+        compose = client.get("/compose", params={"model": "openai/model-77"}).text
+    ticks = re.findall(r'name="model" value="openai/(model-\d+)"', compose)
+    assert ticks == [*(f"model-{n}" for n in range(12)), "model-77"]
+    assert "These are the first of 100." in compose
+    assert '<option value="openai/model-99">' in compose
