@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from app.__main__ import main
-from tests.serving import ROOT, app_server, plain_environ, providers_at
+from tests.serving import ROOT, app_server, plain_environ
 from tests.wire import WireServer
 
 
@@ -145,19 +144,15 @@ def test_json_log_is_json_on_every_line(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WireServer]:
-    """Two providers at a server of this test, and a data folder of its own."""
+def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BLUFFCHECK_DATA_DIR", str(tmp_path))
-    with WireServer() as server:
-        for name, value in providers_at(server.url).items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 def models(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["models", *arguments])
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_check_prints_a_table(wire: WireServer) -> None:
     result = models("check", "anthropic/claude-opus-4-6", "openai/gpt-5.2")
     lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
@@ -172,6 +167,7 @@ def test_models_check_prints_a_table(wire: WireServer) -> None:
     assert lines[1][4:] == ["$0.00023", "It answers, and thinking is off."]
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_check_tries_one_model_of_each_ready_provider(wire: WireServer) -> None:
     result = models("check")
     assert result.exit_code == 0, result.output
@@ -179,6 +175,7 @@ def test_models_check_tries_one_model_of_each_ready_provider(wire: WireServer) -
     assert list(tried) == ["anthropic/plain", "openai/plain", "openai-chat/plain"]
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_check_fails_where_a_model_does(wire: WireServer) -> None:
     result = models("check", "openai-chat/401")
     assert result.exit_code == 1
@@ -186,6 +183,7 @@ def test_models_check_fails_where_a_model_does(wire: WireServer) -> None:
     assert "sk-" not in result.output
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_check_asks_before_many_calls(wire: WireServer) -> None:
     wire.models = {"data": [{"id": f"m{n}"} for n in range(30)]}
     result = models("check", "--all")
@@ -195,16 +193,15 @@ def test_models_check_asks_before_many_calls(wire: WireServer) -> None:
     assert models("check", "--all", "--yes").exit_code == 0
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_check_names_what_it_does_not_know(wire: WireServer) -> None:
     result = models("check", "antropic/x")
     assert result.exit_code == 1
     assert "Did you mean anthropic?" in result.stderr
 
 
-def test_models_check_without_keys_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("BLUFFCHECK_DATA_DIR", str(tmp_path))
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_without_keys_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OLLAMA_HOST", "LLAMACPP_BASE_URL", "LMSTUDIO_BASE_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # whatever runs on this machine
     result = models("check")
@@ -212,6 +209,7 @@ def test_models_check_without_keys_says_what_to_do(
     assert "put a key into the environment" in result.stderr
 
 
+@pytest.mark.usefixtures("data_dir")
 def test_models_list_prints_ids(wire: WireServer) -> None:
     result = models("list", "ECHO")
     assert result.stdout.split() == ["anthropic/echo", "openai/echo", "openai-chat/echo"]

@@ -1,7 +1,6 @@
 """The Models page: what is ready, search, one model, test calls."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,19 +8,11 @@ from fastapi.testclient import TestClient
 from app.settings import Settings
 from tests.polling import wait_for
 from tests.runner.starting import running
-from tests.serving import providers_at
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
 OPUS = "anthropic/claude-opus-5-5"
-
-
-@pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[WireServer]:
-    with WireServer() as server:
-        for name, value in providers_at(server.url).items():
-            monkeypatch.setenv(name, value)
-        yield server
+pytestmark = pytest.mark.usefixtures("wire")
 
 
 def test_page_says_what_is_ready_and_what_to_set(client: TestClient) -> None:
