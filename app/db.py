@@ -128,7 +128,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn write-ahead logging on. Two that do it to a new file at once do not wait by themselves."""
+    """Turn write-ahead logging on. For this, SQLite does not wait for others by itself."""
     give_up_at = time.monotonic() + 10
     while True:
         try:

@@ -169,7 +169,8 @@ GRID_OF_0001 = [
         "INSERT INTO attempt (id, answer_id, number, started_at, finished_at, user_message,"
         " system_message, request, thinking_sent, outcome, text, thinking_text, thinking_kind,"
         " reasoning_tokens, input_tokens, output_tokens, usage, finish_reason, served_model,"
-        f" response_id, error_kind, error_message) VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
+        " response_id, error_kind, error_message)"
+        f" VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
         f" '2026-11-01 00:00:01+00:00', '', '', '{{}}', '{{}}', 'answered', '{41 + n}', '', 'none',"
         f" {thought}, {tokens}, {tokens}, '{{}}', 'stop', '', '', '', '')"
         for n, tokens, thought in (
