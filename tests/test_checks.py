@@ -162,3 +162,11 @@ def test_checks_of_many_models_run_side_by_side(server: WireServer) -> None:
 
     with_providers(environ_for(server), go)
     assert server.max_in_flight == 5
+
+
+def test_answer_without_text_is_not_called_an_answer(server: WireServer) -> None:
+    results = check(server, "openai-chat/empty")
+    assert told(results) == [("off", "works"), ("on", "works")]
+    assert results[0].message == (
+        "The call goes through, and its answer is empty, and thinking is off."
+    )
