@@ -182,12 +182,13 @@ async def watch(providers: Providers) -> None:
         await discover(providers.values())
         if look % LIST_EVERY == 0:
             ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
-            await asyncio.gather(*(_list(p) for p in ready))
+            await asyncio.gather(*(list_models(p) for p in ready))
         look += 1
         await asyncio.sleep(LOOK_S)
 
 
-async def _list(provider: Provider) -> None:
+async def list_models(provider: Provider) -> None:
+    """Ask for the models; a failure stands in the provider's status."""
     try:
         await provider.list_models()
     except ProviderError as exc:

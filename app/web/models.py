@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.catalogue import OWN_FILE, Entry, entries, thinking_in_words
+from app.catalogue import OWN_FILE, Entry, entries, list_models, thinking_in_words
 from app.checks import latest_checks, settings_to_check
 from app.errors import BluffcheckError, NotFound
 from app.ownprices import PriceInput, own_prices
@@ -77,6 +77,16 @@ async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     if htmx:
         return page("partials/checks.html", model=model, checks=checks)
     return RedirectResponse(f"/models/{quote(model)}", status_code=303)
+
+
+@router.post("/models/lists")
+async def list_again(server: Server, data: Form) -> Response:
+    """Ask one provider for its models now; what it says stands on the page."""
+    provider = server.providers.get(str(data.get("provider", "")))
+    if provider is None:
+        raise NotFound("There is no such provider.")
+    await list_models(provider)
+    return RedirectResponse(f"/models#provider-{provider.name}", status_code=303)
 
 
 @router.post("/models/prices")

@@ -143,3 +143,16 @@ def test_long_lists_offer_the_first_and_what_is_chosen(
     assert ticks == [*(f"model-{n}" for n in range(12)), "model-77"]
     assert "These are the first of 100." in compose
     assert '<option value="openai/model-99">' in compose
+
+
+def test_list_can_be_asked_for_again(client: TestClient, wire: WireServer) -> None:
+    wire.models = {"data": [{"id": "brand-new"}]}
+    answer = client.post("/models/lists", data={"provider": "anthropic"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/models#provider-anthropic")
+    assert "anthropic/brand-new" in page(client)
+    wire.models = {"error": "no list today"}
+    client.post("/models/lists", data={"provider": "anthropic"})
+    assert "Its models could not be listed: Anthropic sent something that is not a list" in page(
+        client
+    )
+    assert client.post("/models/lists", data={"provider": "nobody"}).status_code == 404
