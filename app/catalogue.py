@@ -20,13 +20,15 @@ from app.providers import (
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
+OWN_FILE = "providers.toml"  # in the data folder: servers of one's own
+OFFERED_AT_MOST, OFFERED_AT_FIRST = 24, 12
 LOOK_S = 20  # between two looks for servers on this machine
 LIST_EVERY = 30  # looks between two questions to a provider elsewhere
 
 
 def configured(settings: Settings) -> dict[str, Provider]:
     """All providers as the settings have them. Raises SettingsError for a wrong data file."""
-    own = settings.data_dir / "providers.toml"
+    own = settings.data_dir / OWN_FILE
     return load_providers(
         settings.environ,
         practice_latency_s=settings.practice_latency_ms / 1000,
@@ -54,6 +56,13 @@ class Entry:
     @property
     def ready(self) -> bool:
         return not self.reason
+
+    def offered(self, chosen: Sequence[str]) -> list[ModelInfo]:
+        """The models to tick: all, or of a long list the first and those that are chosen."""
+        if len(self.models) <= OFFERED_AT_MOST:
+            return list(self.models)
+        first = self.models[:OFFERED_AT_FIRST]
+        return [m for m in self.models if m in first or m.id in chosen]
 
 
 def entries(providers: Providers) -> list[Entry]:
@@ -173,12 +182,13 @@ async def watch(providers: Providers) -> None:
         await discover(providers.values())
         if look % LIST_EVERY == 0:
             ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
-            await asyncio.gather(*(_list(p) for p in ready))
+            await asyncio.gather(*(list_models(p) for p in ready))
         look += 1
         await asyncio.sleep(LOOK_S)
 
 
-async def _list(provider: Provider) -> None:
+async def list_models(provider: Provider) -> None:
+    """Ask for the models; a failure stands in the provider's status."""
     try:
         await provider.list_models()
     except ProviderError as exc:

@@ -22,6 +22,7 @@ from app.providers import (
     Call,
     Completion,
     Evidence,
+    Outcome,
     Provider,
     Thinking,
     Thought,
@@ -97,16 +98,19 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
         return CheckResult(setting, CheckState.fails, exc.message, exc.kind, not waiting)
     thought, evidence = observe(completion)
     misfit = mismatch(setting, thought, evidence, adaptive=request.adaptive)
-    state, message = CheckState.works, "It answers."
+    answers = "It answers"
+    if completion.outcome is not Outcome.answered:
+        answers = f"The call goes through, and its answer is {completion.outcome}"
+    state, message = CheckState.works, f"{answers}."
     if misfit:
         by_itself = request.adaptive and thought is Thought.no
         state = CheckState.undecided if by_itself else CheckState.ignored
         message = misfit
     elif setting is not Thinking.default:
-        message = f"It answers, and thinking is {'off' if setting is Thinking.off else 'on'}."
+        message = f"{answers}, and thinking is {'off' if setting is Thinking.off else 'on'}."
         if thought is Thought.unclear:
             state = CheckState.undecided
-            message = "It answers; nothing shows whether it thought."
+            message = f"{answers}; nothing shows whether it thought."
     return CheckResult(
         setting, state, message, completion=completion, thought=thought, evidence=evidence
     )

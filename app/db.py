@@ -6,6 +6,7 @@ locked" when another one wrote in between. Readers are ten connections that cann
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +127,19 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(alembic_config(connection), "head")
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn write-ahead logging on. For this, SQLite does not wait for others by itself."""
+    give_up_at = time.monotonic() + 10
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+
+
 def _sqlite_engine(url: str, *, writing: bool) -> Engine:
     engine = create_engine(
         url,
@@ -136,7 +150,6 @@ def _sqlite_engine(url: str, *, writing: bool) -> Engine:
         hide_parameters=True,  # prompts and answers do not belong into logs
     )
     pragmas = [
-        "journal_mode=WAL",
         # A saved answer was paid for and a label was somebody's work: with NORMAL the last commits
         # can be lost when the power goes.
         "synchronous=FULL",
@@ -149,6 +162,7 @@ def _sqlite_engine(url: str, *, writing: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver's own BEGIN comes too late to be useful
+        _write_ahead(connection)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 

@@ -20,6 +20,7 @@ from app.web import (
     api,
     api_costs,
     api_docs,
+    api_models,
     api_prices,
     compose,
     exports,
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
     app.include_router(api.router)
+    app.include_router(api_models.router)
     app.include_router(api_costs.router)
     app.include_router(api_prices.router)
     pages = APIRouter(include_in_schema=False)

@@ -13,7 +13,9 @@ from app.db import Database
 from app.main import create_app
 from app.prompts import ship
 from app.settings import Settings
+from tests.serving import providers_at
 from tests.support.postgres import PostgresServer, start_postgres
+from tests.wire import WireServer
 
 BASE_URL = "http://127.0.0.1:8000"
 
@@ -93,6 +95,15 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         practice_latency_ms=0,
         preflight_calls=20_000,  # tests that count calls want no test calls among them
     )
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[WireServer]:
+    """OpenAI and Anthropic, moved to a server of this test."""
+    with WireServer() as server:
+        for name, value in providers_at(server.url).items():
+            monkeypatch.setenv(name, value)
+        yield server
 
 
 @pytest.fixture

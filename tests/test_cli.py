@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,8 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from app.__main__ import main
 from tests.serving import ROOT, app_server, plain_environ
+from tests.wire import WireServer
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -137,3 +141,75 @@ def test_json_log_is_json_on_every_line(tmp_path: Path) -> None:
     assert any(
         e["logger"] == "uvicorn.access" and "POST /api/grids" in e["message"] for e in entries
     )
+
+
+@pytest.fixture
+def data_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BLUFFCHECK_DATA_DIR", str(tmp_path))
+
+
+def models(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["models", *arguments])
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_prints_a_table(wire: WireServer) -> None:
+    result = models("check", "anthropic/claude-opus-4-6", "openai/gpt-5.2")
+    lines = [re.split(r"\s{2,}", line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert lines[0] == ["model", "thinking", "result", "tokens in/out", "cost", "what it showed"]
+    assert [line[:4] for line in lines[1:]] == [
+        ["anthropic/claude-opus-4-6", "off", "works", "11/7"],
+        ["anthropic/claude-opus-4-6", "on", "works", "11/7"],
+        ["openai/gpt-5.2", "off", "works", "11/7"],
+        ["openai/gpt-5.2", "on", "works", "11/7"],
+    ]
+    assert lines[1][4:] == ["$0.00023", "It answers, and thinking is off."]
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_tries_one_model_of_each_ready_provider(wire: WireServer) -> None:
+    result = models("check")
+    assert result.exit_code == 0, result.output
+    tried = dict.fromkeys(line.split()[0] for line in result.stdout.splitlines()[1:])
+    assert list(tried) == ["anthropic/plain", "openai/plain", "openai-chat/plain"]
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_fails_where_a_model_does(wire: WireServer) -> None:
+    result = models("check", "openai-chat/401")
+    assert result.exit_code == 1
+    assert "refused the API key (401)" in result.stdout
+    assert "sk-" not in result.output
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_asks_before_many_calls(wire: WireServer) -> None:
+    wire.models = {"data": [{"id": f"m{n}"} for n in range(30)]}
+    result = models("check", "--all")
+    assert result.exit_code == 1
+    assert "Make test calls to 90 models?" in result.stderr
+    assert wire.calls == []
+    assert models("check", "--all", "--yes").exit_code == 0
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_names_what_it_does_not_know(wire: WireServer) -> None:
+    result = models("check", "antropic/x")
+    assert result.exit_code == 1
+    assert "Did you mean anthropic?" in result.stderr
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_check_without_keys_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OLLAMA_HOST", "LLAMACPP_BASE_URL", "LMSTUDIO_BASE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # whatever runs on this machine
+    result = models("check")
+    assert result.exit_code == 1
+    assert "put a key into the environment" in result.stderr
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_models_list_prints_ids(wire: WireServer) -> None:
+    result = models("list", "ECHO")
+    assert result.stdout.split() == ["anthropic/echo", "openai/echo", "openai-chat/echo"]

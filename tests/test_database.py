@@ -107,7 +107,7 @@ def test_reader_sees_one_moment(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_prices_come_to_a_database_with_grids_in_it(
+def test_grids_of_the_first_version_come_along(
     kind: str, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
@@ -121,9 +121,19 @@ def test_prices_come_to_a_database_with_grids_in_it(
     app = create_app(Settings(database_url=url, data_dir=tmp_path, discover=False))
     with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         page = client.get("/api/grids/abc/answers").json()
+    first, second, chat, responses = page["items"]
     # What was called before prices were known is priced now.
-    assert [(a["text"], a["cost_usd"]) for a in page["items"]] == [("42", 0.0225), ("43", None)]
-    assert page["items"][0]["cost_source"].startswith("list price genai-prices")
+    assert [(a["text"], a["cost_usd"]) for a in (first, second)] == [("42", 0.0225), ("43", None)]
+    assert first["cost_source"].startswith("list price genai-prices")
+    # What was seen of thinking is judged as far as the old rows tell.
+    assert (first["thinking_observed"], first["thinking_evidence"]) == ("unclear", "nothing")
+    assert (chat["thinking_observed"], chat["thinking_evidence"]) == ("yes", "tokens")
+    assert (first["thinking_mismatch"], chat["thinking_mismatch"]) == (
+        "",
+        "Thinking was to be off, and the answer shows signs of it.",
+    )
+    # OpenAI's two APIs changed names.
+    assert [a["model"] for a in (chat, responses)] == ["openai-chat/gpt-5.2", "openai/gpt-5.2"]
 
 
 GRID_OF_0001 = [
@@ -140,19 +150,34 @@ GRID_OF_0001 = [
     "INSERT INTO grid_model VALUES (1, 'anthropic/claude-opus-4-6', 0)",
     "INSERT INTO variant (id, grid_id, position, wording_id, thinking, system_prompt, max_tokens)"
     " VALUES (1, 1, 0, 901, 'off', '', 16000)",
+    "INSERT INTO grid_model VALUES (1, 'openai/gpt-5.2', 1), (1, 'openai-responses/gpt-5.2', 2)",
     *(
         "INSERT INTO answer (id, grid_id, prompt_id, variant_id, provider, model, repeat, state,"
-        f" attempt_id, disputed, seq) VALUES ({n}, 1, 901, 1, 'anthropic',"
-        f" 'anthropic/claude-opus-4-6', {n}, 'done', {n}, false, 3)"
-        for n in (1, 2)
+        f" attempt_id, disputed, seq) VALUES ({n}, 1, 901, 1, '{model.partition('/')[0]}',"
+        f" '{model}', {n}, 'done', {n}, false, 3)"
+        for n, model in enumerate(
+            [
+                "anthropic/claude-opus-4-6",
+                "anthropic/claude-opus-4-6",
+                "openai/gpt-5.2",
+                "openai-responses/gpt-5.2",
+            ],
+            start=1,
+        )
     ),
     *(
         "INSERT INTO attempt (id, answer_id, number, started_at, finished_at, user_message,"
         " system_message, request, thinking_sent, outcome, text, thinking_text, thinking_kind,"
-        " input_tokens, output_tokens, usage, finish_reason, served_model, response_id,"
-        f" error_kind, error_message) VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
+        " reasoning_tokens, input_tokens, output_tokens, usage, finish_reason, served_model,"
+        " response_id, error_kind, error_message)"
+        f" VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
         f" '2026-11-01 00:00:01+00:00', '', '', '{{}}', '{{}}', 'answered', '{41 + n}', '', 'none',"
-        f" {tokens}, {tokens}, '{{}}', 'stop', '', '', '', '')"
-        for n, tokens in ((1, 750), (2, "NULL"))
+        f" {thought}, {tokens}, {tokens}, '{{}}', 'stop', '', '', '', '')"
+        for n, tokens, thought in (
+            (1, 750, "NULL"),
+            (2, "NULL", "NULL"),
+            (3, 10, 5),
+            (4, 10, "NULL"),
+        )
     ),
 ]

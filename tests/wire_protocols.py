@@ -25,7 +25,7 @@ def frames(script: Script, request: Recorded) -> Iterator[bytes]:
     """The stream of one answer."""
     if script.echo:
         script = replace(script, text=json.dumps(request.body))
-    if script.thinking is None and asks_to_think(request.body):
+    if script.thinking is None and script.obeys and asks_to_think(request.body):
         script = replace(script, thinking="I think about it.")
     protocol = protocol_of(request)
     assert protocol

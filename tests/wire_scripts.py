@@ -19,6 +19,7 @@ class Script:
     text: str = "42"
     thinking: str | None = None  # None: thinks when asked to; "": thinks, but withholds the text
     thinking_field: str = "reasoning_content"  # or reasoning, reasoning_details, content, tags
+    obeys: bool = True  # thinks when asked to
     finish: str = "stop"  # or length, refusal, error
     status: int = 200
     times: int | None = None  # how often a conversation gets ``status``, before it gets an answer

@@ -12,7 +12,7 @@ from app.providers.base import (
     ThinkingKind,
     ThinkingRule,
 )
-from app.providers.registry import discover, load_providers, split_model
+from app.providers.registry import discover, load_providers, split_model, switch_titles
 from app.providers.thinking import Evidence, Shape, Thought, mismatch, observe
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "mismatch",
     "observe",
     "split_model",
+    "switch_titles",
 ]

@@ -93,6 +93,7 @@ class Status:
 
     address: str = ""  # the base URL in use
     key_names: Sequence[str] = ()  # variables that may hold the key
+    key_optional: bool = False  # a server of one's own, which may be asked without a key
     listed: bool = False  # the server itself has listed its models
     list_error: str = ""  # why it could not be asked for its models the last time
     limits: Limits = field(default_factory=Limits)

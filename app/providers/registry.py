@@ -92,6 +92,11 @@ def load_providers(
     return providers
 
 
+def switch_titles() -> dict[str, str]:
+    """The ways to switch thinking that a server of one's own can be given, in words."""
+    return {name: table["title"] for name, table in read_toml(MODELS)["switch"].items()}
+
+
 def _adapter(spec: ProviderSpec, source: str) -> type[RemoteProvider]:
     """Who speaks the protocol of a server of one's own."""
     if spec.adapter == OpenAIChatProvider.spec.name:

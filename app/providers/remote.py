@@ -92,6 +92,7 @@ class RemoteProvider(ABC):
         return Status(
             address="" if "{port}" in address else address,
             key_names=(*self._spec.key_env, *self._spec.bearer_env),
+            key_optional=self._spec.key_optional,
             listed=self._models.listed,
             list_error=self._models.error,
             limits=self._http.limits,

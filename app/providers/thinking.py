@@ -86,6 +86,8 @@ class Temperature:
             unsure = thinking is Thinking.default and shape is Shape.unknown
             while_ = "while it thinks, and may think by default" if unsure else "while it thinks"
             return None, f"The temperature was left out: this API {does} for this model {while_}."
+        if asked > self.highest:
+            return asked, f"This API refuses temperatures above {self.highest:g}."
         return asked, ""
 
 

@@ -1,12 +1,14 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
+import asyncio
+
 from app import checks, grids, ownprices
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.estimates import Estimator
 from app.ownprices import PriceInput
 from app.plans import GridInput, Plan, find_model, plan_grid
-from app.tables import Grid, Price
+from app.tables import Grid, ModelCheck, Price
 from app.web.deps import Services
 
 
@@ -54,6 +56,20 @@ def set_ceiling(server: Services, grid_id: int, max_cost_usd: float) -> int:
         session.commit()
     server.runner.enqueue(grid_id)
     return count
+
+
+async def check_model(server: Services, model: str) -> list[ModelCheck]:
+    """Make test calls of ``model`` and keep what they showed. Raises InvalidInput."""
+    provider, name = find_model(model, server.providers)
+    results = await checks.check_model(provider, name, checks.settings_to_check(provider, name))
+
+    def save() -> list[ModelCheck]:
+        with server.database.write() as session:
+            kept = checks.save_checks(session, f"{provider.name}/{name}", results, server.prices)
+            session.commit()
+            return kept
+
+    return await asyncio.to_thread(save)
 
 
 def add_price(server: Services, given: PriceInput) -> Price:

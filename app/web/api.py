@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session, col, select
 
 from app import grids
-from app.catalogue import entries
 from app.costs import spending_of_grids
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
@@ -26,8 +25,6 @@ from app.web.api_shapes import (
     GridSummary,
     LabelInput,
     LabelItem,
-    ModelItem,
-    ModelList,
     ProgressItem,
     SpendingItem,
 )
@@ -48,25 +45,6 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
-
-
-@router.get("/models")
-def list_models(server: Server) -> ModelList:
-    """Every known model, and whether it can be called now."""
-    return ModelList(
-        items=[
-            ModelItem(
-                id=model.id,
-                provider=entry.provider,
-                title=model.title or model.name,
-                practice=entry.practice,
-                ready=entry.ready,
-                reason=entry.reason,
-            )
-            for entry in entries(server.providers)
-            for model in entry.models
-        ]
-    )
 
 
 @router.get("/grids")

@@ -16,10 +16,40 @@ class ModelItem(BaseModel):
     practice: bool = Field(description="A simulated model: nothing is called")
     ready: bool
     reason: str = Field(description="What to do when it is not ready")
+    thinking: str = Field(
+        description="off by default, on by default (both can be switched), always, never, unknown"
+    )
+    levels: list[str] = Field(description="The efforts it takes")
+    cannot: dict[str, str] = Field(description="Thinking settings it does not take, and why")
 
 
 class ModelList(BaseModel):
     items: list[ModelItem]
+
+
+class CheckInput(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    model: Line = Field(description="provider/model-id")
+
+
+class CheckItem(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    thinking: str
+    state: str = Field(description="works, ignored, undecided or fails")
+    message: str
+    checked_at: datetime
+    served_model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
+    total_ms: int | None
+
+
+class CheckList(BaseModel):
+    items: list[CheckItem]
 
 
 class GridCreated(BaseModel):

@@ -12,13 +12,12 @@ from app import prompts as library
 from app.catalogue import entries, only_practice, suggested, thinking_choices
 from app.ceilings import Ceilings
 from app.errors import BluffcheckError, InvalidInput
-from app.estimates import Estimator
-from app.messages import gives_its_own_way_out
-from app.plans import GridInput, Plan, PromptRef, VariantInput, plan_grid, requests_preview
+from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput
-from app.tables import Answerable, Prompt, WordingMode
+from app.tables import Answerable
 from app.web import actions
 from app.web.deps import Form, Reading, Server, Services
+from app.web.preview import preview_of
 from app.web.problems import validated
 from app.web.render import page
 
@@ -204,7 +203,7 @@ def preview_compose(server: Server, data: Form) -> Response:
         "partials/preview_update.html",
         form=form,
         thinking_settings=thinking_choices(server.providers, form.all_models),
-        **_preview(server, form),
+        **preview_of(server, form.parse),
     )
 
 
@@ -237,7 +236,7 @@ def compose_page(
         status_code=status,
         error=error,
         **choices(server, session, form),
-        **_preview(server, form),
+        **preview_of(server, form.parse),
     )
 
 
@@ -259,46 +258,3 @@ def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, 
 def _not_listed(server: Services, form: ComposeForm) -> list[str]:
     listed = {m.id for e in entries(server.providers) if e.ready for m in e.models}
     return [m for m in form.models if m not in listed]
-
-
-def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
-    """What would be sent. Nothing is kept: new prompts are rolled back with the session."""
-    with server.database.write() as session:
-        try:
-            given = form.parse()
-            plan = plan_grid(session, given, server.providers)
-            estimate = Estimator(session, server.prices, server.providers).plan(plan)
-        except BluffcheckError as exc:
-            return {"plan": None, "preview_error": str(exc)}
-        finally:
-            session.expunge_all()
-            session.rollback()
-        return {
-            "plan": plan,
-            "preview_error": "",
-            "requests": requests_preview(plan, server.providers),
-            "estimate": estimate,
-            "warnings": _warnings(plan, server.settings.max_answers),
-            "ceiling_problem": actions.ceilings_of(server, given).problem(
-                plan.calls, estimate.expected_usd
-            ),
-            "max_answers": server.settings.max_answers,
-        }
-
-
-def _warnings(plan: Plan, max_answers: int) -> list[str]:
-    found = [
-        f"“{_shorten(prompt)}” offers a way out in its own words, also where the wording"
-        f" “{variant.wording.title}” should not. Give its question without that part."
-        for variant in plan.variants
-        if variant.wording.mode is WordingMode.parts and not variant.wording.may_abstain
-        for prompt in plan.prompts
-        if gives_its_own_way_out(prompt)
-    ]
-    if plan.calls > max_answers:
-        found.append(f"More than {max_answers:,} calls are not allowed in one grid.")
-    return list(dict.fromkeys(found))
-
-
-def _shorten(prompt: Prompt, length: int = 60) -> str:
-    return prompt.text if len(prompt.text) <= length else prompt.text[: length - 1] + "…"

@@ -1,6 +1,5 @@
 """Models: which providers are ready, what each model takes and costs, and whether it works."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,13 +10,13 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.catalogue import Entry, entries, thinking_in_words
-from app.checks import CheckResult, check_model, latest_checks, save_checks, settings_to_check
+from app.catalogue import OWN_FILE, Entry, entries, list_models, thinking_in_words
+from app.checks import latest_checks, settings_to_check
 from app.errors import BluffcheckError, NotFound
 from app.ownprices import PriceInput, own_prices
 from app.plans import find_model
 from app.prices import Quote
-from app.providers import ModelInfo, Thinking, ThinkingRule
+from app.providers import ModelInfo, Thinking, ThinkingRule, switch_titles
 from app.tables import ModelCheck, now
 from app.web import actions
 from app.web.deps import MAX_INTEGER, Form, IsHtmx, MaybeReviewer, Reading, Server, Services
@@ -59,7 +58,8 @@ def show_models(
     found = _providers(server, session, q)
     return page(
         template, headers={"Vary": "HX-Request"}, providers=found, q=q, reviewer=reviewer,
-        calls=server.settings.concurrency,
+        calls=server.settings.concurrency, own_file=server.settings.data_dir / OWN_FILE,
+        switches=switch_titles(),
     )  # fmt: skip
 
 
@@ -73,12 +73,20 @@ def show_model(server: Server, session: Reading, reviewer: MaybeReviewer, model:
 async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     """Make test calls of a model now, and keep what they showed."""
     model = str(data.get("model", ""))
-    provider, name = find_model(model, server.providers)
-    results = await check_model(provider, name, settings_to_check(provider, name))
-    checks = await asyncio.to_thread(_save, server, model, results)
+    checks = await actions.check_model(server, model)
     if htmx:
         return page("partials/checks.html", model=model, checks=checks)
     return RedirectResponse(f"/models/{quote(model)}", status_code=303)
+
+
+@router.post("/models/lists")
+async def list_again(server: Server, data: Form) -> Response:
+    """Ask one provider for its models now; what it says stands on the page."""
+    provider = server.providers.get(str(data.get("provider", "")))
+    if provider is None:
+        raise NotFound("There is no such provider.")
+    await list_models(provider)
+    return RedirectResponse(f"/models#provider-{provider.name}", status_code=303)
 
 
 @router.post("/models/prices")
@@ -104,13 +112,6 @@ def remove_price(server: Server, data: Form) -> Response:
         raise NotFound("There is no such price; perhaps it was removed already.")
     model = actions.remove_price(server, int(number))
     return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
-
-
-def _save(server: Services, model: str, results: Sequence[CheckResult]) -> list[ModelCheck]:
-    with server.database.write() as session:
-        checks = save_checks(session, model, results, server.prices)
-        session.commit()
-        return checks
 
 
 def _providers(server: Services, session: Session, q: str) -> list[ProviderRows]:

@@ -3,6 +3,7 @@
 They show the real application with practice models and labels given through the keyboard.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.settings import Settings
 from tests.browser.conftest import serving, start_example
+from tests.serving import providers_at
 from tests.support.chromium import chromium_path, launch_args
+from tests.wire import WireServer
+from tests.wire_http import Recorded
+from tests.wire_scripts import Script
 
 DESKTOP, TABLET, PHONE = (
     {"width": 1440, "height": 860},
@@ -75,6 +80,58 @@ def main(folder: Path) -> None:
     shutil.rmtree(data)
 
 
+def models_and_switches(folder: Path) -> None:
+    """Real protocols, spoken by a server of this script: it ignores one switch, refuses one key."""
+
+    def handler(request: Recorded) -> Script:
+        if request.model == "claude-haiku-5-5":
+            return Script(status=401, error="invalid x-api-key")
+        if request.model == "gpt-5.5" and "input" in request.body:
+            return Script(text="1", thinking="I spell the word and count the letter D.")
+        return Script(text="I don't know." if "birthday" in str(request.body) else "1")
+
+    data = Path(tempfile.mkdtemp())
+    with WireServer(handler) as wire, sync_playwright() as playwright:
+        wire.models = lambda request: {
+            "data": [
+                {"id": name}
+                for name in ("claude-opus-5-5", "claude-opus-4-6", "claude-haiku-5-5", "gpt-5.5")
+                if ("anthropic-version" in request.headers) is name.startswith("claude")
+            ]
+        }
+        os.environ.update(providers_at(wire.url))
+        settings = Settings(data_dir=data, discover=True, preflight_calls=1)
+        with serving(settings) as site:
+            browser = playwright.chromium.launch(
+                executable_path=chromium_path(), args=launch_args()
+            )
+            page = _page(browser, DESKTOP)
+            page.goto(f"{site}/compose?model=anthropic/claude-opus-5-5")
+            page.get_by_label("Prompt, as its author wrote it").fill("How many Ds are in DEEPSEEK?")
+            page.locator("#models-of-openai input").first.check()
+            page.locator('#models-of-anthropic input[value$="haiku-5-5"]').check()
+            page.get_by_label("ask for it all the same").check()
+            page.get_by_text("What the chosen models do not take").click()
+            page.locator("#preview .note", has_text="Forced").wait_for()
+            page.locator("#thinking-choices").scroll_into_view_if_needed()
+            page.screenshot(path=folder / "compose-forced.png")
+            page.locator("#preview").get_by_role("button", name="Run", exact=True).click()
+            page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
+            page.locator(".chip .flag").first.click()
+            page.locator("#drawer .answer").wait_for()
+            page.screenshot(path=folder / "mismatch.png")
+            for name, size, scheme in (("", DESKTOP, "light"), ("-phone-dark", PHONE, "dark")):
+                page = _page(browser, size, scheme)
+                for path, file in (
+                    ("/models", "models"),
+                    ("/models/anthropic/claude-opus-4-6", "model"),
+                ):
+                    page.goto(site + path)
+                    page.screenshot(path=folder / f"{file}{name}.png")
+            browser.close()
+    shutil.rmtree(data)
+
+
 def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page:
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
@@ -85,3 +142,4 @@ def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    models_and_switches(Path(sys.argv[1]))

@@ -197,7 +197,7 @@ def test_answer_that_cannot_be_stored_says_so(
         raise ValueError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("app.runner.records._count", refuse)
+        patch.setattr("app.runner.records.believable", refuse)
         [answer] = run(client, "openai-chat/plain")
 
     assert (answer["state"], answer["error_kind"]) == ("failed", "internal")

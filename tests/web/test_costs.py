@@ -1,7 +1,6 @@
 """Costs on pages: a known one with its source, an unknown one as such, none at all."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,19 +8,10 @@ from fastapi.testclient import TestClient
 
 from app.prices import LISTED
 from tests.factories import run_grid
-from tests.serving import providers_at
-from tests.wire import WireServer
 
 GPT = "openai-chat/gpt-5.2"  # 11 tokens in, 7 out: 1.75 × 11 + 14 × 7 millionths of a dollar
 EACH = 0.00011725
-
-
-@pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[WireServer]:
-    with WireServer() as server:
-        for name, value in providers_at(server.url).items():
-            monkeypatch.setenv(name, value)
-        yield server
+pytestmark = pytest.mark.usefixtures("wire")
 
 
 def heads(page: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Prices by page and by API: entered, removed, refused; and what that does to costs."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,19 +9,11 @@ from fastapi.testclient import TestClient
 from app.prices import LIST_DATE, LIST_VERSION, LISTED
 from app.tables import now
 from tests.factories import run_grid
-from tests.serving import providers_at
 from tests.wire import WireServer
 
 GPT = "openai-chat/gpt-5.2"
 FORM = {"model": GPT, "input_usd": "1,5", "output_usd": "1000000", "note": "from the invoice"}
-
-
-@pytest.fixture(autouse=True)
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[WireServer]:
-    with WireServer() as server:
-        for name, value in providers_at(server.url).items():
-            monkeypatch.setenv(name, value)
-        yield server
+pytestmark = pytest.mark.usefixtures("wire")
 
 
 def prices(client: TestClient, **query: str) -> Any:
