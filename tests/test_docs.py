@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
+from app import checks
+from app.catalogue import LIST_EVERY, LOOK_S
+from app.commands import ASK_ABOVE
 from app.exports import COLUMNS
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
+from app.providers.failures import LONGEST_WAIT_S
 from app.providers.registry import MODELS, PROVIDERS
 from app.providers.spec import ProviderSpec, read_toml
+from app.providers.target import Limits
+from app.providers.thinking import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
+from app.runner.attempt import TRIES, WAIT_MAX_S, WAIT_S
 from app.settings import Settings
 from app.tables import CheckState
 from tests.providers.calling import ask
@@ -189,6 +196,25 @@ def test_own_server_gets_what_its_table_says(tmp_path: Path) -> None:
     assert (call.headers["x-team"], call.headers["x-project"]) == ("sanity", "bluff")
     assert call.body["max_completion_tokens"] == Call("", "").max_tokens
     assert call.body["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+def test_numbers_are_those_of_the_code() -> None:
+    limits, usual = Limits(), Settings.model_fields
+    for sentence in (
+        f"`BLUFFCHECK_CALL_TIMEOUT_S` ({usual['call_timeout_s'].default} s)",
+        f"after {limits.max_bytes / 1e6:g} MB",
+        f"more than {LONGEST_WAIT_S} s is not called again",
+        f"Else {WAIT_S:g} s, doubling up to {WAIT_MAX_S:g} s",
+        f"at most {checks.MAX_TOKENS:,} tokens of output, {checks.CHECK_S} s",
+        f"`BLUFFCHECK_PREFLIGHT_CALLS` ({usual['preflight_calls'].default}) calls or more",
+        f"{PAUSE_MS // 1000} s of silence or more",
+        f"{FRAMING_TOKENS} tokens more are allowed",
+        f"looked for every {LOOK_S} s",
+        f"every {LOOK_S * LIST_EVERY // 60} minutes",
+        f"more than {ASK_ABOVE};",
+    ):
+        assert sentence in PROVIDERS_MD
+    assert (TRIES, BYTES_A_TOKEN) == (4, 2)  # "at most four times", "half its bytes"
 
 
 def test_levels_stand_in_the_readme() -> None:
