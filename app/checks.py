@@ -44,6 +44,8 @@ from app.tables import (
 
 # Short to answer, and worth a thought to a model that may think.
 QUESTION = "What is 17 × 23 + 19 × 29? Answer with the number only."
+# Kinds of error that may be gone a little later, also where the call itself is not repeated.
+PASSING = ("timeout", "interrupted", "rate_limit", "overloaded", "server", "connection")
 CHECK_S = 120  # the longest a test call is waited for
 MAX_TOKENS = 2048  # room for the smallest thinking budget there is, 1,024 tokens, and an answer
 
@@ -94,7 +96,7 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
     except TimeoutError:
         return CheckResult(setting, CheckState.fails, f"No answer within {CHECK_S} s.", "timeout")
     except ProviderError as exc:
-        waiting = exc.retryable or exc.kind in ("timeout", "interrupted")
+        waiting = exc.retryable or exc.kind in PASSING
         return CheckResult(setting, CheckState.fails, exc.message, exc.kind, not waiting)
     thought, evidence = observe(completion)
     misfit = mismatch(setting, thought, evidence, adaptive=request.adaptive)

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     call_timeout_s: float = Field(600, gt=0)
     ca_file: Path | None = None  # certificates to trust beside the usual ones
     practice_latency_ms: int = Field(700, ge=0)
-    discover: bool = True  # look for Ollama and llama.cpp on their usual ports
+    discover: bool = True  # look for local servers, and ask providers for their models
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -112,7 +112,7 @@ def test_refused_setting_says_nothing_of_the_other(server: WireServer) -> None:
 
 
 def test_trouble_that_may_pass_is_not_permanent(server: WireServer) -> None:
-    results = check(server, "anthropic/529")
+    results = [*check(server, "anthropic/529")[:1], *check(server, "anthropic/429-long")[1:]]
     assert told(results) == [("off", "fails"), ("on", "fails")]
     assert not any(r.permanent for r in results)
 

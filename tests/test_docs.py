@@ -170,14 +170,13 @@ def test_there_are_tables_to_copy() -> None:
 def test_tables_to_copy_can_be_loaded(tmp_path: Path, text: str) -> None:
     extra = tmp_path / "providers.toml"
     extra.write_text(text)
-    known = load_providers({}, practice_latency_s=0)
-    [added] = set(load_providers({}, practice_latency_s=0, extra=extra)) - set(known)
-    provider = load_providers({}, practice_latency_s=0, extra=extra)[added]
+    providers = load_providers({}, practice_latency_s=0, extra=extra)
     tables = read_toml(extra)
-    ids = [name for table in tables["model"] for name, _ in table["ids"]]
-    assert [model.name for model in provider.known_models()] == ids
+    for table in tables["model"]:
+        known = {model.name for model in providers[table["provider"]].known_models()}
+        assert known >= {name for name, _ in table["ids"]}
     for rule in tables["rule"]:
-        asked = provider.rule(rule["models"][0].replace("*", "x"))
+        asked = providers[rule["provider"]].rule(rule["models"][0].replace("*", "x"))
         assert asked.shape == rule["thinking"]
 
 

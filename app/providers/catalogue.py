@@ -108,7 +108,11 @@ class Catalogue:
     models: dict[str, list[ModelInfo]] = field(default_factory=dict)  # by provider
 
     def add(self, tables: Mapping[str, Any], source: str) -> None:
-        """Take in the tables of one file. Raises SettingsError for wrong ones."""
+        """Take in the tables of one file; its rules go before those that are there already.
+
+        Raises SettingsError for wrong ones.
+        """
+        added: dict[str, list[Rule]] = {}
         for name, table in tables.get("switch", {}).items():
             try:
                 self.switches[name] = Switch(**table)
@@ -118,15 +122,24 @@ class Catalogue:
             rule = _rule(table, source)
             if rule.switch and rule.switch not in self.switches:
                 raise SettingsError(f"{source}: there is no switch {rule.switch!r}.")
-            self.rules.setdefault(table["provider"], []).append(rule)
+            added.setdefault(table["provider"], []).append(rule)
+        for provider, rules in added.items():
+            self.rules[provider] = rules + self.rules.get(provider, [])
         for table in tables.get("model", []):
-            provider = table.get("provider", "")
-            known = [ModelInfo(provider, name, title) for name, title in table.get("ids", [])]
-            self.models.setdefault(provider, []).extend(known)
+            self.models.setdefault(table.get("provider", ""), []).extend(_models(table, source))
 
     def rule(self, provider: str, model: str) -> Rule:
         """The first that matches; for models nobody has described, one that rules nothing out."""
         return next((r for r in self.rules.get(provider, []) if r.matches(model)), Rule())
+
+
+def _models(table: Mapping[str, Any], source: str) -> list[ModelInfo]:
+    match table:
+        case {"provider": str(provider), "ids": [*ids], **rest} if not rest and all(
+            isinstance(pair, list) and len(pair) == 2 for pair in ids
+        ):
+            return [ModelInfo(provider, str(name), str(title)) for name, title in ids]
+    raise SettingsError(f"{source}: a [[model]] needs provider and ids = [[id, title], …] only.")
 
 
 _KNOWN = {

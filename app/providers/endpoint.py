@@ -34,7 +34,7 @@ class Endpoint:
 
     def secrets(self) -> list[str]:
         """Every value that no message may contain."""
-        names = (*self.spec.key_env, *self.spec.bearer_env)
+        names = (*self.spec.key_env, *self.spec.bearer_env, *self.spec.headers_env.values())
         return [value for name in names if (value := self._environ.get(name, "").strip())]
 
     def extra_headers(self) -> dict[str, str]:

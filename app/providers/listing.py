@@ -36,6 +36,8 @@ class ModelList:
     def rule(self, model: str) -> ThinkingRule:
         if model not in self._rules:
             data = self._refined.get(model) or self._catalogue.rule(self._rules_of, model)
+            taken = tuple(level for level in data.levels if level not in self._spec.no_levels)
+            data = replace(data, levels=taken)
             switch = self._catalogue.switches[data.switch or self._spec.switch]
             self._rules[model] = data.thinking(switch)
         return self._rules[model]

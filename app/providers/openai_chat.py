@@ -147,5 +147,6 @@ class OpenAIChatProvider(ChatProvider):
         silence_s=600,  # hidden thinking streams nothing at all
         skip_models=NO_CHAT,
         rules="openai",
+        no_levels=("max",),
         price_list="openai",
     )

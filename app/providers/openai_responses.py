@@ -21,6 +21,7 @@ class OpenAIProvider(ChatProvider):
         name="openai",
         title="OpenAI",
         switch="responses",
+        no_levels=(),
         thinking_text=ThinkingKind.summary,
     )
 

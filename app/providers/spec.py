@@ -34,6 +34,7 @@ class ProviderSpec:
     silence_s: float = 120  # give up when no payload came for so long; keep-alives do not count
     skip_models: tuple[str, ...] = ()  # patterns of listed ids that do not chat
     rules: str = ""  # whose rules of models.toml apply, if not those of its own name
+    no_levels: tuple[str, ...] = ()  # efforts that this API refuses whatever the model
     price_list: str = ""  # its name in the library of list prices
     adapter: str = "openai-chat"  # of a server of one's own: the provider whose protocol it speaks
 
@@ -70,7 +71,10 @@ def _spec(table: Mapping[str, Any], source: str) -> ProviderSpec:
     values = dict(table)
     for key, value in table.items():
         if get_origin(known[key].type) is tuple:
+            if not isinstance(value, list):
+                raise SettingsError(f"{source}: provider {name}: {key} must be a list.")
             values[key] = tuple(value)
+    values["base_url"] = str(table["base_url"]).rstrip("/")
     try:
         values["thinking_text"] = ThinkingKind(table.get("thinking_text", "full"))
     except ValueError:

@@ -178,6 +178,12 @@ def test_misspelt_provider_gets_a_hint() -> None:
         ('[[rule]]\nprovider = "x"\nmodels = ["*"]\nswitch = "y"\n', "there is no switch 'y'"),
         ('[[rule]]\nprovider = "x"\nmodels = ["*"]\ntemperature = 1\n', "has a value nobody"),
         ("[switch.y]\nonn = {}\n", "the switch y has unknown fields"),
+        (
+            '[[provider]]\nname = "x"\ntitle = "X"\nbase_url = ""\nkey_env = "KEY"\n',
+            "provider x: key_env must be a list",
+        ),
+        ('[[model]]\nprovider = "x"\nids = ["y"]\n', "needs provider and ids"),
+        ('[[model]]\nprovider = "x"\nids = []\nmore = 1\n', "needs provider and ids"),
     ],
 )
 def test_wrong_data_stops_the_start_with_a_sentence(
@@ -187,3 +193,17 @@ def test_wrong_data_stops_the_start_with_a_sentence(
     extra.write_text(text)
     with pytest.raises(SettingsError, match=message):
         load(extra=extra)
+
+
+def test_own_rules_come_before_the_shipped_ones(tmp_path: Path) -> None:
+    extra = tmp_path / "extra.toml"
+    extra.write_text('[[rule]]\nprovider = "openai"\nmodels = ["gpt-5.5*"]\nthinking = "never"\n')
+    rules = load(extra=extra)["openai"]
+    assert (rules.rule("gpt-5.5").shape, rules.rule("gpt-5.6").shape) == (Shape.never, Shape.on)
+
+
+def test_api_that_refuses_an_effort_does_not_offer_it() -> None:
+    providers = load()
+    assert not providers["openai"].rule("gpt-6-sol").reason_against(Thinking.max)
+    assert providers["openai-chat"].rule("gpt-6-sol").reason_against(Thinking.max)
+    assert not providers["openai-chat"].rule("gpt-6-sol").reason_against(Thinking.xhigh)
