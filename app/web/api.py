@@ -9,7 +9,7 @@ from app import grids
 from app.costs import spending_of_grids
 from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
-from app.gridview import observed
+from app.gridview import Column, observed
 from app.labels import clear_label, get_reviewer, labels_of, set_label
 from app.money import Spending
 from app.plans import GridInput
@@ -97,6 +97,7 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
             for p in load_prompts(session, grid.id)
         ],
         models=list(dict.fromkeys(c.model for c in columns)),
+        forced=_forced(columns),
         variants=[
             {
                 "wording": c.wording.slug,
@@ -215,6 +216,15 @@ def cancel_grid(server: Server, grid: GridHere) -> Cancelled:
 def rerun_failed(server: Server, grid: GridHere) -> dict[str, int]:
     """Queue all failed and cancelled answers again."""
     return {"answers": actions.rerun_failed(server, grid.id)}
+
+
+def _forced(columns: list[Column]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        settings = found.setdefault(column.model, []) if column.forced else []
+        if column.variant.thinking not in settings:
+            settings.append(column.variant.thinking)
+    return found
 
 
 def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:

@@ -95,6 +95,9 @@ class GridItem(BaseModel):
     max_cost_usd: float | None
     prompts: list[dict[str, Any]]
     models: list[str]
+    forced: dict[str, list[str]] = Field(
+        description="Thinking settings asked of a model although it is known not to take them"
+    )
     variants: list[dict[str, Any]]
 
 

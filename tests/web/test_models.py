@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
+from tests.factories import grid_input, run_grid
 from tests.polling import wait_for
 from tests.runner.starting import running
 from tests.wire import WireServer
@@ -156,3 +157,24 @@ def test_list_can_be_asked_for_again(client: TestClient, wire: WireServer) -> No
         client
     )
     assert client.post("/models/lists", data={"provider": "nobody"}).status_code == 404
+
+
+def test_forced_setting_is_sent_and_on_record(client: TestClient, wire: WireServer) -> None:
+    variants = [{"wording": "allowed", "thinking": thinking} for thinking in ("off", "on")]
+    given = grid_input(models=[OPUS], variants=variants, repeats=1)
+    left_out = client.post("/api/grids", json=given).raise_for_status().json()
+    assert (left_out["answers"], len(left_out["left_out"])) == (1, 1)
+
+    grid_id = run_grid(client, **{**given, "forced": {OPUS: ["off"]}})
+    assert client.get(f"/api/grids/{grid_id}").json()["forced"] == {OPUS: ["off"]}
+    answers = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
+    assert {(a["thinking_requested"], a["thinking_forced"]) for a in answers} == {
+        ("off", True),
+        ("on", False),
+    }
+    assert {"type": "disabled"} in [call.body["thinking"] for call in wire.calls]
+
+
+def test_unknown_setting_cannot_be_forced(client: TestClient) -> None:
+    given = grid_input(models=[OPUS], forced={OPUS: ["sideways"]})
+    assert client.post("/api/grids", json=given).status_code == 422
