@@ -121,7 +121,7 @@ def test_grids_of_the_first_version_come_along(
     app = create_app(Settings(database_url=url, data_dir=tmp_path, discover=False))
     with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         page = client.get("/api/grids/abc/answers").json()
-    first, second, chat, responses = page["items"]
+    first, second, responses, chat = page["items"]
     # What was called before prices were known is priced now.
     assert [(a["text"], a["cost_usd"]) for a in (first, second)] == [("42", 0.0225), ("43", None)]
     assert first["cost_source"].startswith("list price genai-prices")
@@ -154,13 +154,13 @@ GRID_OF_0001 = [
     *(
         "INSERT INTO answer (id, grid_id, prompt_id, variant_id, provider, model, repeat, state,"
         f" attempt_id, disputed, seq) VALUES ({n}, 1, 901, 1, '{model.partition('/')[0]}',"
-        f" '{model}', {n}, 'done', {n}, false, 3)"
+        f" '{model}', {n if n < 3 else 3}, 'done', {n}, false, 3)"
         for n, model in enumerate(
             [
                 "anthropic/claude-opus-4-6",
                 "anthropic/claude-opus-4-6",
-                "openai/gpt-5.2",
                 "openai-responses/gpt-5.2",
+                "openai/gpt-5.2",
             ],
             start=1,
         )
@@ -176,8 +176,8 @@ GRID_OF_0001 = [
         for n, tokens, thought in (
             (1, 750, "NULL"),
             (2, "NULL", "NULL"),
-            (3, 10, 5),
-            (4, 10, "NULL"),
+            (3, 10, "NULL"),
+            (4, 10, 5),
         )
     ),
 ]

@@ -32,17 +32,15 @@ def upgrade() -> None:
         )
     _judge_what_is_there()
     # OpenAI's two APIs change names: the one that returns thinking text becomes the usual one.
+    # One name after the other: both may stand in the same grid, and names there are unique.
     for table in ("answer", "grid_model"):
-        op.execute(
-            f"UPDATE {table} SET model = CASE"
-            " WHEN model LIKE 'openai/%' THEN 'openai-chat/' || substr(model, 8)"
-            " ELSE 'openai/' || substr(model, 18) END"
-            " WHERE model LIKE 'openai/%' OR model LIKE 'openai-responses/%'"
-        )
-    op.execute(
-        "UPDATE answer SET provider = CASE provider WHEN 'openai' THEN 'openai-chat'"
-        " ELSE 'openai' END WHERE provider IN ('openai', 'openai-responses')"
-    )
+        for old, new in (("openai", "openai-chat"), ("openai-responses", "openai")):
+            op.execute(
+                f"UPDATE {table} SET model = '{new}/' || substr(model, {len(old) + 2})"
+                f" WHERE model LIKE '{old}/%'"
+            )
+    for old, new in (("openai", "openai-chat"), ("openai-responses", "openai")):
+        op.execute(f"UPDATE answer SET provider = '{new}' WHERE provider = '{old}'")
 
 
 def _judge_what_is_there() -> None:
@@ -68,6 +66,6 @@ def _judge_what_is_there() -> None:
     op.execute(
         "UPDATE attempt SET mismatch ="
         " 'Thinking was asked for, and the answer shows no sign of it.'"
-        " WHERE outcome = 'answered' AND thought <> 'yes'"
+        " WHERE outcome = 'answered' AND thought = 'no'"
         f" AND {asked} NOT IN ('off', 'default')"
     )
