@@ -6,18 +6,20 @@ setting that is refused stops only its own columns.
 """
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from app.errors import ProviderError
 from app.grids import stamp
 from app.plans import Plan
-from app.prices import PriceBook, believable, usage_of
+from app.prices import PriceBook, Usage, believable, usage_of
 from app.providers import (
     Call,
     Completion,
@@ -42,10 +44,13 @@ from app.tables import (
     storable,
 )
 
+log = logging.getLogger(__name__)
 # Short to answer, and worth a thought to a model that may think.
 QUESTION = "What is 17 × 23 + 19 × 29? Answer with the number only."
-# Kinds of error that may be gone a little later, also where the call itself is not repeated.
-PASSING = ("timeout", "interrupted", "rate_limit", "overloaded", "server", "connection")
+# Kinds of error that the same call would meet again. Whether a call may be repeated at once is
+# another matter: an overloaded server is no reason to give a model up.
+OF_THE_ACCOUNT = frozenset({"auth", "billing", "quota", "not_ready", "redirect"})
+PERMANENT = OF_THE_ACCOUNT | {"bad_request", "too_large", "permission", "not_found"}
 CHECK_S = 120  # the longest a test call is waited for
 MAX_TOKENS = 2048  # room for the smallest thinking budget there is, 1,024 tokens, and an answer
 
@@ -79,8 +84,7 @@ async def check_model(
     for setting in settings:
         result = await _check(provider, name, setting)
         results.append(result)
-        # Only a request that was not understood may be a matter of this one setting.
-        if result.permanent and result.kind != "bad_request":
+        if result.kind in OF_THE_ACCOUNT:  # all else may be a matter of this one setting
             left = settings[len(results) :]
             return results + [replace(result, thinking=setting) for setting in left]
     return results
@@ -96,14 +100,16 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
     except TimeoutError:
         return CheckResult(setting, CheckState.fails, f"No answer within {CHECK_S} s.", "timeout")
     except ProviderError as exc:
-        waiting = exc.retryable or exc.kind in PASSING
-        return CheckResult(setting, CheckState.fails, exc.message, exc.kind, not waiting)
+        permanent = exc.kind in PERMANENT
+        return CheckResult(setting, CheckState.fails, exc.message, exc.kind, permanent)
     thought, evidence = observe(completion)
     misfit = mismatch(setting, thought, evidence, adaptive=request.adaptive)
     answers = "It answers"
     if completion.outcome is not Outcome.answered:
         answers = f"The call goes through, and its answer is {completion.outcome}"
     state, message = CheckState.works, f"{answers}."
+    if completion.outcome is not Outcome.answered and not misfit:
+        state = CheckState.undecided
     if misfit:
         by_itself = request.adaptive and thought is Thought.no
         state = CheckState.undecided if by_itself else CheckState.ignored
@@ -123,7 +129,18 @@ def save_checks(
 ) -> list[ModelCheck]:
     """Keep the latest test call of each setting of ``model`` (provider/model-id)."""
     rows = [_row(model, result, prices, now()) for result in results]
-    return [session.merge(row) for row in rows]
+    return [_keep(session, row) for row in rows]
+
+
+def _keep(session: Session, row: ModelCheck) -> ModelCheck:
+    fields = row.model_dump()
+    try:
+        with session.begin_nested():
+            kept = session.merge(row)
+            session.flush()
+    except IntegrityError:  # somebody else tried the same model for the first time just now
+        kept = session.merge(ModelCheck(**fields))
+    return kept
 
 
 def _row(model: str, result: CheckResult, prices: PriceBook, at: datetime) -> ModelCheck:
@@ -142,8 +159,19 @@ def _row(model: str, result: CheckResult, prices: PriceBook, at: datetime) -> Mo
         row.input_tokens, row.output_tokens = usage.input_tokens, usage.output_tokens
         row.reasoning_tokens = believable(done.reasoning_tokens)
         row.total_ms = done.total_ms
-        row.cost_usd = prices.cost(model, at, usage, done.cost_usd).usd
+        row.cost_usd = _cost(prices, model, at, usage, done.cost_usd)
     return row
+
+
+def _cost(
+    prices: PriceBook, model: str, at: datetime, usage: Usage, reported_usd: float | None
+) -> float | None:
+    """A test call that was made is not lost because its price is a riddle."""
+    try:
+        return prices.cost(model, at, usage, reported_usd).usd
+    except Exception:
+        log.exception("a test call of %s could not be priced", model)
+        return None
 
 
 def latest_checks(session: Session, model: str | None = None) -> dict[str, list[ModelCheck]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -89,7 +90,6 @@ def test_model_that_decides_itself_is_undecided(server: WireServer) -> None:
     ("model", "message"),
     [
         ("anthropic/401", "refused the API key (401)"),
-        ("anthropic/404", "does not know this model or address (404)"),
         ("openai/quota", "quota or spending limit is used up"),
     ],
 )
@@ -98,6 +98,19 @@ def test_what_fails_for_good_is_called_once(server: WireServer, model: str, mess
     assert told(results) == [("off", "fails"), ("on", "fails")]
     assert all(message in r.message and r.permanent for r in results)
     assert len(server.calls) == 1
+
+
+def test_model_that_does_not_exist_is_given_up(server: WireServer) -> None:
+    results = check(server, "anthropic/404")
+    assert told(results) == [("off", "fails"), ("on", "fails")]
+    assert all("does not know this model" in r.message and r.permanent for r in results)
+
+
+def test_overload_in_the_middle_of_an_answer_may_pass(server: WireServer) -> None:
+    results = check(server, "anthropic/error-mid")
+    assert told(results) == [("off", "fails"), ("on", "fails")]
+    assert not any(r.permanent for r in results)
+    assert len(server.calls) == 2
 
 
 def test_refused_setting_says_nothing_of_the_other(server: WireServer) -> None:
@@ -153,6 +166,22 @@ def test_latest_check_of_each_setting_is_kept(server: WireServer, database: Data
     assert sorted(everything) == [model, "anthropic/other"]
 
 
+def test_two_first_checks_at_once_are_both_kept(server: WireServer, database: Database) -> None:
+    prices = PriceBook(load_providers({}, practice_latency_s=0))
+    model = "anthropic/claude-opus-4-6"
+    results = check(server, model)
+
+    def save(_: int) -> None:
+        with database.write() as session:
+            save_checks(session, model, results, prices)
+            session.commit()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(save, range(8))) == [None] * 8
+    with database.read() as session:
+        assert len(latest_checks(session)[model]) == 2
+
+
 def test_checks_of_many_models_run_side_by_side(server: WireServer) -> None:
     server.handler = lambda request: Script(delay_s=0.2)
 
@@ -166,7 +195,7 @@ def test_checks_of_many_models_run_side_by_side(server: WireServer) -> None:
 
 def test_answer_without_text_is_not_called_an_answer(server: WireServer) -> None:
     results = check(server, "openai-chat/empty")
-    assert told(results) == [("off", "works"), ("on", "works")]
+    assert told(results) == [("off", "undecided"), ("on", "undecided")]
     assert results[0].message == (
         "The call goes through, and its answer is empty, and thinking is off."
     )

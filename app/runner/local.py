@@ -214,14 +214,14 @@ class LocalRunner:
 
     async def _feed(self, lane: _Lane) -> None:
         while True:
-            slot = await lane.limit.slot()
             try:
                 queued = await lane.next()
             except Exception:
                 log.exception("the queue could not be read; trying again in a second")
-                slot.release()
                 await asyncio.sleep(1)
                 continue
+            # Not before there is work: a slot held idly would be missing to the test calls.
+            slot = await lane.limit.slot()
             if stop := self._budgets.take(queued):
                 slot.release()
                 self._stop(stop)

@@ -16,6 +16,7 @@ from app.runner.writer import Writer
 from app.tables import CheckState
 
 log = logging.getLogger(__name__)
+PAUSE_S = 60  # before test calls that could not be kept are made again
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +82,12 @@ class Preflights:
             log.exception("the test calls of %s could not be made", waiting.model)
             text = f"The test call broke ({type(exc).__name__}); see the log."
             results = [CheckResult(s, CheckState.fails, text) for s in waiting.settings]
-        await self._writer.put(settle, Checked(waiting, results, self._prices))
+        try:
+            await self._writer.put(settle, Checked(waiting, results, self._prices))
+        except Exception:
+            # Made again at once, the test calls would be paid for again and again.
+            log.exception("the test calls of %s could not be kept", waiting.model)
+            await asyncio.sleep(PAUSE_S)
 
     async def _results(self, waiting: Waiting) -> Sequence[CheckResult]:
         try:

@@ -10,7 +10,7 @@ from app.checks import MAX_TOKENS, QUESTION
 from app.db import Database
 from app.settings import Settings
 from app.tables import CheckState, HeldBack, HeldState, ModelCheck
-from tests.polling import wait_until_done
+from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import PROMPT, answers, run, running
 from tests.wire import WireServer
 from tests.wire_http import Recorded
@@ -66,7 +66,7 @@ def test_refused_model_stops_only_its_own_columns(
     stopped = by_model["openai-chat/404"]
     assert {(a["state"], len(a["attempts"])) for a in stopped} == {("failed", 0)}
     assert all("does not know this model" in a["error_message"] for a in stopped)
-    assert sum(call.model == "404" for call in wire.calls) == 1  # nothing was tried twice
+    assert sum(call.model == "404" for call in wire.calls) == 2  # the test calls
     page = client.get(f"/grids/{grid_id}").text
     assert "test call failed" in page
     assert "Before a large grid" in client.get(f"/grids/{grid_id}/answers/{stopped[0]['id']}").text
@@ -141,3 +141,26 @@ def test_restart_goes_on_with_the_test_calls(settings: Settings, wire: WireServe
     with running(settings, preflight_calls=12) as client:
         wait_until_done(client, grid_id)
         assert {a["state"] for a in answers(client, grid_id)} == {"done"}
+
+
+def test_one_call_at_a_time_is_enough(settings: Settings, wire: WireServer) -> None:
+    with running(settings, preflight_calls=12, concurrency=1) as client:
+        grid_id = start(client, "openai-chat/plain")
+        wait_until_done(client, grid_id)
+        assert {a["state"] for a in answers(client, grid_id)} == {"done"}
+    assert wire.max_in_flight == 1
+
+
+def test_results_that_cannot_be_kept_are_not_bought_again_and_again(
+    client: TestClient, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr("app.runner.preflight.save_checks", broken)
+    grid_id = start(client, "openai-chat/plain")
+    wait_for(lambda: len(wire.calls) == 2, "the test calls")
+    run(client, "practice/honest", repeats=3)  # other work wakes the keeper
+    assert len(wire.calls) == 2
+    client.post(f"/api/grids/{grid_id}/cancellation").raise_for_status()
+    wait_until_done(client, grid_id)
