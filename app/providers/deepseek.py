@@ -23,6 +23,7 @@ class DeepSeekProvider(ChatProvider):
         base_url_env=("DEEPSEEK_BASE_URL",),
         key_env=("DEEPSEEK_API_KEY",),
         switch="thinking-type",
+        closes_alone=False,
         silence_s=300,  # calls wait in a queue, with keep-alives only
         price_list="deepseek",
     )

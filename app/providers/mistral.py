@@ -37,6 +37,7 @@ class MistralProvider(ChatProvider):
         key_env=("MISTRAL_API_KEY",),
         switch="effort",
         stream_options=False,
+        closes_alone=False,
         silence_s=300,
         skip_models=("*embed*", "*ocr*", "*moderation*", "*transcribe*", "*realtime*", "*tts*"),
         price_list="mistral",

@@ -90,7 +90,9 @@ class OllamaProvider(ChatProvider):
         return replace(rule, shape=Shape.on, levels=OLLAMA_LEVELS) if can else rule
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
-        return OllamaReply(target)
+        reply = OllamaReply(target)
+        reply.closes_alone = self._spec.closes_alone
+        return reply
 
     def listed(self, found: Any) -> list[Any] | None:
         models = table(found).get("models")

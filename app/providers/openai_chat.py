@@ -127,7 +127,9 @@ class ChatProvider(RemoteProvider):
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
         kind = self.rule(call.model).kind if call else None
-        return self.reply(target, kind or self._spec.thinking_text)
+        reply = self.reply(target, kind or self._spec.thinking_text)
+        reply.closes_alone = self._spec.closes_alone
+        return reply
 
 
 class OpenAIChatProvider(ChatProvider):
@@ -144,6 +146,7 @@ class OpenAIChatProvider(ChatProvider):
         token_limit="max_completion_tokens",  # noqa: S106 - a field, no password
         # A server put in OpenAI's place by OPENAI_BASE_URL may return some.
         thinking_text=ThinkingKind.full,
+        closes_alone=False,
         silence_s=600,  # hidden thinking streams nothing at all
         skip_models=NO_CHAT,
         rules="openai",

@@ -49,6 +49,7 @@ class OpenRouterProvider(ChatProvider):
         switch="reasoning",
         stream_options=False,  # the usage always comes
         thinking_text=ThinkingKind.summary,
+        closes_alone=False,
         silence_s=600,
         price_list="openrouter",
     )

@@ -31,6 +31,7 @@ class Reply(ABC):
         self.usage: dict[str, Any] = {}
         self.first_token_ms: int | None = None
         self.total_ms = 0
+        self.closes_alone = False  # thinking may end in a tag that the server's template opened
         self._tags = ThinkTags()
         self._tagged: list[str] = []  # thinking that stood in <think> tags
         self._started = perf_counter()
@@ -82,7 +83,7 @@ class Reply(ABC):
         """The answer and the thinking, at the end."""
         self._add_split(*self._tags.finish())
         text, tagged = "".join(self.text), "".join(self._tagged)
-        if not tagged and not self.thinking:
+        if self.closes_alone and not tagged and not self.thinking:
             tagged, text = split_at_close(text)
         return text, ("".join(self.thinking) or tagged).strip()
 

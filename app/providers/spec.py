@@ -31,6 +31,7 @@ class ProviderSpec:
     token_limit: str = "max_tokens"  # noqa: S105 - the body field of the output cap
     stream_options: bool = True  # False: the usage comes unasked, and asking would be refused
     thinking_text: ThinkingKind = ThinkingKind.full  # what thinking text is when some comes back
+    closes_alone: bool = True  # thinking may stand in the text up to a lone </think>
     silence_s: float = 120  # give up when no payload came for so long; keep-alives do not count
     skip_models: tuple[str, ...] = ()  # patterns of listed ids that do not chat
     rules: str = ""  # whose rules of models.toml apply, if not those of its own name

@@ -1,9 +1,6 @@
 """Thinking that a server leaves in the text, as ``<think>…</think>`` in front of the answer."""
 
-import re
-
 OPEN, CLOSE = "<think>", "</think>"
-_LONE_CLOSE = re.compile(r"\n\s*</think>\s*\n")
 
 
 class ThinkTags:
@@ -48,10 +45,8 @@ class ThinkTags:
 
 def split_at_close(text: str) -> tuple[str, str]:
     """Thinking and answer where the opening tag stood in the chat template, not in the text."""
-    match = _LONE_CLOSE.search(text)
-    if not match or not text[match.end() :].strip():
-        return "", text
-    return text[: match.start()], text[match.end() :]
+    thinking, closed, answer = text.partition(CLOSE)
+    return (thinking, answer.lstrip()) if closed and OPEN not in thinking else ("", text)
 
 
 def _tail(text: str) -> int:

@@ -26,6 +26,7 @@ class XaiProvider(ChatProvider):
         key_env=("XAI_API_KEY",),
         switch="effort",
         token_limit="max_completion_tokens",  # noqa: S106 - a field, no password
+        closes_alone=False,
         silence_s=600,  # hidden thinking streams nothing at all
         skip_models=("*image*", "*video*", "*imagine*"),
         price_list="x-ai",

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.providers.thinktags import ThinkTags, split_at_close
+from tests.providers.calling import ask, environ_for
+from tests.wire import WireServer
+from tests.wire_scripts import Script
 
 
 def split(*pieces: str) -> tuple[str, str]:
@@ -44,10 +47,31 @@ def test_any_cutting_splits_the_same(text: str, cuts: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("because\n</think>\n\n42", ("because", "42")),
-        ("because\n</think>\n\n", ("", "because\n</think>\n\n")),
-        ("The tag is </think>.", ("", "The tag is </think>.")),
+        ("because\n</think>\n\n42", ("because\n", "42")),
+        ("because</think>42", ("because", "42")),
+        ("because.</think>\n\nIt is 42. </think>", ("because.", "It is 42. </think>")),
+        ("because\n</think>\n\n", ("because\n", "")),
+        ("I say <think> and </think>.", ("", "I say <think> and </think>.")),
+        ("42", ("", "42")),
     ],
 )
-def test_lone_closing_tag_splits_only_on_its_own_line(text: str, expected: tuple[str, str]) -> None:
+def test_lone_closing_tag_ends_the_thinking(text: str, expected: tuple[str, str]) -> None:
     assert split_at_close(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("vllm", ("The answer is 2.", "Let me think: 1+1.")),
+        ("ollama", ("The answer is 2.", "Let me think: 1+1.")),
+        ("own", ("The answer is 2.", "Let me think: 1+1.")),
+        ("openai-chat", ("Let me think: 1+1.</think>The answer is 2.", "")),
+        ("mistral", ("Let me think: 1+1.</think>The answer is 2.", "")),
+    ],
+)
+def test_lone_closing_tag_counts_where_templates_open_it(
+    server: WireServer, provider: str, expected: tuple[str, str]
+) -> None:
+    server.handler = lambda request: Script(text="Let me think: 1+1.</think>The answer is 2.")
+    got = ask(environ_for(server), f"{provider}/any")
+    assert (got.text, got.thinking_text) == expected
