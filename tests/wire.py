@@ -32,6 +32,7 @@ class WireServer:
 
     handler: Handler | None = None
     delay_s: float = 0
+    list_delay_s: float = 0
     port: int = 0
     models: Any = field(default_factory=lambda: MODELS)
     tls: ssl.SSLContext | None = None
@@ -108,6 +109,8 @@ class WireServer:
                 await self._call(request, protocol, reader, writer)
                 continue
             self.lists.append(request)
+            if self.list_delay_s:
+                await pause(reader, self.list_delay_s)
             if route in ("/v1/models", "/openai/v1/models"):
                 send(writer, 200, self.models(request) if callable(self.models) else self.models)
             elif route == "/api/tags":

@@ -114,7 +114,7 @@ class MessagesReply(Reply):
                 self.add(self.thinking, delta.get("thinking"))
             case "message_delta":
                 delta = table(data.get("delta"))
-                self.finish_reason = string(delta.get("stop_reason"))
+                self.finish_reason = string(delta.get("stop_reason")) or self.finish_reason
                 self._note = string(table(delta.get("stop_details")).get("explanation"))
                 self._add_usage(data)
             case "message_stop":

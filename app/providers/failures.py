@@ -4,6 +4,7 @@ Pure: nothing here knows the HTTP library.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -50,6 +51,12 @@ _TYPES = {
     "insufficient_quota": 429,
     "overloaded_error": 529,
     "timeout_error": 504,
+    "context_length_exceeded": 400,
+    "server_error": 500,
+    "api_error": 500,
+    "internal_error": 500,
+    "internal_server_error": 500,
+    "service_unavailable": 503,
 }
 
 
@@ -97,7 +104,7 @@ def wrong_content(got: str, expected: str, body: bytes) -> str:
         return (
             "answered with a web page instead of data. Is the base URL right, is a proxy between?"
         )
-    said = error_text(_error_object(body)) or body[:400].decode("utf-8", "replace")
+    said = error_text(_error_object(body)) or body[:4000].decode("utf-8", "replace")
     return f"answered with {got or 'no content type'} instead of {expected}: {said}"
 
 
@@ -106,23 +113,26 @@ def stream_failure(
 ) -> ProviderError:
     """An error object that came inside a stream, after HTTP 200."""
     found: dict[str, Any] = error if isinstance(error, dict) else {"message": str(error)}
-    status = 500
-    for value in (found.get("code"), found.get("type")):
-        if isinstance(value, int) and 400 <= value < 600:
-            status = value
-            break
-        if isinstance(value, str) and (value in _TYPES or value.isdecimal()):
-            status = _TYPES.get(value) or (int(value) if 400 <= int(value) < 600 else 500)
-            break
+    words = [w for w in (found.get("code"), found.get("type")) if w is not None]
+    told = next((status for word in words if (status := _status_of(word))), None)
+    status = told or 500
     kind, happened = _kind(status, found)
     said = error_text(found) or "no reason given"
     return ProviderError(
         kind,
         sentence(f"{title} {happened} while answering: {said}", secrets),
         status=200,
-        retryable=not tokens_seen and _retryable(status, kind, {}),
+        # A word that nobody knows may mean anything: the call is not made again on a guess.
+        retryable=not tokens_seen and bool(told or not words) and _retryable(status, kind, {}),
         code=filter_code(found),
     )
+
+
+def _status_of(word: object) -> int | None:
+    """The status that a code or type inside a stream stands for."""
+    if isinstance(word, str):
+        word = _TYPES.get(word) or (int(word) if re.fullmatch("[45][0-9]{2}", word) else None)
+    return word if isinstance(word, int) and 400 <= word < 600 else None
 
 
 def error_text(error: Mapping[str, Any]) -> str:

@@ -17,7 +17,10 @@ from app.providers.thinking import Shape
 MAX_CONTINUATIONS = 8
 GO_ON = "CONTINUATION"  # the limit of one request was reached, the answer is not over
 ENDS = ("STOP", "MAX_TOKENS", GO_ON)
-REFUSALS = ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII")
+REFUSALS = (
+    "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII",
+    "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION",
+)  # fmt: skip
 
 
 class GeminiProvider(RemoteProvider):
@@ -126,7 +129,8 @@ class GeminiReply(Reply):
     def completion(self) -> Completion:
         self.require_end("finishReason")
         if self.finish_reason not in (*ENDS, *REFUSALS) and not self._blocked:
-            raise self.failure({"message": f"it stopped with {self.finish_reason}. {self._said}"})
+            said = f"stopped with {self.finish_reason}. {self._said}"
+            raise self.target.failure("server", said)  # which asking again would not change
         usage = _sum([*self._before, self.usage]) if self._before else self.usage
         text, thinking = "".join(self.text), "".join(self.thinking).strip()
         thought = count(usage, "thoughtsTokenCount")

@@ -45,7 +45,7 @@ class ChatReply(Reply):
         choices = chunk.get("choices")
         if not isinstance(choices, list) or not choices:
             return  # the chunk that only carries the usage
-        choice = table(choices[0])
+        choice = next((c for c in map(table, choices) if not c.get("index")), {})
         self.take_delta(table(choice.get("delta")))
         self.finish_reason = string(choice.get("finish_reason")) or self.finish_reason
         if self.finish_reason in self.failed:
@@ -78,7 +78,7 @@ class ChatReply(Reply):
         thought = count(self.usage, "completion_tokens_details", "reasoning_tokens")
         hidden = ThinkingKind.hidden if thought or self.withheld else ThinkingKind.none
         return Completion(
-            text=text or refusal,
+            text="\n\n".join(filter(None, [text, refusal])),
             outcome=self.outcome(
                 text,
                 truncated=self.finish_reason in TRUNCATED,

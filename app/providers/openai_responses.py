@@ -76,8 +76,7 @@ class ResponsesReply(Reply):
 
     def completion(self) -> Completion:
         self.require_end("response.completed")
-        chosen = [m for m in self._messages if m in self._final] or list(self._messages)
-        text = "".join(piece for message in chosen for piece in self._messages[message])
+        text = self.said()
         refusal, thinking = "".join(self._refusal), "".join(self.thinking).strip()
         tokens = count(self.usage, "output_tokens_details", "reasoning_tokens")
         hidden = bool(tokens) or (tokens is None and self._thought)
@@ -99,6 +98,19 @@ class ResponsesReply(Reply):
             response_id=self.response_id,
         )
 
+    def said(self) -> str:
+        chosen = [m for m in self._messages if m in self._final] or list(self._messages)
+        return "".join(piece for message in chosen for piece in self._messages[message])
+
+    def _take_whole(self, output: object) -> None:
+        """The texts of a response that came without deltas."""
+        for position, item in enumerate(map(table, output if isinstance(output, list) else [])):
+            content = item.get("content")
+            for part in map(table, content if isinstance(content, list) else []):
+                if item.get("type") == "message":
+                    self.add(self._messages.setdefault(position, []), part.get("text"))
+                    self.add(self._refusal, part.get("refusal"))
+
     def _start(self, item: dict[str, Any], position: object) -> None:
         self.tokens_seen = True
         self._thought = self._thought or item.get("type") == "reasoning"
@@ -111,6 +123,8 @@ class ResponsesReply(Reply):
         self.served_model = string(response.get("model"))
         self.usage = table(response.get("usage"))
         status = string(response.get("status"))
+        if not self._messages and not self._refusal:
+            self._take_whole(response.get("output"))
         if status == "failed":
             error = table(response.get("error"))
             self.finish_reason = string(error.get("code"))

@@ -8,7 +8,7 @@ from app.providers.catalogue import Rule
 from app.providers.openai_chat import ChatProvider, ChatReply
 from app.providers.reply import string, table
 from app.providers.spec import ProviderSpec
-from app.providers.thinking import LEVELS, Shape
+from app.providers.thinking import LEVELS, Shape, Temperature
 
 
 class OpenRouterReply(ChatReply):
@@ -23,7 +23,7 @@ class OpenRouterReply(ChatReply):
 
     def cost_usd(self) -> float | None:
         cost = self.usage.get("cost")
-        return float(cost) if isinstance(cost, int | float) and cost >= 0 else None
+        return float(cost) if isinstance(cost, int | float) and 0 <= cost < 1e6 else None
 
     def _told(self, details: list[Any]) -> str:
         told = []
@@ -66,6 +66,8 @@ class OpenRouterProvider(ChatProvider):
         """``reasoning`` in the list: absent for models that do not think."""
         if "supported_parameters" not in entry:
             return rule  # not the list as we know it
+        if "temperature" not in (entry["supported_parameters"] or []):
+            rule = replace(rule, temperature=Temperature("never", "ignored"))
         if not isinstance(told := entry.get("reasoning"), dict):
             return replace(rule, shape=Shape.never, levels=())
         efforts = told.get("supported_efforts")

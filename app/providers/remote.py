@@ -17,9 +17,7 @@ from app.providers.spec import ProviderSpec
 from app.providers.sse import SseReader, StreamReader
 from app.providers.target import Limits, Target
 
-LIST_TIMEOUT_S = 10
-PROBE_TIMEOUT_S = 1
-MAX_PAGES = 20
+LIST_TIMEOUT_S, PROBE_TIMEOUT_S, MAX_PAGES = 10, 1, 20
 
 
 class RemoteProvider(ABC):
@@ -147,6 +145,8 @@ class RemoteProvider(ABC):
             try:
                 models = await self._list(base_url, timeout_s)
             except ProviderError as error:
+                if error.kind == "timeout" and self._models.listed:
+                    raise  # it was there and is busy, perhaps with our own calls
                 failure = failure or error
             else:
                 self._found = base_url

@@ -67,10 +67,14 @@ class Reply(ABC):
             self.add([], content)  # counts as the first token even while a tag is being read
             self._add_split(*self._tags.feed(content))
 
+    def said(self) -> str:
+        """The answer as far as it has come."""
+        return "".join(self.text)
+
     def refused(self, error: ProviderError) -> Completion:
         """What is left when the provider's filter ended the call with an error."""
         return Completion(
-            text="".join(self.text),
+            text=self.said(),
             outcome=Outcome.refused,
             finish_reason=error.code,
             note=error.message,
@@ -109,7 +113,7 @@ class Reply(ABC):
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            text = f"sent an event that is not a JSON object: {event.data[:200]}"
+            text = f"sent an event that is not a JSON object: {event.data[:4000]}"
             raise self.target.failure("protocol", text)
         return value
 

@@ -139,8 +139,6 @@ class Attempts:
         """Make the call. Raises ProviderError for everything that can go wrong."""
         if prepared.provider is None or prepared.request is None:
             raise ProviderError("not_ready", prepared.problem)
-        if reason := prepared.provider.not_ready():
-            raise ProviderError("not_ready", reason)
         try:
             return await prepared.provider.complete(prepared.request)
         except ProviderError:

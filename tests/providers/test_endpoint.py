@@ -174,3 +174,20 @@ def test_unreachable_local_server_says_so_when_called() -> None:
             await provider.aclose()
 
     asyncio.run(go())
+
+
+def test_busy_server_stays_ready(server: WireServer) -> None:
+    """One that answers late is at work, perhaps for us."""
+    server.models = {"data": [{"id": "qwen3:8b"}]}
+
+    async def look(providers: dict[str, Provider]) -> tuple[str, list[ModelInfo]]:
+        ollama = providers["ollama"]
+        await discover([ollama])
+        server.list_delay_s = 30
+        assert isinstance(ollama, RemoteProvider)
+        with pytest.raises(ProviderError):
+            await ollama.find(0.05)
+        return ollama.not_ready(), ollama.known_models()
+
+    found = with_providers({"OLLAMA_HOST": server.url}, look)
+    assert found == ("", [ModelInfo("ollama", "qwen3:8b")])
