@@ -111,9 +111,10 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
     if completion.outcome is not Outcome.answered and not misfit:
         state = CheckState.undecided
     if misfit:
-        by_itself = request.adaptive and thought is Thought.no
-        state = CheckState.undecided if by_itself else CheckState.ignored
-        message = misfit
+        state, message = CheckState.ignored, misfit
+    elif setting not in (Thinking.default, Thinking.off) and thought is Thought.no:
+        state = CheckState.undecided
+        message = f"{answers}, and shows no thinking: that may be the model's own decision."
     elif setting is not Thinking.default:
         message = f"{answers}, and thinking is {'off' if setting is Thinking.off else 'on'}."
         if thought is Thought.unclear:

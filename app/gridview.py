@@ -256,7 +256,7 @@ def observed(attempt: Attempt | None) -> str:
             text = yes if attempt.thought is Thought.yes else "none (the text explains the bill)"
         case Evidence.time:
             after = f"judging by the time to the first token: {attempt.first_token_ms:,} ms"
-            text = f"{'perhaps' if attempt.thought is Thought.yes else 'none'} ({after})"
+            text = f"{'none' if attempt.thought is Thought.no else 'perhaps'} ({after})"
         case Evidence.nothing:
             text = "unclear: nothing reported"
     return ", ".join(filter(None, [text, tokens]))

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from app.providers.base import Outcome, Thinking, ThinkingKind
-from app.providers.thinking import Evidence, Thought
+from app.providers.observing import Evidence, Thought
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

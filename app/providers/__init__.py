@@ -12,8 +12,9 @@ from app.providers.base import (
     ThinkingKind,
     ThinkingRule,
 )
+from app.providers.observing import Evidence, Thought, mismatch, observe
 from app.providers.registry import discover, load_providers, split_model, switch_titles
-from app.providers.thinking import Evidence, Shape, Thought, mismatch, observe
+from app.providers.thinking import Shape
 
 __all__ = [
     "Call",

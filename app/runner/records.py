@@ -48,11 +48,14 @@ def came(completion: Completion, request: Request | None, cost: Cost) -> dict[st
     asked = request.call.thinking if request and request.call else Thinking.default
     adaptive = request is not None and request.adaptive
     misfit = mismatch(asked, thought, evidence, adaptive=adaptive)
+    # Thinking that was to be off may be the very reason why there is no answer.
+    cut = completion.outcome in (Outcome.truncated, Outcome.empty)
+    used_up = cut and asked is Thinking.off
     return {
         "outcome": completion.outcome,
         "thought": thought,
         "evidence": evidence,
-        "mismatch": misfit if completion.outcome is Outcome.answered else "",
+        "mismatch": misfit if completion.outcome is Outcome.answered or used_up else "",
         "error_message": storable(completion.note),
         "text": storable(completion.text),
         "thinking_text": storable(completion.thinking_text),

@@ -102,11 +102,14 @@ ANSWER = Completion(text="42", outcome=Outcome.answered, finish_reason="stop")
         ({"thinking_kind": "hidden", "reasoning_tokens": 9}, "yes", "tokens"),
         ({"reasoning_tokens": 9}, "yes", "tokens"),
         ({"reasoning_tokens": 0, "first_token_ms": 60_000}, "no", "tokens"),
+        ({"reasoning_tokens": 0, "output_tokens": 60}, "no", "tokens"),
+        ({"reasoning_tokens": 0, "output_tokens": 900}, "yes", "billed"),
         ({"output_tokens": 3, "first_token_ms": 60_000}, "no", "billed"),
         ({"output_tokens": 300}, "yes", "billed"),
         ({"text": "x" * 100, "output_tokens": 40, "first_token_ms": 60_000}, "no", "billed"),
         ({"text": "x" * 100, "output_tokens": 90, "first_token_ms": 400}, "no", "time"),
-        ({"text": "x" * 100, "output_tokens": 90, "first_token_ms": 6_000}, "yes", "time"),
+        ({"text": "x" * 100, "output_tokens": 90, "first_token_ms": 6_000}, "unclear", "time"),
+        ({"text": "x" * 2000, "output_tokens": 1000}, "unclear", "nothing"),
         ({"first_token_ms": 400}, "no", "time"),
         ({}, "unclear", "nothing"),
     ],
@@ -138,12 +141,13 @@ def test_default_never_mismatches(thought: Thought, evidence: Evidence) -> None:
     ("asked", "thought", "evidence", "said"),
     [
         ("off", "yes", "text", "Thinking was to be off, and thinking text came back."),
-        ("off", "yes", "time", "nothing came for 5 s or longer (a weak sign)."),
+        ("off", "unclear", "time", ""),
         ("off", "no", "tokens", ""),
         ("off", "unclear", "nothing", ""),
         ("on", "yes", "tokens", ""),
         ("on", "no", "tokens", "and the answer shows no sign of it."),
-        ("high", "no", "time", "no sign of it, though this API reports little."),
+        ("high", "no", "time", ""),
+        ("minimal", "no", "tokens", ""),
         ("on", "unclear", "nothing", ""),
     ],
 )
@@ -154,5 +158,5 @@ def test_mismatch_is_said_in_a_sentence(asked: str, thought: str, evidence: str,
 
 
 def test_model_that_decides_itself_is_not_accused() -> None:
-    found = mismatch(Thinking.on, Thought.no, Evidence.tokens, adaptive=True)
-    assert found == "Thinking was on, and this model decided that the question needed none."
+    assert mismatch(Thinking.on, Thought.no, Evidence.tokens, adaptive=True) == ""
+    assert mismatch(Thinking.off, Thought.yes, Evidence.tokens, adaptive=True)
