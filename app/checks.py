@@ -203,11 +203,15 @@ class Waiting:
 
 
 def waiting(session: Session) -> list[Waiting]:
-    """What is held back in grids that are not cancelled."""
+    """What is held back in grids that are neither cancelled nor stopped."""
     rows = session.exec(
         select(HeldBack)
         .join(Grid, col(Grid.id) == HeldBack.grid_id)
-        .where(HeldBack.state == HeldState.waiting, col(Grid.cancelled_at).is_(None))
+        .where(
+            HeldBack.state == HeldState.waiting,
+            col(Grid.cancelled_at).is_(None),
+            col(Grid.stopped_at).is_(None),
+        )
     ).all()
     found: dict[tuple[int, str], list[Thinking]] = {}
     for row in rows:

@@ -231,8 +231,7 @@ def rerun_failed(session: Session, grid: Grid) -> int:
     count = _changed(session, statement)
     if not count:
         raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
-    stopped = (col(HeldBack.grid_id) == grid.id, col(HeldBack.state) == HeldState.stopped)
-    session.execute(update(HeldBack).where(*stopped).values(state=HeldState.waiting, message=""))
+    _test_again(session, grid)
     grid.cancelled_at = grid.stopped_at = None
     session.add(grid)
     return count
@@ -259,8 +258,15 @@ def set_ceiling(session: Session, grid: Grid, max_cost_usd: float, spent_usd: fl
         again = cancelled.values(state=AnswerState.pending, attempt_id=None, seq=seq)
         count = _changed(session, again)
         grid.stopped_at = None
+        _test_again(session, grid)
     session.add(grid)
     return count
+
+
+def _test_again(session: Session, grid: Grid) -> None:
+    """What a test call stopped gets another one before its answers are called."""
+    stopped = (col(HeldBack.grid_id) == grid.id, col(HeldBack.state) == HeldState.stopped)
+    session.execute(update(HeldBack).where(*stopped).values(state=HeldState.waiting, message=""))
 
 
 def _changed(session: Session, statement: Any) -> int:

@@ -16,7 +16,7 @@ from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput
 from app.tables import Answerable
 from app.web import actions
-from app.web.deps import Form, Reading, Server, Services
+from app.web.deps import Form, Reading, Server, Services, decimal
 from app.web.preview import preview_of
 from app.web.problems import validated
 from app.web.render import page
@@ -145,7 +145,7 @@ class ComposeForm:
                 wording=wording,
                 thinking=thinking,
                 system_prompt=self.system_prompt,
-                temperature=self.temperature.strip().replace(",", ".") or None,
+                temperature=decimal(self.temperature) or None,
                 max_tokens=self.max_tokens.strip() or 16_000,
             )
             for wording in self.wordings
@@ -160,7 +160,7 @@ class ComposeForm:
             repeats=self.repeats.strip() or 1,
             forced=forced,
             max_calls=self.max_calls.strip() or None,
-            max_cost_usd=self.max_cost_usd.strip().replace(",", ".") or None,
+            max_cost_usd=decimal(self.max_cost_usd) or None,
         )
 
 

@@ -1,6 +1,7 @@
 """What handlers are given."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -101,6 +102,14 @@ async def form_data(request: Request) -> AsyncIterator[FormData]:
 
 
 Form = Annotated[FormData, Depends(form_data)]
+
+
+def decimal(typed: str) -> str:
+    """A number as typed, a decimal comma as a point. "1,000" stays, and is then no number: it may
+    be a thousand or one."""
+    typed = typed.strip()
+    thousands = re.match(r"[1-9]\d{0,2}(,\d{3})+(\.|$)", typed)
+    return typed if thousands else typed.replace(",", ".")
 
 
 def is_htmx(request: Request) -> bool:

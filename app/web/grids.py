@@ -26,6 +26,7 @@ from app.web.deps import (
     Server,
     Services,
     Since,
+    decimal,
 )
 from app.web.problems import validated
 from app.web.render import page, render
@@ -112,7 +113,7 @@ def rerun_failed(server: Server, grid: GridHere) -> Response:
 @router.post("/grids/{grid_id}/ceiling")
 def set_ceiling(server: Server, grid: GridHere, data: Form) -> Response:
     """Let the grid cost more, and go on where it was stopped."""
-    typed = str(data.get("max_cost_usd", "")).strip().replace(",", ".")
+    typed = decimal(str(data.get("max_cost_usd", "")))
     given = validated(CeilingInput, max_cost_usd=typed)
     actions.set_ceiling(server, grid.id, given.max_cost_usd)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)

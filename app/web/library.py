@@ -11,7 +11,7 @@ from app.errors import BluffcheckError
 from app.messages import compose
 from app.prompts import PromptInput, WordingInput
 from app.tables import Answerable, Placement, Prompt, Wording, WordingMode
-from app.web.deps import Form, MaybeReviewer, Reading, Server
+from app.web.deps import Form, MaybeReviewer, Reading, Server, decimal
 from app.web.problems import validated
 from app.web.render import page
 
@@ -76,7 +76,7 @@ def save_wording(
     server: Server, session: Reading, slug: str, data: Form, reviewer: MaybeReviewer
 ) -> Response:
     """Save a new wording (``new``) or a new version; archive or restore."""
-    target = str(data.get("target", "")).strip().replace(",", ".")
+    target = decimal(str(data.get("target", "")))
     fields: dict[str, Any] = {
         "title": str(data.get("title", "")),
         "opt_out": str(data.get("opt_out", "")).replace("\r\n", "\n"),

@@ -19,7 +19,16 @@ from app.prices import Quote
 from app.providers import ModelInfo, Thinking, ThinkingRule, switch_titles
 from app.tables import ModelCheck, now
 from app.web import actions
-from app.web.deps import MAX_INTEGER, Form, IsHtmx, MaybeReviewer, Reading, Server, Services
+from app.web.deps import (
+    MAX_INTEGER,
+    Form,
+    IsHtmx,
+    MaybeReviewer,
+    Reading,
+    Server,
+    Services,
+    decimal,
+)
 from app.web.problems import validated
 from app.web.render import page
 
@@ -93,7 +102,7 @@ async def list_again(server: Server, data: Form) -> Response:
 def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
     """Enter a price of a model; a form that makes no sense comes back as it was typed."""
     typed = {name: str(data.get(name, "")).strip() for name in PRICE_FIELDS}
-    decimals = {name: typed[name].replace(",", ".") for name in AMOUNTS}
+    decimals = {name: decimal(typed[name]) for name in AMOUNTS}
     given = {name: value for name, value in (typed | decimals).items() if value}
     try:
         actions.add_price(server, validated(PriceInput, **given))

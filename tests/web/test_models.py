@@ -178,3 +178,11 @@ def test_forced_setting_is_sent_and_on_record(client: TestClient, wire: WireServ
 def test_unknown_setting_cannot_be_forced(client: TestClient) -> None:
     given = grid_input(models=[OPUS], forced={OPUS: ["sideways"]})
     assert client.post("/api/grids", json=given).status_code == 422
+
+
+def test_forced_setting_survives_a_form_that_is_not_ready(client: TestClient) -> None:
+    forced = f"off {OPUS}"
+    fields = {"prompt_text": "", "model": OPUS, "wording": "allowed", "thinking": "off"}
+    for address in ("/compose", "/compose/preview"):
+        part = client.post(address, data={**fields, "forced": forced})
+        assert f'<input type="hidden" name="forced" value="{forced}">' in part.text

@@ -69,6 +69,7 @@ def test_price_entered_by_form_changes_costs_and_can_be_removed(client: TestClie
     ("change", "sentence"),
     [
         ({"input_usd": "-1"}, "input usd: Input should be greater than or equal to 0"),
+        ({"input_usd": "1,000"}, "input usd: Input should be a valid number"),
         ({"output_usd": "a lot"}, "output usd: Input should be a valid number"),
         ({"output_usd": ""}, "output usd: Field required"),
         ({"cached_usd": "nan"}, "cached usd: Input should be a finite number"),
