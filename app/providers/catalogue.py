@@ -35,7 +35,7 @@ class Rule:
 
     patterns: tuple[str, ...] = ("*",)
     shape: Shape = Shape.unknown
-    levels: tuple[Thinking, ...] = USUAL_LEVELS
+    levels: tuple[Thinking, ...] = LEVELS
     switch: str = ""  # empty: the provider's
     off: Fields | None = None  # in place of the switch's fields
     on: Fields | Thinking | None = None  # fields, or the level that stands for "on"
@@ -158,7 +158,8 @@ def _rule(table: Mapping[str, Any], source: str) -> Rule:
         raise SettingsError(f"{where}: why has no setting {', '.join(sorted(wrong))}.")
     try:
         shape = Shape(table.get("thinking", Shape.unknown))
-        levels = {Thinking(name) for name in table.get("levels", USUAL_LEVELS)}
+        usual = LEVELS if shape is Shape.unknown else USUAL_LEVELS
+        levels = {Thinking(name) for name in table.get("levels", usual)}
         on = table.get("on")
         on = Thinking(on) if isinstance(on, str) else on
         text = table.get("thinking_text")

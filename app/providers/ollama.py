@@ -16,6 +16,8 @@ from app.providers.target import Target
 from app.providers.thinking import Shape, Thinking
 
 SHOWN_AT_ONCE = 4
+CHARACTERS_A_TOKEN = 2  # rather too few
+ANSWER_ROOM, CONTEXT_STEP = 8192, 4096  # tokens
 OLLAMA_LEVELS = (Thinking.low, Thinking.medium, Thinking.high, Thinking.max)
 
 
@@ -44,7 +46,7 @@ class OllamaProvider(ChatProvider):
         self._shown: dict[str, Any] = {}  # capabilities by digest, which never change
 
     def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
-        options: dict[str, Any] = {"num_predict": call.max_tokens}
+        options: dict[str, Any] = {"num_predict": call.max_tokens, "num_ctx": _context(call)}
         if temperature is not None:
             options["temperature"] = temperature
         messages = [{"role": "system", "content": call.system}] if call.system else []
@@ -101,6 +103,16 @@ class OllamaProvider(ChatProvider):
     def model_info(self, entry: dict[str, Any]) -> ModelInfo | None:
         name = string(entry.get("model")) or string(entry.get("name"))
         return ModelInfo(self.name, name) if name else None
+
+
+def _context(call: Call) -> int:
+    """Tokens for the prompt and its answer: the server's own default may cut a prompt silently.
+
+    Rounded, so that a model is not loaded anew for each length; not the whole output cap, which a
+    small machine may have no room for.
+    """
+    prompt = (len(call.system) + len(call.user)) // CHARACTERS_A_TOKEN + 1
+    return -(-(prompt + min(call.max_tokens, ANSWER_ROOM)) // CONTEXT_STEP) * CONTEXT_STEP
 
 
 class OllamaReply(Reply):

@@ -52,7 +52,7 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
             {"role": "user", "content": "Hello"},
         ],
         "stream": True,
-        "options": {"num_predict": 99, "temperature": 0.5},
+        "options": {"num_predict": 99, "num_ctx": 4096, "temperature": 0.5},
         "think": True,
     }
     assert request.thinking_sent == {"think": True}
@@ -64,7 +64,13 @@ def test_request_shows_exactly_what_is_sent(server: WireServer) -> None:
 
 def test_nothing_unasked_is_sent() -> None:
     body = prepare("qwen3:8b").body
-    assert (body["options"], "think" in body) == ({"num_predict": 16000}, False)
+    options = {"num_predict": 16000, "num_ctx": 12288}
+    assert (body["options"], "think" in body) == (options, False)
+
+
+def test_context_has_room_for_the_whole_prompt() -> None:
+    contexts = [prepare("m", user="x" * n).body["options"]["num_ctx"] for n in (1, 9_000, 100_000)]
+    assert contexts == [12_288, 16_384, 61_440]
 
 
 def test_key_of_the_cloud_is_sent(server: WireServer) -> None:

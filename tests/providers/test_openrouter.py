@@ -15,6 +15,7 @@ from app.providers import (
     ThinkingRule,
     load_providers,
 )
+from app.providers.thinking import LEVELS
 from tests.providers.calling import ask, with_providers
 from tests.wire import WireServer
 from tests.wire_scripts import Script
@@ -91,8 +92,8 @@ EFFORTS = ["xhigh", "high", "medium", "low", "minimal", "none"]
          Shape.always, ("high",)),
         ({"reasoning": {"mandatory": False, "default_enabled": True, "supported_efforts": EFFORTS}},
          Shape.on, ("minimal", "low", "medium", "high", "xhigh")),
-        ({"reasoning": {"default_enabled": False}}, Shape.off, ("low", "medium", "high")),
-        ({"reasoning": {}}, Shape.unknown, ("low", "medium", "high")),
+        ({"reasoning": {"default_enabled": False}}, Shape.off, tuple(LEVELS)),
+        ({"reasoning": {}}, Shape.unknown, tuple(LEVELS)),
     ],
 )  # fmt: skip
 def test_list_of_models_says_what_each_takes(
@@ -107,3 +108,4 @@ def test_list_of_models_says_what_each_takes(
 
     rule = with_providers(environ(server), look)
     assert (rule.shape, tuple(rule.levels)) == (shape, levels)
+    assert rule.temperature.taken == "never"  # it is not among the parameters
