@@ -76,7 +76,8 @@ def proxy_for(url: str) -> str | None:
     host = parts.netloc.rpartition("@")[2]
     if not parts.hostname or parts.hostname in _HERE or proxy_bypass(host):
         return None
-    proxy = getproxies().get(parts.scheme)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy:
         return None
     if "://" not in proxy:

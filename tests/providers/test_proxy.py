@@ -180,3 +180,13 @@ def test_proxy_may_be_named_without_a_scheme(proxy: Proxy, monkeypatch: pytest.M
     monkeypatch.setenv("http_proxy", f"127.0.0.1:{proxy.port}")
     assert ask(moved(proxy, "http"), "anthropic/any").text == "42"
     assert len(proxy.asked) == 1
+
+
+def test_one_proxy_may_be_named_for_all_schemes(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("all_proxy", f"http://127.0.0.1:{proxy.port}")
+    assert ask(moved(proxy, "http"), "anthropic/any").text == "42"
+    assert len(proxy.asked) == 1
