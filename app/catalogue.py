@@ -139,11 +139,9 @@ class ThinkingChoice:
         """In a few words, who does not take it."""
         if not self.against:
             return ""
-        return (
-            f"not {self.against[0][0]}"
-            if self.models == 1
-            else (f"{self.models - len(self.against)} of {self.models} models")
-        )
+        if self.models == 1:
+            return f"not {self.against[0][0]}"
+        return f"{self.models - len(self.against)} of {self.models} models"
 
     @property
     def reasons(self) -> str:
@@ -181,10 +179,16 @@ async def watch(providers: Providers) -> None:
     while True:
         await discover(providers.values())
         if look % LIST_EVERY == 0:
-            ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
-            await asyncio.gather(*(list_models(p) for p in ready))
+            await list_all_models(providers)
         look += 1
         await asyncio.sleep(LOOK_S)
+
+
+async def list_all_models(providers: Providers) -> list[Provider]:
+    """Ask all that can be called, and return them."""
+    ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
+    await asyncio.gather(*map(list_models, ready))
+    return ready
 
 
 async def list_models(provider: Provider) -> None:

@@ -6,7 +6,6 @@ setting that is refused stops only its own columns.
 """
 
 import asyncio
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +13,12 @@ from datetime import datetime
 import sqlalchemy
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.errors import ProviderError
 from app.grids import stamp
 from app.plans import Plan
-from app.prices import PriceBook, Usage, believable, usage_of
+from app.prices import PriceBook, believable, usage_of
 from app.providers import (
     Call,
     Completion,
@@ -44,7 +43,6 @@ from app.tables import (
     storable,
 )
 
-log = logging.getLogger(__name__)
 # Short to answer, and worth a thought to a model that may think.
 QUESTION = "What is 17 × 23 + 19 × 29? Answer with the number only."
 # Kinds of error that the same call would meet again. Whether a call may be repeated at once is
@@ -104,25 +102,31 @@ async def _check(provider: Provider, name: str, setting: Thinking) -> CheckResul
         return CheckResult(setting, CheckState.fails, exc.message, exc.kind, permanent)
     thought, evidence = observe(completion)
     misfit = mismatch(setting, thought, evidence, adaptive=request.adaptive)
-    answers = "It answers"
-    if completion.outcome is not Outcome.answered:
-        answers = f"The call goes through, and its answer is {completion.outcome}"
-    state, message = CheckState.works, f"{answers}."
-    if completion.outcome is not Outcome.answered and not misfit:
-        state = CheckState.undecided
-    if misfit:
-        state, message = CheckState.ignored, misfit
-    elif setting not in (Thinking.default, Thinking.off) and thought is Thought.no:
-        state = CheckState.undecided
-        message = f"{answers}, and shows no thinking: that may be the model's own decision."
-    elif setting is not Thinking.default:
-        message = f"{answers}, and thinking is {'off' if setting is Thinking.off else 'on'}."
-        if thought is Thought.unclear:
-            state = CheckState.undecided
-            message = f"{answers}; nothing shows whether it thought."
+    state, message = _verdict(setting, completion.outcome, thought, misfit)
     return CheckResult(
         setting, state, message, completion=completion, thought=thought, evidence=evidence
     )
+
+
+def _verdict(
+    setting: Thinking, outcome: Outcome, thought: Thought, misfit: str
+) -> tuple[CheckState, str]:
+    """What a call that went through says of the setting, and a sentence about it."""
+    answered = outcome is Outcome.answered
+    answers = "It answers" if answered else f"The call goes through, and its answer is {outcome}"
+    works = CheckState.works if answered else CheckState.undecided
+    if misfit:
+        return CheckState.ignored, misfit
+    if setting is Thinking.default:
+        return works, f"{answers}."
+    if thought is Thought.unclear:
+        return CheckState.undecided, f"{answers}; nothing shows whether it thought."
+    if setting is Thinking.off:
+        return works, f"{answers}, and thinking is off."
+    if thought is Thought.no:
+        may = "that may be the model's own decision"
+        return CheckState.undecided, f"{answers}, and shows no thinking: {may}."
+    return works, f"{answers}, and thinking is on."
 
 
 def save_checks(
@@ -160,19 +164,8 @@ def _row(model: str, result: CheckResult, prices: PriceBook, at: datetime) -> Mo
         row.input_tokens, row.output_tokens = usage.input_tokens, usage.output_tokens
         row.reasoning_tokens = believable(done.reasoning_tokens)
         row.total_ms = done.total_ms
-        row.cost_usd = _cost(prices, model, at, usage, done.cost_usd)
+        row.cost_usd = prices.cost_of(model, at, done).usd
     return row
-
-
-def _cost(
-    prices: PriceBook, model: str, at: datetime, usage: Usage, reported_usd: float | None
-) -> float | None:
-    """A test call that was made is not lost because its price is a riddle."""
-    try:
-        return prices.cost(model, at, usage, reported_usd).usd
-    except Exception:
-        log.exception("a test call of %s could not be priced", model)
-        return None
 
 
 def latest_checks(session: Session, model: str | None = None) -> dict[str, list[ModelCheck]]:
@@ -183,8 +176,7 @@ def latest_checks(session: Session, model: str | None = None) -> dict[str, list[
     found: dict[str, list[ModelCheck]] = {}
     for row in session.exec(statement):
         found.setdefault(row.model, []).append(row)
-    order = list(Thinking)
-    return {m: sorted(rows, key=lambda r: order.index(r.thinking)) for m, rows in found.items()}
+    return {m: sorted(rows, key=lambda r: r.thinking.position) for m, rows in found.items()}
 
 
 def hold_back(session: Session, grid: Grid, plan: Plan, models: Collection[str]) -> None:
@@ -216,17 +208,10 @@ def waiting(session: Session) -> list[Waiting]:
     found: dict[tuple[int, str], list[Thinking]] = {}
     for row in rows:
         found.setdefault((row.grid_id, row.model), []).append(row.thinking)
-    order = list(Thinking)
-    return [Waiting(*key, tuple(sorted(s, key=order.index))) for key, s in found.items()]
-
-
-def count_waiting(session: Session, grid_id: int) -> int:
-    """How many models of a grid wait for a test call."""
-    models = func.count(func.distinct(HeldBack.model))
-    statement = select(models).where(
-        HeldBack.grid_id == grid_id, HeldBack.state == HeldState.waiting
-    )
-    return session.exec(statement).one()
+    return [
+        Waiting(*key, tuple(sorted(settings, key=lambda t: t.position)))
+        for key, settings in found.items()
+    ]
 
 
 def release(session: Session, grid_id: int, model: str, results: Sequence[CheckResult]) -> None:

@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import click
 
-from app.catalogue import configured
+from app.catalogue import configured, list_all_models
 from app.catalogue import list_models as list_models_of
 from app.checks import CheckResult, check_model, settings_to_check
 from app.errors import BluffcheckError
 from app.money import dollars
 from app.plans import Providers, find_model
-from app.prices import PriceBook, usage_of
+from app.prices import PriceBook
 from app.providers import Provider, discover
 from app.settings import load_settings
 from app.tables import CheckState, now
@@ -37,21 +37,24 @@ def list_models(text: str) -> None:
 def check_models(names: Sequence[str], *, every: bool, yes: bool) -> bool:
     """Make test calls and print what they showed; False when one fails or ignores its switch."""
 
-    async def go(providers: Providers) -> list[tuple[str, list[CheckResult], PriceBook]]:
+    async def go(providers: Providers) -> list[tuple[CheckState, tuple[str, ...]]]:
         chosen = list(names) or await _chosen(providers, every=every)
         if len(chosen) > ASK_ABOVE and not yes:
             click.confirm(f"Make test calls to {len(chosen)} models?", abort=True, err=True)
         prices = PriceBook(providers)
         results = await asyncio.gather(*(_check(providers, model) for model in chosen))
-        return [(m, found, prices) for m, found in zip(chosen, results, strict=True)]
+        return [
+            (one.state, _row(model, one, prices))
+            for model, found in zip(chosen, results, strict=True)
+            for one in found
+        ]
 
     found = _with_providers(go)
     if not found:
         raise click.ClickException("No provider is ready: put a key into the environment or .env.")
-    rows = [_row(model, one, prices) for model, results, prices in found for one in results]
-    for line in _table([HEADINGS, *rows]):
+    for line in _table([HEADINGS, *(row for _, row in found)]):
         click.echo(line)
-    return not any(one.state in BAD for _, results, _ in found for one in results)
+    return not any(state in BAD for state, _ in found)
 
 
 def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:
@@ -72,9 +75,7 @@ def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:
 async def _ready(providers: Providers) -> list[Provider]:
     """Those that can be called, with what their servers list."""
     await discover(providers.values())
-    ready = [p for p in providers.values() if not p.practice and not p.not_ready()]
-    await asyncio.gather(*map(list_models_of, ready))
-    return ready
+    return await list_all_models(providers)
 
 
 async def _chosen(providers: Providers, *, every: bool) -> list[str]:
@@ -93,8 +94,7 @@ def _row(model: str, result: CheckResult, prices: PriceBook) -> tuple[str, ...]:
     if done is None:
         return (model, result.thinking, result.state, "–", "–", result.message)
     tokens = f"{_number(done.input_tokens)}/{_number(done.output_tokens)}"
-    usd = prices.cost(model, now(), usage_of(done), done.cost_usd).usd
-    cost = "n/a" if usd is None else dollars(usd)
+    cost = dollars(prices.cost_of(model, now(), done).usd)
     return (model, result.thinking, result.state, tokens, cost, result.message)
 
 

@@ -24,7 +24,6 @@ from app.gridview import (
     levels,
     make_chip,
 )
-from app.providers import Thinking
 from app.tables import (
     Answer,
     Attempt,
@@ -128,8 +127,7 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
         (row.model, row.thinking): row
         for row in session.exec(select(HeldBack).where(HeldBack.grid_id == grid_id))
     }
-    order = list(Thinking)
-    ordered = sorted(variants, key=lambda pair: (order.index(pair[0].thinking), pair[0].position))
+    ordered = sorted(variants, key=lambda pair: (pair[0].thinking.position, pair[0].position))
     return [
         Column(
             f"{number}-{variant.id}",
@@ -137,15 +135,11 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
             variant,
             wording,
             forced=variant.thinking in row.forced,
-            **_held(held.get((row.model, variant.thinking))),
+            held=held.get((row.model, variant.thinking)),
         )
         for number, row in enumerate(models)
         for variant, wording in ordered
     ]
-
-
-def _held(row: HeldBack | None) -> dict[str, Any]:
-    return {"held": row.state, "held_message": row.message} if row else {}
 
 
 def load_prompts(session: Session, grid_id: int) -> list[Prompt]:

@@ -13,7 +13,7 @@ from app.tables import (
     AnswerState,
     Attempt,
     Grid,
-    HeldState,
+    HeldBack,
     LabelValue,
     Prompt,
     Variant,
@@ -138,8 +138,7 @@ class Column:
     thought: int = 0  # answers that show signs of thinking
     judged: int = 0  # answers of which it can be told whether the model thought
     forced: bool = False  # the model is known not to take this thinking setting
-    held: HeldState | None = None  # in a large grid: whether its test call was made
-    held_message: str = ""  # what the test call showed
+    held: HeldBack | None = None  # in a large grid: its test call
     # Over all its calls, also those that no longer count.
     spending: Spending = field(default_factory=Spending)
 
@@ -151,7 +150,7 @@ class Column:
     def why_not_called(self, answer: Answer) -> str:
         """What its test call said, of an answer that failed without a call of its own."""
         stopped = answer.state is AnswerState.failed and answer.attempt_id is None
-        return self.held_message if stopped else ""
+        return self.held.message if self.held and stopped else ""
 
     @property
     def seen(self) -> str:

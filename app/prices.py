@@ -4,18 +4,20 @@ Amounts are US dollars, prices are US dollars per million tokens. What is not kn
 0. Nothing here asks the network: the list is the one that came with the library.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from app.providers import Completion, Provider
+from app.providers import Completion, Provider, is_practice
 from app.tables import Price
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice
 
+log = logging.getLogger(__name__)
 LIST_VERSION = "0.2.3"  # of genai-prices
 LIST_DATE = date(2026, 11, 10)  # when that version was published
 REPORTED = "reported by the provider"
@@ -91,7 +93,7 @@ class PriceBook:
 
         What the provider reported wins, then the own price in force, then the list price.
         """
-        if self._is_practice(model):
+        if is_practice(model, self._providers):
             return Cost(0.0, PRACTICE)
         if reported_usd is not None and isfinite(reported_usd) and reported_usd >= 0:
             return Cost(float(reported_usd), REPORTED)
@@ -102,9 +104,17 @@ class PriceBook:
         listed = self._listed_cost(model, at, usage)
         return Cost() if listed is None else Cost(listed, LISTED)
 
+    def cost_of(self, model: str, at: datetime, completion: Completion) -> Cost:
+        """The same of a call that was made: it is not lost because its price is a riddle."""
+        try:
+            return self.cost(model, at, usage_of(completion), completion.cost_usd)
+        except Exception:
+            log.exception("a call of %s could not be priced", model)
+            return Cost()
+
     def quote(self, model: str, at: datetime) -> Quote | None:
         """The price of ``model`` in force at ``at`` (in UTC); None: no price is known."""
-        if self._is_practice(model):
+        if is_practice(model, self._providers):
             return Quote(0.0, 0.0, None, PRACTICE)
         if own := in_force(self._own.get(model, ()), at.date()):
             source = own_source(own)
@@ -116,10 +126,6 @@ class PriceBook:
             note = f"as published on {LIST_DATE}"
             return Quote(dollars[0] or 0.0, dollars[1] or 0.0, dollars[2], LISTED, note, tiered)
         return None
-
-    def _is_practice(self, model: str) -> bool:
-        provider = self._providers.get(model.partition("/")[0])
-        return provider is not None and provider.practice
 
     def _listed_cost(self, model: str, at: datetime, usage: Usage) -> float | None:
         listed = self._listed(model, at)

@@ -13,7 +13,13 @@ from app.providers.base import (
     ThinkingRule,
 )
 from app.providers.observing import Evidence, Thought, mismatch, observe
-from app.providers.registry import discover, load_providers, split_model, switch_titles
+from app.providers.registry import (
+    discover,
+    is_practice,
+    load_providers,
+    split_model,
+    switch_titles,
+)
 from app.providers.thinking import Shape
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "ThinkingRule",
     "Thought",
     "discover",
+    "is_practice",
     "load_providers",
     "mismatch",
     "observe",

@@ -5,7 +5,6 @@ exactly what would be sent) and a request into a :class:`Completion` (over the w
 knows the database or the web.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -35,6 +34,12 @@ class Call:
     temperature: float | None = None
     max_tokens: int = 16_000
     repeat: int = 1  # which draw this is; only practice models read it, it is never sent
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The conversation as OpenAI's and many other APIs take it."""
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        return [*system, {"role": "user", "content": self.user}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,6 @@ class Status:
     """What the Models page says of a provider beside its models."""
 
     address: str = ""  # the base URL in use
-    key_names: Sequence[str] = ()  # variables that may hold the key
     key_optional: bool = False  # a server of one's own, which may be asked without a key
     listed: bool = False  # the server itself has listed its models
     list_error: str = ""  # why it could not be asked for its models the last time

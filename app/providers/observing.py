@@ -1,8 +1,8 @@
 """What an answer shows of thinking, and whether that is what was asked for."""
 
 from enum import StrEnum
-from typing import Protocol
 
+from app.providers.base import Completion
 from app.providers.thinking import Thinking, ThinkingKind
 
 
@@ -25,29 +25,12 @@ class Evidence(StrEnum):
     nothing = "nothing"
 
 
-class Seen(Protocol):
-    """The parts of a completion that tell whether the model thought."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def thinking_text(self) -> str: ...
-    @property
-    def thinking_kind(self) -> ThinkingKind: ...
-    @property
-    def reasoning_tokens(self) -> int | None: ...
-    @property
-    def output_tokens(self) -> int | None: ...
-    @property
-    def first_token_ms(self) -> int | None: ...
-
-
 FRAMING_TOKENS = 16  # ends of turns and the like, billed beside the text
 BYTES_A_TOKEN = 4  # of English; other languages have fewer, and then nothing is concluded
 PAUSE_MS = 5_000  # nothing at all for so long: it may have thought, or queued, or loaded
 
 
-def observe(seen: Seen) -> tuple[Thought, Evidence]:
+def observe(seen: Completion) -> tuple[Thought, Evidence]:
     """Whether the model thought, and what says so.
 
     Where an API counts no thinking (or says 0), what it bills tells: a token is at least one byte

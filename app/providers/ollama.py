@@ -49,10 +49,9 @@ class OllamaProvider(ChatProvider):
         options: dict[str, Any] = {"num_predict": call.max_tokens, "num_ctx": _context(call)}
         if temperature is not None:
             options["temperature"] = temperature
-        messages = [{"role": "system", "content": call.system}] if call.system else []
         body = {
             "model": call.model,
-            "messages": [*messages, {"role": "user", "content": call.user}],
+            "messages": call.messages,
             "stream": True,
             "options": options,
             **thinking,
@@ -92,9 +91,7 @@ class OllamaProvider(ChatProvider):
         return replace(rule, shape=Shape.on, levels=OLLAMA_LEVELS) if can else rule
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
-        reply = OllamaReply(target)
-        reply.closes_alone = self._spec.closes_alone
-        return reply
+        return OllamaReply(target)
 
     def listed(self, found: Any) -> list[Any] | None:
         models = table(found).get("models")

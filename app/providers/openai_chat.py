@@ -107,10 +107,9 @@ class ChatProvider(RemoteProvider):
     reply: type[ChatReply] = ChatReply
 
     def build(self, call: Call, thinking: dict[str, Any], temperature: float | None) -> Request:
-        messages = [{"role": "system", "content": call.system}] if call.system else []
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": [*messages, {"role": "user", "content": call.user}],
+            "messages": call.messages,
             self._spec.token_limit: call.max_tokens,
             "stream": True,
         }
@@ -127,9 +126,7 @@ class ChatProvider(RemoteProvider):
 
     def new_reply(self, target: Target, call: Call | None) -> Reply:
         kind = self.rule(call.model).kind if call else None
-        reply = self.reply(target, kind or self._spec.thinking_text)
-        reply.closes_alone = self._spec.closes_alone
-        return reply
+        return self.reply(target, kind or self._spec.thinking_text)
 
 
 class OpenAIChatProvider(ChatProvider):

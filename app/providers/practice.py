@@ -64,9 +64,7 @@ class PracticeProvider:
         return _RULE
 
     def prepare(self, call: Call) -> Request:
-        messages = [{"role": "system", "content": call.system}] if call.system else []
-        messages.append({"role": "user", "content": call.user})
-        body: dict[str, Any] = {"model": f"practice/{call.model}", "messages": messages}
+        body: dict[str, Any] = {"model": f"practice/{call.model}", "messages": call.messages}
         body |= {"max_tokens": call.max_tokens} | _RULE.fields[call.thinking]
         if call.temperature is not None:
             body["temperature"] = call.temperature

@@ -4,6 +4,7 @@ import asyncio
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from app.errors import InvalidInput, ProviderError, SettingsError
@@ -92,7 +93,8 @@ def load_providers(
     return providers
 
 
-def switch_titles() -> dict[str, str]:
+@cache
+def switch_titles() -> Mapping[str, str]:
     """The ways to switch thinking that a server of one's own can be given, in words."""
     return {name: table["title"] for name, table in read_toml(MODELS)["switch"].items()}
 
@@ -118,6 +120,12 @@ async def discover(providers: Iterable[Provider]) -> None:
             return  # not_ready() says what to do
 
     await asyncio.gather(*(look(provider) for provider in local))
+
+
+def is_practice(model: str, providers: Mapping[str, Provider]) -> bool:
+    """Whether ``provider/model-id`` is simulated; False for a provider that is gone."""
+    provider = providers.get(model.partition("/")[0])
+    return provider is not None and provider.practice
 
 
 def split_model(model: str, providers: Collection[str]) -> tuple[str, str]:

@@ -79,8 +79,9 @@ class RemoteProvider(ABC):
         rule = self.rule(call.model)
         sent, note = rule.temperature.sent(call.temperature, call.thinking, rule.shape)
         request = self.build(call, dict(rule.fields.get(call.thinking, {})), sent)
-        request = replace(request, temperature_sent=sent, temperature_note=note)
-        return replace(request, adaptive=rule.adaptive, call=call)
+        return replace(
+            request, temperature_sent=sent, temperature_note=note, adaptive=rule.adaptive, call=call
+        )
 
     def not_ready(self) -> str:
         return self.endpoint.not_ready(found=bool(self._found))
@@ -89,7 +90,6 @@ class RemoteProvider(ABC):
         address = self.endpoint.override() or self._found or self._spec.base_url
         return Status(
             address="" if "{port}" in address else address,
-            key_names=(*self._spec.key_env, *self._spec.bearer_env),
             key_optional=self._spec.key_optional,
             listed=self._models.listed,
             list_error=self._models.error,
@@ -112,9 +112,9 @@ class RemoteProvider(ABC):
             raise
 
     async def complete(self, request: Request) -> Completion:
-        base_url = await self._base_url()
-        target = self._target(base_url + request.path, request.headers)
+        target = self._target(await self._base_url() + request.path, request.headers)
         reply = self.new_reply(target, request.call)
+        reply.closes_alone = self._spec.closes_alone
         deadline = self._http.deadline()
         more: dict[str, Any] | None = {}
         try:

@@ -22,6 +22,11 @@ class Thinking(StrEnum):
     xhigh = "xhigh"
     max = "max"
 
+    @property
+    def position(self) -> int:
+        """Where it stands among the settings: columns and test calls are shown in this order."""
+        return list(Thinking).index(self)
+
 
 LEVELS = tuple(list(Thinking)[3:])
 
@@ -93,12 +98,6 @@ class ThinkingRule:
     def can_force(self, thinking: Thinking) -> bool:
         """Whether there are fields that ask for it all the same."""
         return thinking in self.fields
-
-    @property
-    def refuses(self) -> list[Thinking]:
-        """What is answered with an error (400) when it is sent all the same."""
-        forced = self.when_forced == "refused"
-        return [t for t in self.cannot if forced and self.fields.get(t)]
 
 
 def _is_off(thinking: Thinking, shape: Shape) -> bool:

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 
 import stamina
 
 from app.errors import BluffcheckError, ProviderError
 from app.messages import Message, compose
 from app.plans import Providers, call_of, find_model
-from app.prices import Cost, PriceBook, Usage, usage_of
+from app.prices import PriceBook, Usage
 from app.providers import Completion, Provider, Request
 from app.runner import queue, records
 from app.runner.budgets import Budgets
@@ -112,7 +111,7 @@ class Attempts:
             await self._close(Close(queued, attempt_id, records.failed(exc, unheard), state))
             raise
         slot.release()  # the next call need not wait for the disk
-        cost = self._cost(queued, started_at, completion)
+        cost = self._prices.cost_of(queued.model, started_at, completion)
         self._budgets.settle(queued, cost.usd)
         try:
             result = records.came(completion, prepared.request, cost)
@@ -122,15 +121,6 @@ class Attempts:
             error = _unexpected(exc, "An answer came, but could not be stored")
             result = records.failed(error, cost)
             await self._close(Close(queued, attempt_id, result, AnswerState.failed))
-
-    def _cost(self, queued: Queued, started_at: datetime, completion: Completion) -> Cost:
-        """What the call cost. An answer that came is not lost because its price is a riddle."""
-        try:
-            usage = usage_of(completion)
-            return self._prices.cost(queued.model, started_at, usage, completion.cost_usd)
-        except Exception:
-            log.exception("answer %d came, but could not be priced", queued.id)
-            return Cost()
 
     async def _close(self, close: Close) -> None:
         await self._writer.put(records.close, close)

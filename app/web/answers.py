@@ -117,7 +117,7 @@ def _changed(
         chips, columns, counts = load_changed(
             session, grid, min(since, answer.seq - 1), CHARACTERS[density]
         )
-        found = head(session, grid, density)
+        found = head(session, grid, density, columns)
     return page(
         "partials/changes.html",
         headers={"X-Seq": str(grid.seq)},

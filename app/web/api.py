@@ -221,10 +221,9 @@ def rerun_failed(server: Server, grid: GridHere) -> dict[str, int]:
 def _forced(columns: list[Column]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for column in columns:
-        settings = found.setdefault(column.model, []) if column.forced else []
-        if column.variant.thinking not in settings:
-            settings.append(column.variant.thinking)
-    return found
+        if column.forced:
+            found.setdefault(column.model, []).append(column.variant.thinking)
+    return {model: list(dict.fromkeys(settings)) for model, settings in found.items()}
 
 
 def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:

@@ -1,7 +1,7 @@
 """The grid page, its live updates, and what one can do to a grid as a whole."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
@@ -9,11 +9,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlmodel import Session
 
-from app import checks, grids
+from app import grids
 from app.costs import spending_of_grids
 from app.gridqueries import answers_per_minute, load_changed, load_view
-from app.gridview import CHARACTERS, Density, Show
-from app.tables import Grid
+from app.gridview import CHARACTERS, Column, Density, Show
+from app.providers import is_practice
+from app.tables import Grid, HeldState
 from app.web import actions
 from app.web.api_shapes import CeilingInput
 from app.web.deps import (
@@ -50,8 +51,8 @@ def show_grid(
         view=view,
         show=show,
         reviewer=reviewer,
-        practice=any(_is_practice(server, c.model) for c in view.columns),
-        **head(session, grid, density),
+        practice=any(is_practice(c.model, server.providers) for c in view.columns),
+        **head(session, grid, density, view.columns),
         counts=view.counts,
     )
 
@@ -119,18 +120,15 @@ def set_ceiling(server: Server, grid: GridHere, data: Form) -> Response:
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
-def _is_practice(server: Services, model: str) -> bool:
-    provider = server.providers.get(model.partition("/")[0])
-    return provider is not None and provider.practice
-
-
-def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
+def head(
+    session: Session, grid: Grid, density: Density, columns: Sequence[Column]
+) -> dict[str, Any]:
     """What the progress partial needs."""
     progress = grids.progress(session, grid.id)
     status = grids.status(grid, progress)
     rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
     left = progress.pending + progress.running
-    held = checks.count_waiting(session, grid.id) if status == "running" else 0
+    waiting = {c.model for c in columns if c.held and c.held.state is HeldState.waiting}
     return {
         "grid": grid,
         "seq": grid.seq,
@@ -138,7 +136,7 @@ def head(session: Session, grid: Grid, density: Density) -> dict[str, Any]:
         "spending": spending_of_grids(session, [grid.id])[grid.id],
         "status": status,
         "rate": rate,
-        "held": held,
+        "to_test": len(waiting),
         "left_s": 60 * left / rate if rate else None,
         "density": density,
     }
@@ -149,8 +147,8 @@ def _changes(
 ) -> dict[str, Any]:
     with server.database.read() as session:
         grid = grids.get_grid(session, grid_id)
-        found = head(session, grid, density)
         if grid.seq <= since:
-            return found
+            return {"seq": grid.seq, "status": grids.status(grid, grids.progress(session, grid.id))}
         chips, columns, counts = load_changed(session, grid, since, CHARACTERS[density])
+        found = head(session, grid, density, columns)
         return found | {"chips": chips, "columns": columns, "counts": counts, "show": show}
