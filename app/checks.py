@@ -203,6 +203,7 @@ def waiting(session: Session) -> list[Waiting]:
             HeldBack.state == HeldState.waiting,
             col(Grid.cancelled_at).is_(None),
             col(Grid.stopped_at).is_(None),
+            col(Grid.paused_at).is_(None),
         )
     ).all()
     found: dict[tuple[int, str], list[Thinking]] = {}

@@ -11,7 +11,7 @@ from app.grids import stamp
 from app.money import Spending
 from app.prices import REPORTED, PriceBook, Usage
 from app.providers import Outcome
-from app.tables import Answer, Attempt
+from app.tables import Answer, Attempt, Grid
 
 _NOTHING_BILLED = ("not_ready", "connection")  # kinds of error of calls that reached no model
 
@@ -56,6 +56,8 @@ def price_again(session: Session, prices: PriceBook, models: Iterable[str]) -> N
             for grid_id in sorted(grid_ids):
                 stamp(session, grid_id)
             session.connection().execute(_PRICE, changed)
+            for grid_id in sorted(grid_ids):
+                _recount(session, grid_id)
 
 
 def price_unpriced(session: Session, prices: PriceBook) -> None:
@@ -67,6 +69,22 @@ def price_unpriced(session: Session, prices: PriceBook) -> None:
         .distinct()
     ).all()
     price_again(session, prices, models)
+
+
+def _recount(session: Session, grid_id: int) -> None:
+    """What counts against a grid's ceiling: known costs, and what open calls are expected to."""
+    is_open = col(Attempt.finished_at).is_(None)
+    usd = case((is_open, col(Attempt.expected_usd)), else_=col(Attempt.cost_usd))
+    committed = (
+        sqlalchemy.select(func.coalesce(func.sum(usd), 0.0))
+        .join(Answer, col(Answer.id) == col(Attempt.answer_id))
+        .where(col(Answer.grid_id) == grid_id)
+    )
+    session.execute(
+        update(Grid)
+        .where(col(Grid.id) == grid_id)
+        .values(committed_usd=committed.scalar_subquery())
+    )
 
 
 _PRICED_BY_US = (

@@ -1,16 +1,14 @@
-"""Grids: start one, cancel it, run its failed answers again, tell how far it is."""
+"""Grids: start one, find it, tell how far it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, func, select
 
 from app.ceilings import NO_CEILINGS, Ceilings
-from app.errors import Conflict, InvalidInput, NotFound
-from app.money import dollars
+from app.errors import InvalidInput, NotFound
 from app.plans import Plan
 from app.providers import Outcome
 from app.pubid import new_public_id
@@ -21,11 +19,8 @@ from app.tables import (
     Grid,
     GridModel,
     GridPrompt,
-    HeldBack,
-    HeldState,
     LabelValue,
     Variant,
-    now,
 )
 
 
@@ -184,7 +179,7 @@ def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress
     for grid_id, state, outcome, label, disputed, n in rows:
         add(grid_id, "total", n)
         add(grid_id, AnswerState(state).value, n)
-        if state == AnswerState.done and outcome == Outcome.answered:
+        if state not in (AnswerState.failed, AnswerState.cancelled) and outcome == Outcome.answered:
             add(grid_id, "answered", n)
         if label is not None:
             add(grid_id, LabelValue(label).value, n)
@@ -194,81 +189,11 @@ def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress
 
 
 def status(grid: Grid, counts: Progress) -> str:
-    """running, done, cancelled, or stopped at its ceiling."""
-    if counts.pending or counts.running:
+    """running, paused, done, cancelled, or stopped at a ceiling."""
+    if counts.running or (counts.pending and not grid.paused_at):
         return "running"
+    if counts.pending:
+        return "paused"
     if grid.stopped_at and counts.cancelled:
         return "stopped"
     return "cancelled" if grid.cancelled_at else "done"
-
-
-def cancel_grid(session: Session, grid: Grid) -> int:
-    """Cancel what has not started; the runner then ends the calls in flight. Returns how many."""
-    grid.cancelled_at = now()
-    session.add(grid)
-    statement = (
-        update(Answer)
-        .where(col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.pending)
-        .values(state=AnswerState.cancelled, seq=stamp(session, grid.id))
-    )
-    return _changed(session, statement)
-
-
-def rerun_failed(session: Session, grid: Grid) -> int:
-    """Put failed and cancelled answers back in the queue; their earlier attempts stay.
-
-    Empty, truncated and refused answers are results, not failures: drawing them again until they
-    please would bend the comparison. Raises Conflict when there is nothing to run again.
-    """
-    statement = (
-        update(Answer)
-        .where(
-            col(Answer.grid_id) == grid.id,
-            col(Answer.state).in_([AnswerState.failed, AnswerState.cancelled]),
-        )
-        .values(state=AnswerState.pending, attempt_id=None, seq=stamp(session, grid.id))
-    )
-    count = _changed(session, statement)
-    if not count:
-        raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
-    _test_again(session, grid)
-    grid.cancelled_at = grid.stopped_at = None
-    session.add(grid)
-    return count
-
-
-def set_ceiling(session: Session, grid: Grid, max_cost_usd: float, spent_usd: float) -> int:
-    """Let a grid cost up to ``max_cost_usd`` in all; one that was stopped goes on.
-
-    Gives the number of answers that are called after all. Raises InvalidInput where the grid has
-    cost that much already.
-    """
-    if max_cost_usd <= spent_usd:
-        raise InvalidInput(
-            f"This grid has cost {dollars(spent_usd)} already: to go on, the ceiling must be above"
-            " that."
-        )
-    seq = stamp(session, grid.id)
-    grid.max_cost_usd = max_cost_usd
-    count = 0
-    if grid.stopped_at and not grid.cancelled_at:
-        cancelled = update(Answer).where(
-            col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.cancelled
-        )
-        again = cancelled.values(state=AnswerState.pending, attempt_id=None, seq=seq)
-        count = _changed(session, again)
-        grid.stopped_at = None
-        _test_again(session, grid)
-    session.add(grid)
-    return count
-
-
-def _test_again(session: Session, grid: Grid) -> None:
-    """What a test call stopped gets another one before its answers are called."""
-    stopped = (col(HeldBack.grid_id) == grid.id, col(HeldBack.state) == HeldState.stopped)
-    session.execute(update(HeldBack).where(*stopped).values(state=HeldState.waiting, message=""))
-
-
-def _changed(session: Session, statement: Any) -> int:
-    result: Any = session.execute(statement)
-    return int(result.rowcount)

@@ -61,6 +61,19 @@ def clear_label(session: Session, answer_id: int, reviewer: Reviewer) -> bool:
     return True
 
 
+def forget_labels(session: Session, answer_ids: Sequence[int]) -> None:
+    """Take all labels off answers that were run again; the history keeps them."""
+    for label in session.exec(select(Label).where(col(Label.answer_id).in_(answer_ids))).all():
+        session.add(
+            LabelChange(answer_id=label.answer_id, reviewer_id=label.reviewer_id, value=None)
+        )
+        session.delete(label)
+    session.flush()
+    session.execute(
+        update(Answer).where(col(Answer.id).in_(answer_ids)).values(label=None, disputed=False)
+    )
+
+
 def labels_of(
     session: Session, answer_ids: Sequence[int]
 ) -> dict[int, list[tuple[Label, Reviewer]]]:

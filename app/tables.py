@@ -179,9 +179,13 @@ class Grid(SQLModel, table=True):
     seq: int = 0
     created_at: datetime = Field(default_factory=now)
     cancelled_at: datetime | None = None
-    max_calls: int | None = None  # how many calls it was allowed to be made of
+    paused_at: datetime | None = None  # no new calls until it is resumed
+    max_calls: int | None = None  # the runner stops before it makes more
     max_cost_usd: float | None = None  # the runner stops before it costs more
-    stopped_at: datetime | None = None  # when the runner stopped it at max_cost_usd
+    stopped_at: datetime | None = None  # when the runner stopped it at one of these
+    calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # begun so far
+    # What its calls cost as far as known, and what those in flight are expected to.
+    committed_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 class GridPrompt(SQLModel, table=True):
@@ -255,7 +259,8 @@ class Answer(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("grid_id", "prompt_id", "variant_id", "model", "repeat"),
         Index("ix_answer_grid_id_seq", "grid_id", "seq"),
-        Index("ix_answer_grid_id_provider_state", "grid_id", "provider", "state"),
+        # The queue: what is pending or running, then of which grid and provider, by id.
+        Index("ix_answer_state_grid_id_provider_id", "state", "grid_id", "provider", "id"),
         Index("ix_answer_model_id", "model", "id"),
     )
 
@@ -313,6 +318,7 @@ class Attempt(SQLModel, table=True):
     cache_write_tokens: int | None = None  # part of input_tokens
     cost_usd: float | None = None  # None: unknown
     cost_source: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    expected_usd: float | None = None  # part of the grid's committed_usd while it is in flight
     usage: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
     finish_reason: str = ""
     served_model: str = ""
@@ -363,3 +369,24 @@ class Price(SQLModel, table=True):
     valid_from: date
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
     created_at: datetime = Field(default_factory=now)
+
+
+class ProviderLimit(SQLModel, table=True):
+    """How fast one account may be called, and how it has been called lately.
+
+    Where several processes run answers, the state is theirs together; times are in seconds since
+    1970 by the database's clock. One process alone keeps its state in memory.
+    """
+
+    __tablename__ = "provider_limit"
+
+    account: str = Field(primary_key=True)  # a provider, or several that share a key
+    calls: int | None = None  # in flight at a time; None: the setting
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    requests_at: float = 0.0  # when what was granted so far will have been earned
+    tokens_at: float = 0.0
+    paused_until: float = 0.0
+    low: int | None = None  # calls in flight that were left when it last had to slow down
+    lowered_at: float = 0.0
+    refusals: int = 0  # in a row

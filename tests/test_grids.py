@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from sqlmodel import func, select
 
+from app.control import cancel, rerun
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
 from app.gridqueries import load_columns
-from app.grids import cancel_grid, get_grid, progress, rerun_failed, stamp, start_grid, status
+from app.grids import get_grid, progress, stamp, start_grid, status
 from app.plans import GridInput, Plan, plan_grid
 from app.providers import Outcome, load_providers
 from app.tables import Answer, AnswerState, Grid, Prompt
@@ -132,7 +133,7 @@ def test_cancel_stops_pending_answers_only(database: Database) -> None:
         grid = new_grid(session)
         rows = answers_of(session, grid)
         finish(session, rows[0])
-        assert cancel_grid(session, grid) == 3
+        assert cancel(session, grid) == 3
         session.commit()
         session.expire_all()
         assert [a.state for a in answers_of(session, grid)] == ["done"] + 3 * ["cancelled"]
@@ -147,8 +148,8 @@ def test_rerun_takes_failed_and_cancelled_but_no_results(database: Database) -> 
             rows, [Outcome.error, Outcome.empty, Outcome.truncated], strict=False
         ):
             finish(session, answer, outcome=outcome)
-        cancel_grid(session, grid)
-        assert rerun_failed(session, grid) == 2
+        cancel(session, grid)
+        assert rerun(session, grid, failed=True) == 2
         session.commit()
         session.expire_all()
         states = [a.state for a in answers_of(session, grid)]
@@ -162,7 +163,7 @@ def test_rerun_of_nothing_is_a_conflict(database: Database) -> None:
         for answer in answers_of(session, grid):
             finish(session, answer)
         with pytest.raises(Conflict, match="nothing to run again"):
-            rerun_failed(session, grid)
+            rerun(session, grid, failed=True)
 
 
 def test_stamp_counts_transactions(database: Database) -> None:

@@ -108,6 +108,7 @@ class Provider(Protocol):
 
     name: str
     title: str
+    account: str  # what its limits are kept under; providers that share a key share it
     practice: bool
     price_list: str  # its name in genai-prices; empty: no list prices are known
 

@@ -18,18 +18,14 @@ class UnusableProxy(OSError):
 
 
 def broken_connection(target: Target, exc: BaseException, *, started: bool) -> ProviderError:
-    """``started``: part of the answer had arrived, so it is (being) paid for.
-
-    httpx-aiohttp calls nearly everything a ConnectTimeout; the truth is in ``__cause__``.
-    """
-    cause = exc.__cause__ or exc
+    """``started``: part of the answer had arrived, so it is (being) paid for."""
     host = urlsplit(target.url).netloc.rpartition("@")[2]
     if started:
         return target.failure("interrupted", "broke off in the middle of the answer.")
     kind, again = "connection", True
-    match cause:
+    match exc:
         case aiohttp.ClientConnectorCertificateError():
-            text, again = _distrusted(cause.certificate_error, host), False
+            text, again = _distrusted(exc.certificate_error, host), False
         case aiohttp.ClientSSLError() | ssl.SSLError():
             text = f"cannot be reached: {host} does not speak TLS. Is its address http://?"
             again = False
@@ -37,7 +33,7 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
             text = "cannot be reached: the proxy set in the environment is no http:// address."
             again = False
         case aiohttp.ClientHttpProxyError():
-            text = f"cannot be reached: the proxy in between refused ({cause.status})."
+            text = f"cannot be reached: the proxy in between refused ({exc.status})."
             again = False
         case aiohttp.ClientProxyConnectionError():
             text = "cannot be reached: the proxy in between does not answer."
@@ -53,7 +49,7 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             kind, text, again = "bad_request", "has a base URL that is not a web address.", False
         case _:
-            name = type(cause).__name__
+            name = type(exc).__name__
             kind, text, again = "protocol", f"sent something that is not HTTP ({name}).", False
     return target.failure(kind, text, retryable=again)
 

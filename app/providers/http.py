@@ -5,8 +5,8 @@ Every failure leaves here as a ProviderError.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -14,14 +14,16 @@ import httpx
 
 from app.errors import ProviderError
 from app.providers.connection import broken_connection
+from app.providers.deadline import Watch
 from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
-from app.providers.transport import Transport
+from app.providers.transport import Body, Transport
 
 _BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
 _ERROR_BODY_BYTES = 64_000
 _DRAIN_S = 0.2
+_HEADERS = {"User-Agent": "bluffcheck", "Accept-Encoding": "identity"}
 
 
 class HttpClient:
@@ -30,12 +32,12 @@ class HttpClient:
     def __init__(self, limits: Limits | None = None, ca_file: str = "") -> None:
         self.limits = limits or Limits()
         self._ca_file = ca_file
-        self._client: httpx.AsyncClient | None = None
+        self._transport: Transport | None = None
 
     async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.aclose()
 
     def deadline(self) -> float:
         """When a call that begins now has to be over."""
@@ -52,46 +54,47 @@ class HttpClient:
         deadline: float | None = None,
     ) -> AsyncGenerator[SseEvent]:
         """POST ``body`` and yield the events of the answer. Use it inside ``aclosing``."""
-        clock = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
         give_up_at = self.deadline() if deadline is None else deadline
-        silent_at = clock() + self.limits.silence_s
+        silent_at = loop.time() + self.limits.silence_s
         received, ended = 0, False
         request = self._request("POST", target, json.dumps(body).encode(), reader.content_type)
         response: httpx.Response | None = None
-        # Deadlines surround single awaits, never a yield: one that passed while the caller holds
-        # an event would cancel the caller.
+        watch: Watch | None = None
+        # Deadlines surround no yield: one that passed while the caller holds an event would cancel
+        # the caller.
         try:
             async with asyncio.timeout_at(min(give_up_at, silent_at)):
-                response = await self._open().send(request, stream=True)
+                response = await self._open().handle_async_request(request)
                 await _check(target, response, reader.content_type)
-            chunks = response.aiter_bytes()
-            while True:
-                async with asyncio.timeout_at(min(give_up_at, silent_at)):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    for event in reader.finish():
-                        yield event
-                    return
+            watch = Watch(min(give_up_at, silent_at), _body(response))
+            async for chunk in _unpacked(response):
                 received += len(chunk)
                 if received > self.limits.max_bytes:
                     size = f"{self.limits.max_bytes / 1e6:g} MB"
                     raise target.failure("protocol", f"sent more than {size}; the call was ended.")
                 for event in () if ended else reader.feed(chunk):
                     if is_payload(event):
-                        silent_at = clock() + self.limits.silence_s
+                        silent_at = loop.time() + self.limits.silence_s
                     yield event
                     if is_last(event):
                         # Only a stream read to its end gives its connection back to the pool.
-                        ended, give_up_at = True, clock() + _DRAIN_S
+                        ended, give_up_at = True, loop.time() + _DRAIN_S
                         break
+                watch.move(min(give_up_at, silent_at))
+            for event in () if ended else reader.finish():
+                yield event
         except _BROKEN as exc:
             if ended:
                 return
-            if isinstance(exc, TimeoutError):
-                raise self._timeout(target, total=clock() >= give_up_at) from None
+            timed_out = isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ClientError)
+            if timed_out or (watch is not None and watch.expired):
+                raise self._timeout(target, total=loop.time() >= give_up_at) from None
             # Without its cause, which may show the proxy's password.
             raise broken_connection(target, exc, started=received > 0) from None
         finally:
+            if watch is not None:
+                watch.stop()
             if response is not None:
                 await response.aclose()
 
@@ -104,12 +107,12 @@ class HttpClient:
         answer = b""
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._open().send(request, stream=True)
+                response = await self._open().handle_async_request(request)
                 await _check(target, response, "application/json")
                 answer = await _read(response, self.limits.max_bytes)
             return json.loads(answer)
         except _BROKEN as exc:
-            if isinstance(exc, TimeoutError):
+            if isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ClientError):
                 text = f"did not answer within {timeout_s:g} seconds."
                 raise target.failure("timeout", text, retryable=True) from None
             raise broken_connection(target, exc, started=bool(answer)) from None
@@ -119,29 +122,21 @@ class HttpClient:
             if response is not None:
                 await response.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                transport=Transport(self._ca_file),
-                # Each answer is a fresh conversation: nothing a server sets is sent back.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                follow_redirects=False,
-                timeout=httpx.Timeout(connect=10, read=None, write=30, pool=None),
-                headers={"User-Agent": "bluffcheck", "Accept-Encoding": "identity"},
-                trust_env=False,
-            )
-        return self._client
+    def _open(self) -> Transport:
+        if self._transport is None:
+            self._transport = Transport(self._ca_file)
+        return self._transport
 
     def _request(
         self, method: str, target: Target, content: bytes | None, accept: str
     ) -> httpx.Request:
-        headers = dict(target.headers) | {"Accept": accept}
+        headers = _HEADERS | dict(target.headers) | {"Accept": accept}
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
             if not all(value.isprintable() for value in headers.values()):
                 raise ValueError("line break")
-            return self._open().build_request(method, target.url, content=content, headers=headers)
+            return httpx.Request(method, _url(target.url), content=content, headers=headers)
         except (httpx.InvalidURL, ValueError):  # which would show the value, perhaps the key
             raise target.failure("bad_request", "has a malformed address or header.") from None
 
@@ -152,6 +147,23 @@ class HttpClient:
         else:
             text = f"sent nothing for {self.limits.silence_s:g} seconds."
         return target.failure("timeout", text)
+
+
+@lru_cache(256)
+def _url(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+def _body(response: httpx.Response) -> Body:
+    assert isinstance(response.stream, Body)  # noqa: S101 (our transport makes no others)
+    return response.stream
+
+
+def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body piece by piece; a server may pack it unasked."""
+    return (
+        response.aiter_bytes() if "content-encoding" in response.headers else aiter(_body(response))
+    )
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:

@@ -135,6 +135,7 @@ class OpenAIChatProvider(ChatProvider):
     spec = ProviderSpec(
         name="openai-chat",
         title="OpenAI (Chat Completions)",
+        account="openai",
         base_url="https://api.openai.com/v1",
         base_url_env=("OPENAI_BASE_URL",),
         key_env=("OPENAI_API_KEY",),

@@ -46,6 +46,7 @@ class PracticeProvider:
 
     name = "practice"
     title = "Practice models (simulated)"
+    account = "practice"
     practice = True
     price_list = ""
 

@@ -37,7 +37,8 @@ class RemoteProvider(ABC):
         limits: Limits | None = None,
         ca_file: str = "",
     ) -> None:
-        self.name, self.title, self.price_list = spec.name, spec.title, spec.price_list
+        self.name, self.title = spec.name, spec.title
+        self.account, self.price_list = spec.account or spec.name, spec.price_list
         self.endpoint = Endpoint(spec, environ)
         self._spec = spec
         self._models = ModelList(spec, catalogue)
@@ -134,7 +135,7 @@ class RemoteProvider(ABC):
 
     @property
     def discoverable(self) -> bool:
-        """Whether this is a server of one's own that can be asked without costs or a key."""
+        """Whether this is a server of one's own, asked without costs or a key."""
         return self._spec.key_optional and bool(self.endpoint.override() or self._spec.base_urls)
 
     async def find(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ModelInfo]:
@@ -186,7 +187,7 @@ class RemoteProvider(ABC):
             entries += map(table, page)
             path, pages = self.next_page(found), pages + 1
         entries = await self.described(base_url, entries, timeout_s)
-        models = [(info, entry) for entry in entries if (info := self.model_info(entry))]
+        models = [(info, e) for e in entries if (info := self.model_info(e))]
         return self._models.take(models, self.refined)
 
     async def described(

@@ -37,6 +37,7 @@ class ProviderSpec:
     rules: str = ""  # whose rules of models.toml apply, if not those of its own name
     no_levels: tuple[str, ...] = ()  # efforts that this API refuses whatever the model
     price_list: str = ""  # its name in the library of list prices
+    account: str = ""  # whose limits it shares, because it is called with the same key
     adapter: str = "openai-chat"  # of a server of one's own: the provider whose protocol it speaks
 
     @property

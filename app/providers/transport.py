@@ -1,29 +1,75 @@
-"""httpx on aiohttp's pool, which copes with hundreds of calls at once; httpx's own does not."""
+"""httpx on aiohttp's pool, which copes with hundreds of calls at once; httpx's own does not.
+
+Of httpx we use requests and responses, not the client on top: with its cookies, redirects and
+merging of headers it takes as long as all the rest of a call. Exceptions stay aiohttp's.
+"""
 
 import ssl
+from collections.abc import AsyncIterator
 from functools import cache
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from app.providers.connection import proxy_for
 
+# A deadline for the whole call is kept by http.py.
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)
 
-class Transport(AiohttpTransport):
+
+class Body(httpx.AsyncByteStream):
+    """What comes in, as it comes."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._response.content.readany():
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._response.release()  # gives the connection back if it was read to its end
+
+    def break_off(self) -> None:
+        """End the response; whoever waits for a piece of it gets an error."""
+        self._response.close()
+
+
+class Transport(httpx.AsyncBaseTransport):
     """aiohttp without its cookie jar and limits, which would act behind our back."""
 
     def __init__(self, ca_file: str = "") -> None:
-        super().__init__(verify=authorities(ca_file))
+        self._authorities = authorities(ca_file)
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.client is None:
-            self.client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=self.ssl_context),
+        """Raises aiohttp.ClientError, OSError and UnusableProxy."""
+        url = str(request.url)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=30, ssl=self._authorities
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                proxy=proxy_for(str(request.url)),
+                proxy=proxy_for(url),
+                auto_decompress=False,
             )
-        return await super().handle_async_request(request)
+        response = await self._session.request(
+            request.method,
+            url,
+            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+            data=request.content or None,
+            allow_redirects=False,
+            timeout=_TIMEOUT,
+        )
+        return httpx.Response(
+            response.status, headers=response.raw_headers, stream=Body(response), request=request
+        )
+
+    async def aclose(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
 @cache  # reading them takes tens of milliseconds, in which the event loop stands still

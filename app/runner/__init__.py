@@ -1,13 +1,12 @@
 """Runs answers in the background. Pages and the API only see this protocol.
 
-attempt.py   one answer: what its call is made of, when the call is repeated
-records.py   what is written about a call, each step safe to come twice or late
-queue.py     what is left to do: pending answers, and those left in the middle
-budgets.py   what a grid may still cost
-preflight.py test calls before the answers of a large grid
-limits.py    how many calls a provider gets at a time, and when it must be left alone
-local.py     where it runs: tasks in this process, the answer table as the queue
-writer.py    how writes reach the database: in order, grouped into few transactions
+What runs:      queue.py      pending answers, and those left in the middle
+                attempt.py    one answer: its call, and when the call is repeated
+                records.py    what is written about a call, each step safe to come twice or late
+                preflight.py  test calls before the answers of a large grid
+How fast:       limits.py     slots and turns in one process, by the rules of app/pace.py
+Where it runs:  local.py      tasks in this process, the answer table as the queue
+                writer.py     how writes reach the database: in order, in few transactions
 """
 
 from typing import Protocol
@@ -19,8 +18,18 @@ class Runner(Protocol):
     def enqueue(self, grid_id: int) -> None:
         """Look for pending answers of this grid and run them."""
 
-    def cancel(self, grid_id: int) -> None:
-        """End the calls in flight of a grid that was marked as cancelled."""
+    def interrupt(self, grid_id: int) -> None:
+        """End the calls of a grid's answers that were cancelled; make none while it is paused."""
 
     def price_again(self, model: str) -> None:
         """Price the calls of this model anew, also those about to be stored; waits for it."""
+
+    def limits_changed(self) -> None:
+        """Read anew how fast accounts may be called."""
+
+    def waits(self) -> dict[str, float]:
+        """Accounts whose calls wait for their turn, and the seconds until the next may go."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be written at the moment; empty: it can."""

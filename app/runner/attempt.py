@@ -2,147 +2,141 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
-
-import stamina
+import random
+from itertools import count
+from time import monotonic
 
 from app.errors import BluffcheckError, ProviderError
-from app.messages import Message, compose
 from app.plans import Providers, call_of, find_model
 from app.prices import PriceBook, Usage
 from app.providers import Completion, Provider, Request
-from app.runner import queue, records
-from app.runner.budgets import Budgets
+from app.runner import records
 from app.runner.limits import Slot
 from app.runner.queue import Queued
-from app.runner.records import Begin, Close
+from app.runner.records import Close, Running
 from app.runner.writer import Writer
 from app.tables import AnswerState, now
 
 log = logging.getLogger(__name__)
 
 TRIES = 4  # calls made for one answer before it counts as failed
+RATE_TRIES = 7  # the same where it was called too often: a minute's limit has to pass
 WAIT_S = 0.5  # before the second try when the provider named no time; doubles from there
 WAIT_MAX_S = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A call, ready to be made as often as needed; or why it cannot be made at all."""
-
-    queued: Queued
-    message: Message
-    request: Request | None = None
-    provider: Provider | None = None
-    problem: str = ""
+SLOWING = ("rate_limit", "overloaded")  # kinds of error that slow the whole account
 
 
 class Attempts:
-    """Everything needed to run answers; one per runner."""
+    """Everything needed to run answers; one per process."""
 
-    def __init__(
-        self, providers: Providers, writer: Writer, prices: PriceBook, budgets: Budgets
-    ) -> None:
+    def __init__(self, providers: Providers, writer: Writer, prices: PriceBook) -> None:
         self._providers = providers
         self._writer = writer
         self._prices = prices
-        self._budgets = budgets
 
-    async def run(self, queued: Queued, slot: Slot) -> None:
+    async def run(self, running: Running, slot: Slot) -> bool:
         """Run one answer to its end, holding ``slot`` until its last call is over.
 
-        The slot is kept while waiting for another try: a provider in trouble is called less.
+        False where no call of it was begun: it is not wanted, or its grid paused or stopped. The
+        slot is kept while waiting for another try: a provider in trouble is called less.
         Cancelling the task ends the call and puts that on record.
         """
         try:
-            prepared = self._prepare(queued)
-            async for tried in stamina.retry_context(
-                on=_retry_after,
-                attempts=TRIES,
-                timeout=None,
-                wait_initial=WAIT_S,
-                wait_max=WAIT_MAX_S,
-                wait_jitter=WAIT_S / 2,
-            ):
-                with tried:
-                    await slot.limit.pause_over()
-                    await self._try(prepared, slot, tried.num)
-        except ProviderError as exc:
-            log.info("answer %d failed: %s", queued.id, exc.kind)
+            provider, problem = self._prepare(running)
+            for number in count(1):
+                await slot.limit.turn(running.queued.expected_tokens)
+                error = await self._try(running, slot, provider, problem, number)
+                if error is None:
+                    break
+                await asyncio.sleep(_wait_s(error, number))
+            return running.attempt_id is not None
         except asyncio.CancelledError:
             # Written after what this task has written before: a result that came is kept.
-            self._writer.put(queue.let_go, queued)
+            self._writer.put(records.let_go, running)
             raise
         finally:
             slot.release()
 
-    def _prepare(self, queued: Queued) -> _Prepared:
-        variant = queued.variant
-        message = compose(queued.prompt, queued.wording, variant.system_prompt)
+    def _prepare(self, running: Running) -> tuple[Provider | None, str]:
+        """Build the request; the provider to call with it, or why there can be no call."""
+        queued = running.queued
+        # Without usage only what costs nothing anyway has a cost.
+        running.cost = self._prices.cost(queued.model, now(), Usage())
         try:
             provider, name = find_model(queued.model, self._providers)
-            request = provider.prepare(call_of(name, variant, message, queued.repeat))
+            call = call_of(name, queued.variant, queued.message, queued.repeat)
+            running.request = provider.prepare(call)
         except BluffcheckError as exc:
-            return _Prepared(queued, message, problem=str(exc))
+            return None, str(exc)
         except Exception as exc:
             log.exception("answer %d cannot be prepared", queued.id)
-            return _Prepared(queued, message, problem=_unexpected(exc).message)
-        return _Prepared(queued, message, request, provider)
+            return None, _unexpected(exc).message
+        return provider, ""
 
-    async def _try(self, prepared: _Prepared, slot: Slot, number: int) -> None:
-        """Make one call and save what came of it. Raises ProviderError when the call failed."""
-        queued = prepared.queued
-        started_at = now()
-        # Without usage only what costs nothing anyway has a cost.
-        unheard = self._prices.cost(queued.model, started_at, Usage())
-        start = Begin(queued, prepared.message, prepared.request, number > 1, unheard)
-        attempt_id = await self._writer.put(records.begin, start)
-        if attempt_id is None:
-            return
+    async def _try(
+        self,
+        running: Running,
+        slot: Slot,
+        provider: Provider | None,
+        problem: str,
+        number: int,
+    ) -> ProviderError | None:
+        """Make one call and save what came of it; the error if another try is to be made."""
+        queued = running.queued
+        if not await self._writer.put(records.begin, running):
+            if number > 1:
+                self._writer.put(records.let_go, running)
+            return None
+        began, started_at = monotonic(), now()
         try:
-            completion = await self._call(prepared)
+            completion = await self._call(queued, running.request, provider, problem)
         except ProviderError as exc:
-            goes_on = exc.retryable and number < TRIES
+            goes_on = exc.retryable and number < (RATE_TRIES if exc.kind == "rate_limit" else TRIES)
+            if exc.retryable and exc.kind in SLOWING:
+                await slot.limit.refused(exc, monotonic() - began)
             if not goes_on:
                 slot.release()
-            elif exc.retry_after_s:
-                slot.limit.pause(exc.retry_after_s)
+                log.info("answer %d failed: %s", queued.id, exc.kind)
             state = AnswerState.running if goes_on else AnswerState.failed
-            await self._close(Close(queued, attempt_id, records.failed(exc, unheard), state))
-            raise
+            await self._close(running, records.failed(exc, running.cost), state)
+            return exc if goes_on else None
         slot.release()  # the next call need not wait for the disk
+        used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
+        await slot.limit.went_through(used - queued.expected_tokens if used else 0)
         cost = self._prices.cost_of(queued.model, started_at, completion)
-        self._budgets.settle(queued, cost.usd)
         try:
-            result = records.came(completion, prepared.request, cost)
-            await self._close(Close(queued, attempt_id, result, AnswerState.done))
+            result = records.came(completion, running.request, cost)
+            await self._close(running, result, AnswerState.done)
         except Exception as exc:
             log.exception("answer %d came, but could not be stored", queued.id)
             error = _unexpected(exc, "An answer came, but could not be stored")
-            result = records.failed(error, cost)
-            await self._close(Close(queued, attempt_id, result, AnswerState.failed))
+            await self._close(running, records.failed(error, cost), AnswerState.failed)
+        return None
 
-    async def _close(self, close: Close) -> None:
-        await self._writer.put(records.close, close)
+    async def _close(self, running: Running, result: dict[str, object], state: AnswerState) -> None:
+        await self._writer.put(records.close, Close(running, result, state))
 
-    async def _call(self, prepared: _Prepared) -> Completion:
+    async def _call(
+        self, queued: Queued, request: Request | None, provider: Provider | None, problem: str
+    ) -> Completion:
         """Make the call. Raises ProviderError for everything that can go wrong."""
-        if prepared.provider is None or prepared.request is None:
-            raise ProviderError("not_ready", prepared.problem)
+        if provider is None or request is None:
+            raise ProviderError("not_ready", problem)
         try:
-            return await prepared.provider.complete(prepared.request)
+            return await provider.complete(request)
         except ProviderError:
             raise
         except Exception as exc:
-            log.exception("answer %d: unexpected error", prepared.queued.id)
+            log.exception("answer %d: unexpected error", queued.id)
             raise _unexpected(exc) from exc
 
 
-def _retry_after(error: Exception) -> bool | float:
-    """Whether to call again, and after how many seconds if the provider said so."""
-    if not isinstance(error, ProviderError) or not error.retryable:
-        return False
-    return error.retry_after_s or True
+def _wait_s(error: ProviderError, number: int) -> float:
+    """Seconds before the next try: what the provider asked for, else more each time."""
+    if error.retry_after_s:
+        return error.retry_after_s
+    longest: float = min(WAIT_S * 2 ** (number - 1), WAIT_MAX_S)
+    return longest * random.uniform(0.75, 1.0)  # noqa: S311
 
 
 def _unexpected(exc: Exception, what: str = "Unexpected error in Bluffcheck") -> ProviderError:

@@ -1,29 +1,74 @@
-"""How fast one provider may be called: slots for calls in flight, and a pause it asked for."""
+"""Slots for calls in flight and turns to make them, of one account in this process."""
 
 import asyncio
 import time
+from contextlib import suppress
+
+from app.errors import ProviderError
+from app.pace import Pace
+
+RECHECK_S = 0.25  # while an account regains its calls in flight
 
 
 class Limit:
-    """At most ``calls`` in flight, and none while the provider asked to be left alone."""
+    """Hands out slots and turns as the account's pace allows."""
 
-    def __init__(self, calls: int) -> None:
-        self._free = asyncio.Semaphore(calls)
-        self._not_before = 0.0
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
+        self.in_flight = 0
+        self._freed = asyncio.Event()
+        self._sleepers: dict[object, float] = {}
 
     async def slot(self) -> "Slot":
-        """Wait for a free slot."""
-        await self._free.acquire()
+        """Wait until one more call may be in flight."""
+        while self.in_flight >= self.pace.allowed(self.now()):
+            self._freed.clear()
+            lowered = self.pace.allowed(self.now()) < self.pace.calls
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RECHECK_S if lowered else None):
+                    await self._freed.wait()
+        self.in_flight += 1
         return Slot(self)
 
-    def pause(self, seconds: float) -> None:
-        """A provider that answers "too many requests" to one call means all of them."""
-        self._not_before = max(self._not_before, time.monotonic() + seconds)
+    async def turn(self, tokens: int) -> None:
+        """Wait until a call of about so many tokens may be made."""
+        wait = await self._reserve(tokens)
+        me = object()
+        try:
+            while wait > 0:
+                self._sleepers[me] = self.now() + wait
+                await asyncio.sleep(wait)
+                wait = self.pace.paused_until - self.now()  # it may be longer by now
+        finally:
+            self._sleepers.pop(me, None)
 
-    async def pause_over(self) -> None:
-        # A pause may be made longer meanwhile.
-        while (wait := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(wait)
+    async def refused(self, error: ProviderError, age_s: float) -> None:
+        """A call of so many seconds ended with "too many requests"."""
+        self.pace.refused(self.now(), age_s, error.retry_after_s)
+
+    async def went_through(self, more_tokens: int) -> None:
+        """A call came to its end, and took so many tokens more than were reserved."""
+        self.pace.used(more_tokens)
+        self.pace.accepted()
+
+    @property
+    def waiting_s(self) -> float:
+        """Seconds until the next of the calls that wait for their turn; 0: none waits."""
+        return max(min(self._sleepers.values()) - self.now(), 0.0) if self._sleepers else 0.0
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def free(self) -> None:
+        self.in_flight -= 1
+        self._freed.set()
+
+    def changed(self) -> None:
+        """More may be allowed than before."""
+        self._freed.set()
+
+    async def _reserve(self, tokens: int) -> float:
+        return self.pace.reserve(self.now(), tokens)
 
 
 class Slot:
@@ -36,4 +81,4 @@ class Slot:
     def release(self) -> None:
         if self._held:
             self._held = False
-            self.limit._free.release()
+            self.limit.free()

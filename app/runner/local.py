@@ -1,7 +1,7 @@
 """Where answers run by default: asyncio tasks in this process, the answer table as the queue.
 
-Each provider has a feeder that takes pending answers, in turn from every grid that has some, as
-fast as the provider's limit gives slots. Only a few hundred answers are in memory at a time.
+Each account has a feeder that takes pending answers, in turn from every grid that has some, as
+fast as its limit gives slots. Only a few hundred answers are in memory at a time.
 """
 
 import asyncio
@@ -10,49 +10,50 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from sqlmodel import Session
 
 from app import checks
-from app.checks import Waiting
-from app.costs import price_again, spending_of_grids
+from app.costs import price_again
 from app.db import Database
 from app.estimates import Estimator
-from app.messages import compose
+from app.pace import Pace
 from app.plans import Providers
-from app.prices import PriceBook
+from app.prices import Cost, PriceBook
+from app.ratelimits import account_of, members, paces
 from app.runner import preflight, queue, records
 from app.runner.attempt import Attempts
-from app.runner.budgets import Budgets
 from app.runner.limits import Limit, Slot
 from app.runner.preflight import Preflights
-from app.runner.queue import Queued, Stop
+from app.runner.queue import Queued
+from app.runner.records import Running
 from app.runner.writer import Writer
-from app.tables import Grid
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 BATCH = 200
 PRICING_S = 60  # the longest a price that was entered is waited for
 LOOK_S = 30  # between two looks for answers that nobody holds
-# In one transaction they come in this order: what is let go of was begun and closed before.
-STEPS = (records.begin, records.close, queue.let_go, queue.stop, preflight.settle, queue.recover)
-
+# In one transaction they come in this order: what calls cost is known before others begin, and
+# what is let go of was begun before.
+STEPS = (records.close, records.begin, records.let_go, preflight.settle, queue.recover)
 
 Fetch = Callable[[int, int], Awaitable[list[Queued]]]  # a grid's next after this answer id
 
 
 @dataclass
 class _GridQueue:
-    """What is known of one grid's pending answers for one provider."""
+    """What is known of one grid's pending answers for one account."""
 
     after: int = 0  # the highest answer id fetched
     buffer: deque[Queued] = field(default_factory=deque)
 
 
 class _Lane:
-    """One provider: its limit, and the grids that have work for it."""
+    """One account: its limit, and the grids that have work for it."""
 
     def __init__(self, limit: Limit, fetch: Fetch) -> None:
         self.limit = limit
@@ -100,22 +101,23 @@ class LocalRunner:
         self._concurrency = concurrency
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
-        self._tasks: dict[asyncio.Task[None], Queued] = {}
+        self._tasks: dict[asyncio.Task[None], Running] = {}
         self._readers = ThreadPoolExecutor(2, "queue")
 
     async def __aenter__(self) -> "LocalRunner":
         self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
         self._writer = Writer(self._database, (*STEPS, self._price_step))
-        self._budgets = Budgets()
-        self._attempts = Attempts(self._providers, self._writer, self._prices, self._budgets)
+        self._attempts = Attempts(self._providers, self._writer, self._prices)
         self._preflights = Preflights(
             self._providers,
             self._prices,
             self._writer,
-            lambda provider: self._lane(provider).limit,
+            lambda provider: self._lane(account_of(provider, self._providers)).limit,
             self._look.set,
         )
+        self._paces = await self._read(self._load_paces)
+        await self._read(self._close_left)
         self._keeper = asyncio.create_task(self._keep())
         return self
 
@@ -128,14 +130,25 @@ class LocalRunner:
         await self._writer.stop()
         await asyncio.to_thread(self._readers.shutdown)  # no read outlives its database
 
+    @property
+    def trouble(self) -> str:
+        return self._writer.trouble
+
     def enqueue(self, grid_id: int) -> None:
         self._loop.call_soon_threadsafe(self._look.set)
 
-    def cancel(self, grid_id: int) -> None:
-        self._loop.call_soon_threadsafe(self._cancel, grid_id)
+    def interrupt(self, grid_id: int) -> None:
+        asyncio.run_coroutine_threadsafe(self._interrupt(grid_id), self._loop)
 
     def price_again(self, model: str) -> None:
         asyncio.run_coroutine_threadsafe(self._price_again(model), self._loop).result(PRICING_S)
+
+    def limits_changed(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._limits_changed(), self._loop).result(PRICING_S)
+
+    def waits(self) -> dict[str, float]:
+        found = {account: lane.limit.waiting_s for account, lane in list(self._lanes.items())}
+        return {account: seconds for account, seconds in found.items() if seconds}
 
     async def _price_again(self, model: str) -> None:
         # Calls are priced in this loop, just before they go to the writer: those that still had
@@ -146,30 +159,45 @@ class LocalRunner:
         price_again(session, self._prices, set(models))
         return [None] * len(models)
 
-    def _cancel(self, grid_id: int) -> None:
-        for lane in self._lanes.values():
-            lane.drop(grid_id)
-        self._preflights.cancel(grid_id)
-        for task, queued in self._tasks.items():
-            if queued.grid_id == grid_id:
-                task.cancel()
-        self._look.set()  # somebody may have started it again meanwhile
+    async def _limits_changed(self) -> None:
+        for account, new in (await self._read(self._load_paces)).items():
+            self._paces[account] = new
+            if lane := self._lanes.get(account):
+                pace = lane.limit.pace
+                pace.calls = new.calls
+                pace.requests_per_minute = new.requests_per_minute
+                pace.tokens_per_minute = new.tokens_per_minute
+                lane.limit.changed()
 
-    def _stop(self, stop: Stop) -> None:
-        """The next call of a grid would pass its ceiling: make no more."""
+    async def _interrupt(self, grid_id: int) -> None:
+        """End the calls of answers that were cancelled, and make none for a paused grid."""
         for lane in self._lanes.values():
-            lane.drop(stop.grid_id)
-        self._writer.put(queue.stop, stop)
+            lane.drop(grid_id)  # what may still be called is found again
+        self._preflights.cancel(grid_id)
+        at_work = {t: r for t, r in self._tasks.items() if r.grid_id == grid_id}
+        held = {r.queued.id: r.attempt_id for r in at_work.values() if r.attempt_id is not None}
+
+        def read() -> set[int]:
+            with self._database.read() as session:
+                return queue.stale(session, held)
+
+        stale = await self._read(read)
+        for task, running in at_work.items():
+            if running.queued.id in stale and held.get(running.queued.id) == running.attempt_id:
+                task.cancel()
+        self._look.set()
 
     async def _keep(self) -> None:
         """Find the work: at the start, when there is news, and now and then what was lost."""
         while True:
             self._look.clear()
             try:
-                for grid_id, provider in await self._writer.put(queue.recover, self._held):
-                    self._lane(provider).add(grid_id)
-                for waiting in await self._loop.run_in_executor(self._readers, self._waiting):
-                    self._preflights.begin(waiting)
+                await self._writer.put(queue.recover, self._held)
+                work, waiting = await self._read(self._work)
+                for grid_id, provider in work:
+                    self._lane(account_of(provider, self._providers)).add(grid_id)
+                for one in waiting:
+                    self._preflights.begin(one)
             except Exception:
                 log.exception("the queue could not be read; it will be looked at again")
             with suppress(TimeoutError):
@@ -181,36 +209,42 @@ class LocalRunner:
         A task is in the list before it claims an answer, and leaves it after its last write was
         queued; so whatever a transaction finds running without being here has been left alone.
         """
-        return {queued.id for queued in list(self._tasks.values())}
+        return {running.queued.id for running in list(self._tasks.values())}
 
-    def _waiting(self) -> list[Waiting]:
+    def _work(self) -> tuple[list[tuple[int, str]], list[checks.Waiting]]:
         with self._database.read() as session:
-            return checks.waiting(session)
+            return queue.work(session), checks.waiting(session)
 
-    def _lane(self, provider: str) -> _Lane:
-        if provider not in self._lanes:
-            lane = _Lane(Limit(self._concurrency), partial(self._fetch, provider))
-            self._lanes[provider] = lane
+    def _close_left(self) -> None:
+        with self._database.write() as session:
+            queue.close_left(session)
+            session.commit()
+
+    def _load_paces(self) -> dict[str, Pace]:
+        with self._database.read() as session:
+            return paces(session, self._concurrency)
+
+    async def _read(self, read: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._readers, read)
+
+    def _lane(self, account: str) -> _Lane:
+        if account not in self._lanes:
+            pace = self._paces.get(account) or Pace(self._concurrency)
+            lane = _Lane(Limit(pace), partial(self._fetch, account))
+            self._lanes[account] = lane
             self._feeders.append(asyncio.create_task(self._feed(lane)))
-        return self._lanes[provider]
+        return self._lanes[account]
 
-    async def _fetch(self, provider: str, grid_id: int, after: int) -> list[Queued]:
-        def read() -> tuple[list[Queued], float | None, float]:
+    async def _fetch(self, account: str, grid_id: int, after: int) -> list[Queued]:
+        def read() -> list[Queued]:
             with self._database.read() as session:
-                found = queue.pending(session, grid_id, provider, after=after, limit=BATCH)
                 estimator = Estimator(session, self._prices, self._providers)
-                priced = [replace(q, expected_usd=_expected(estimator, q)) for q in found]
-                ceiling_usd = session.get_one(Grid, grid_id).max_cost_usd
-                if after:  # read before, and kept up since
-                    return priced, ceiling_usd, 0.0
-                spent = spending_of_grids(session, [grid_id])[grid_id]
-                return priced, ceiling_usd, spent.usd
+                providers = members(account, self._providers)
+                return queue.pending(
+                    session, estimator, grid_id, providers, after=after, limit=BATCH
+                )
 
-        mark = self._budgets.mark(grid_id)
-        found, ceiling_usd, spent_usd = await self._loop.run_in_executor(self._readers, read)
-        if not after:
-            self._budgets.read(grid_id, ceiling_usd, spent_usd, mark)
-        return found
+        return await self._read(read)
 
     async def _feed(self, lane: _Lane) -> None:
         while True:
@@ -222,27 +256,21 @@ class LocalRunner:
                 continue
             # Not before there is work: a slot held idly would be missing to the test calls.
             slot = await lane.limit.slot()
-            if stop := self._budgets.take(queued):
-                slot.release()
-                self._stop(stop)
-                continue
-            task = asyncio.create_task(self._run(queued, slot))
-            self._tasks[task] = queued
+            running = Running(queued, None, Cost())
+            task = asyncio.create_task(self._run(running, slot, lane))
+            self._tasks[task] = running
             task.add_done_callback(partial(self._ended, slot))
 
     def _ended(self, slot: Slot, task: asyncio.Task[None]) -> None:
         slot.release()  # a task that was cancelled before its first step never could
-        self._budgets.give_back(self._tasks.pop(task))
+        del self._tasks[task]
         if task.cancelled():
-            self._look.set()  # its grid may have been started again meanwhile
+            self._look.set()  # its answer may have been put in the queue again meanwhile
 
-    async def _run(self, queued: Queued, slot: Slot) -> None:
+    async def _run(self, running: Running, slot: Slot, lane: _Lane) -> None:
         try:
-            await self._attempts.run(queued, slot)
+            if not await self._attempts.run(running, slot):
+                lane.drop(running.grid_id)  # what was read of its queue is no longer true
+                self._look.set()
         except Exception:
-            log.exception("answer %d could not be run; it will be tried again", queued.id)
-
-
-def _expected(estimator: Estimator, queued: Queued) -> float | None:
-    message = compose(queued.prompt, queued.wording, queued.variant.system_prompt)
-    return estimator.call(queued.model, queued.variant, message)
+            log.exception("answer %d could not be run; it will be tried again", running.queued.id)

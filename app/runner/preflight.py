@@ -16,6 +16,7 @@ from app.runner.writer import Writer
 from app.tables import CheckState
 
 log = logging.getLogger(__name__)
+TOKENS = 500  # what a test call takes, about
 PAUSE_S = 60  # before test calls that could not be kept are made again
 
 
@@ -26,6 +27,10 @@ class Checked:
     waiting: Waiting
     results: Sequence[CheckResult]
     prices: PriceBook
+
+    @property
+    def grid_id(self) -> int:
+        return self.waiting.grid_id
 
 
 def settle(session: Session, checked: Sequence[Checked]) -> list[None]:
@@ -99,7 +104,7 @@ class Preflights:
             ]
         slot = await self._limit_of(provider.name).slot()
         try:
-            await slot.limit.pause_over()
+            await slot.limit.turn(TOKENS * len(waiting.settings))
             return await check_model(provider, name, waiting.settings)
         finally:
             slot.release()

@@ -1,13 +1,16 @@
 """What is left to do: pending answers, and those that somebody left in the middle."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, case, func, or_, select, update
 from sqlmodel import Session, col
 
+from app.control import break_off, state_without_call
+from app.estimates import Estimator, input_tokens
 from app.grids import stamp
-from app.providers import Outcome
+from app.messages import Message, compose
 from app.tables import (
     Answer,
     AnswerState,
@@ -18,11 +21,10 @@ from app.tables import (
     Prompt,
     Variant,
     Wording,
-    now,
 )
 
-_CANCELLED = ("cancelled", "Cancelled during this call.")
-_INTERRUPTED = (
+CANCELLED = ("cancelled", "Cancelled during this call.")
+INTERRUPTED = (
     "interrupted",
     "The server stopped during this call. The provider may have billed it.",
 )
@@ -36,18 +38,13 @@ class Queued:
     id: int
     model: str
     repeat: int
+    again: bool  # an earlier attempt counts until something newer comes
     prompt: Prompt
     variant: Variant
     wording: Wording
+    message: Message
     expected_usd: float | None = None  # what its call will cost; None: not known
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """A grid whose next call would pass this ceiling, in US dollars."""
-
-    grid_id: int
-    ceiling_usd: float
+    expected_tokens: int = 0  # input and output of its call
 
 
 _HELD_BACK = select(col(HeldBack.grid_id)).where(
@@ -56,62 +53,80 @@ _HELD_BACK = select(col(HeldBack.grid_id)).where(
     col(HeldBack.thinking) == col(Variant.thinking),
     col(HeldBack.state) == HeldState.waiting,
 )
+# Pending answers that may be called now.
+READY = (
+    col(Answer.state) == AnswerState.pending,
+    col(Grid.paused_at).is_(None),
+    ~_HELD_BACK.exists(),
+)
 
 
 def pending(
-    session: Session, grid_id: int, provider: str, *, after: int, limit: int
+    session: Session,
+    estimator: Estimator,
+    grid_id: int,
+    providers: Collection[str],
+    *,
+    after: int,
+    limit: int,
 ) -> list[Queued]:
-    """The next pending answers of a grid for one provider, by id."""
-    rows = session.execute(
-        select(col(Answer.id), col(Answer.model), col(Answer.repeat), Prompt, Variant, Wording)
-        .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
-        .join(Variant, col(Variant.id) == col(Answer.variant_id))
-        .join(Wording, col(Wording.id) == col(Variant.wording_id))
+    """The next answers of a grid that some providers may be called for, by id."""
+    statement = (
+        _queued()
         .where(
             col(Answer.grid_id) == grid_id,
-            col(Answer.provider) == provider,
-            col(Answer.state) == AnswerState.pending,
+            col(Answer.provider).in_(providers),
             col(Answer.id) > after,
-            ~_HELD_BACK.exists(),
+            *READY,
         )
         .order_by(col(Answer.id))
         .limit(limit)
     )
-    return [Queued(grid_id, *row) for row in rows]
+    return _load(session, estimator, statement)
 
 
-def let_go(session: Session, left: Sequence[Queued]) -> list[None]:
-    """Nobody works on these any more: see ``_let_go``."""
-    for queued in left:
-        _let_go(session, queued.id, queued.grid_id)
-    return [None] * len(left)
+def load(session: Session, estimator: Estimator, ids: Collection[int]) -> list[Queued]:
+    """Those of the given answers that may be called now, or were left in the middle of it."""
+    ready = or_(and_(*READY), col(Answer.state) == AnswerState.running)
+    return _load(session, estimator, _queued().where(col(Answer.id).in_(ids), ready))
 
 
-def stop(session: Session, stops: Sequence[Stop]) -> list[None]:
-    """Cancel what is pending of grids at their ceiling, unless that was raised meanwhile."""
-    connection = session.connection()
-    for it in stops:
-        seq = stamp(session, it.grid_id)
-        stopped = connection.execute(
-            update(Grid)
-            .where(col(Grid.id) == it.grid_id, col(Grid.max_cost_usd) == it.ceiling_usd)
-            .values(stopped_at=now())
-        )
-        if stopped.rowcount:
-            connection.execute(
-                update(Answer)
-                .where(col(Answer.grid_id) == it.grid_id, col(Answer.state) == AnswerState.pending)
-                .values(state=AnswerState.cancelled, seq=seq)
-            )
-    return [None] * len(stops)
+def work(session: Session) -> list[tuple[int, str]]:
+    """Grids and providers with answers that may be called now."""
+    found = session.execute(
+        select(col(Answer.grid_id), col(Answer.provider))
+        .join(Grid, col(Grid.id) == col(Answer.grid_id))
+        .join(Variant, col(Variant.id) == col(Answer.variant_id))
+        .where(*READY)
+        .distinct()
+    )
+    return [(grid_id, provider) for grid_id, provider in found]
 
 
-def recover(
-    session: Session, looks: Sequence[Callable[[], Collection[int]]]
-) -> list[list[tuple[int, str]]]:
-    """Let go of running answers that are not held; find the queue's grids and providers.
+def stale(session: Session, held: Mapping[int, int]) -> set[int]:
+    """Of answers at work, with their latest attempts: those that are no longer wanted so.
 
-    Each look tells which answers are held. Only for the one process that holds the database.
+    Somebody cancelled them, or took them over.
+    """
+    latest = (
+        select(func.max(col(Attempt.id)))
+        .where(col(Attempt.answer_id) == col(Answer.id))
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(col(Answer.id), col(Answer.state), latest).where(col(Answer.id).in_(held))
+    )
+    return {
+        id_
+        for id_, state, attempt_id in rows
+        if state != AnswerState.running or attempt_id != held[id_]
+    }
+
+
+def recover(session: Session, looks: Sequence[Callable[[], Collection[int]]]) -> list[None]:
+    """Put running answers back in the queue that nobody holds; each look tells who is held.
+
+    Only for the one process that runs all answers of its database.
     """
     running = session.execute(
         select(col(Answer.id), col(Answer.grid_id)).where(col(Answer.state) == AnswerState.running)
@@ -119,36 +134,87 @@ def recover(
     held = {id_ for look in looks for id_ in look()}
     for answer_id, grid_id in running:
         if answer_id not in held:
-            _let_go(session, answer_id, grid_id)
-    found = session.execute(
-        select(col(Answer.grid_id), col(Answer.provider))
-        .where(col(Answer.state) == AnswerState.pending)
-        .distinct()
-    )
-    return [[(grid_id, provider) for grid_id, provider in found]] * len(looks)
+            take_over(session, answer_id, grid_id)
+    return [None] * len(looks)
 
 
-def _let_go(session: Session, answer_id: int, grid_id: int) -> None:
-    """Put a running answer back in the queue, on record; in a cancelled grid, cancel it.
+def close_left(session: Session) -> None:
+    """Close the calls of answers that had been cancelled when their process died."""
+    rows = session.execute(
+        select(col(Answer.grid_id), col(Attempt.id))
+        .join(Attempt, col(Attempt.answer_id) == col(Answer.id))
+        .where(col(Attempt.finished_at).is_(None), col(Answer.state) != AnswerState.running)
+    ).all()
+    for grid_id, attempt_id in sorted(rows):
+        stamp(session, grid_id)
+        break_off(session, grid_id, col(Attempt.id) == attempt_id, *CANCELLED)
 
-    An answer that is not running stays as it is.
-    """
-    seq = stamp(session, grid_id)  # locks the grid: it is not cancelled behind our back
-    connection = session.connection()
-    cancelled = connection.execute(
-        select(col(Grid.cancelled_at).is_not(None)).where(col(Grid.id) == grid_id)
-    ).scalar_one()
-    released = connection.execute(
+
+def take_over(session: Session, answer_id: int, grid_id: int) -> None:
+    """Whoever worked on this answer does not any more."""
+    why = INTERRUPTED if put_back(session, answer_id, grid_id) else CANCELLED
+    break_off(session, grid_id, col(Attempt.answer_id) == answer_id, *why)
+
+
+def put_back(session: Session, answer_id: int, grid_id: int) -> bool:
+    """Put a running answer back in the queue; False where it is not wanted any more."""
+    seq = stamp(session, grid_id)
+    ended = or_(col(Grid.cancelled_at).is_not(None), col(Grid.stopped_at).is_not(None))
+    is_over = select(ended).where(col(Grid.id) == col(Answer.grid_id)).scalar_subquery()
+    released = session.connection().execute(
         update(Answer)
         .where(col(Answer.id) == answer_id, col(Answer.state) == AnswerState.running)
-        .values(state=AnswerState.cancelled if cancelled else AnswerState.pending, seq=seq)
+        .values(
+            state=case((is_over, state_without_call()), else_=AnswerState.pending.value),
+            seq=seq,
+        )
+        .returning(col(Answer.state))
     )
-    if released.rowcount:
-        kind, message = _CANCELLED if cancelled else _INTERRUPTED
-        connection.execute(
-            update(Attempt)
-            .where(col(Attempt.answer_id) == answer_id, col(Attempt.finished_at).is_(None))
-            .values(
-                finished_at=now(), outcome=Outcome.error, error_kind=kind, error_message=message
+    return released.scalar() == AnswerState.pending
+
+
+def _queued() -> Any:
+    return (
+        select(
+            col(Answer.grid_id),
+            col(Answer.id),
+            col(Answer.model),
+            col(Answer.repeat),
+            col(Answer.attempt_id).is_not(None),
+            Prompt,
+            Variant,
+            Wording,
+        )
+        .join(Grid, col(Grid.id) == col(Answer.grid_id))
+        .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
+        .join(Variant, col(Variant.id) == col(Answer.variant_id))
+        .join(Wording, col(Wording.id) == col(Variant.wording_id))
+    )
+
+
+def _load(session: Session, estimator: Estimator, statement: Any) -> list[Queued]:
+    messages: dict[tuple[int, int], Message] = {}
+    found = []
+    for row in session.execute(statement):
+        grid_id, answer_id, model, repeat, again, prompt, variant, wording = row
+        key = (prompt.id, variant.id)
+        if key not in messages:
+            messages[key] = compose(prompt, wording, variant.system_prompt)
+        message = messages[key]
+        output, _ = estimator.output_tokens(model, variant.thinking, variant.max_tokens)
+        found.append(
+            Queued(
+                grid_id,
+                answer_id,
+                model,
+                repeat,
+                bool(again),
+                prompt,
+                variant,
+                wording,
+                message,
+                estimator.call(model, variant, message),
+                input_tokens(message) + output,
             )
         )
+    return found

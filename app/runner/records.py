@@ -5,41 +5,51 @@ step changes only rows that are in the state it expects, so a doubled or late st
 Steps take many answers at once: under load that costs a fifth of one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import Session, SQLModel
 
+from app.control import break_off, commit_usd, state_without_call
 from app.errors import ProviderError
 from app.grids import stamp
-from app.messages import Message
+from app.labels import forget_labels
 from app.prices import Cost, believable, usage_of
 from app.providers import Completion, Outcome, Request, Thinking, ThinkingKind, mismatch, observe
+from app.runner import queue
 from app.runner.queue import Queued
 from app.tables import AnswerState, now, storable
 
+_ROUNDING = 1e-9  # US dollars by which sums of floats may be off
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Begin:
-    """A call that is about to be made."""
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """An answer somebody works on, from its first call to its last."""
 
     queued: Queued
-    message: Message
     request: Request | None  # None: it cannot be made, which is put on record
-    again: bool
-    cost: Cost  # should nothing be heard of it again
+    cost: Cost  # should nothing be heard of a call again
+    attempt_id: int | None = None  # its latest attempt, once that is on disk
+
+    @property
+    def grid_id(self) -> int:
+        return self.queued.grid_id
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Close:
     """A call that is over. Its answer goes on when ``state`` is running."""
 
-    queued: Queued
-    attempt_id: int
+    running: Running
     result: dict[str, Any]
     state: AnswerState
+
+    @property
+    def grid_id(self) -> int:
+        return self.running.grid_id
 
 
 def came(completion: Completion, request: Request | None, cost: Cost) -> dict[str, Any]:
@@ -85,57 +95,145 @@ def failed(error: ProviderError, cost: Cost) -> dict[str, Any]:
     }
 
 
-def begin(session: Session, calls: Sequence[Begin]) -> list[int | None]:
+def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
     """Claim answers and record that a call of each starts now.
 
-    Gives the ids of the attempts, None for answers that are no longer wanted.
+    False for answers that are no longer wanted, and for all that a pause or a ceiling of their
+    grid forbids; a grid at its ceiling is stopped.
     """
     connection = session.connection()
-    for grid_id in {call.queued.grid_id for call in calls}:
-        stamp(session, grid_id)
-    wanted = {call.queued.id: call for call in reversed(calls)}
+    seqs = {id_: stamp(session, id_) for id_ in sorted({call.grid_id for call in calls})}
+    allowed: dict[int, Running] = {}
+    for grid in connection.execute(_LIMITS, {"grids": list(seqs)}):
+        own = [call for call in calls if call.grid_id == grid.id]
+        fitting = own if not grid.paused_at else []
+        if fitting and (room := _room(grid, fitting)) < len(fitting):
+            fitting = fitting[:room]
+            connection.execute(_STOP, {"grid": grid.id, "now": now()})
+            connection.execute(_STOP_PENDING, {
+                "grid": grid.id,
+                "seq_now": seqs[grid.id],
+                "but": [call.queued.id for call in fitting],
+            })  # fmt: skip
+        allowed |= {call.queued.id: call for call in fitting}
     claim = {
-        "first": [id_ for id_, call in wanted.items() if not call.again],
-        "again": [id_ for id_, call in wanted.items() if call.again],
+        "first": [id_ for id_, call in allowed.items() if call.attempt_id is None],
+        "again": [id_ for id_, call in allowed.items() if call.attempt_id is not None],
+        "latest": [call.attempt_id for call in allowed.values() if call.attempt_id is not None],
     }
-    claimed = list(connection.scalars(_CLAIM, claim))
-    if not claimed:
-        return [None] * len(calls)
-    opened = {
-        wanted[row.answer_id]: row.id
-        for row in connection.execute(_OPEN, [_opened(wanted[id_]) for id_ in claimed])
-    }
-    return [opened.get(call) for call in calls]
+    claimed = [allowed[id_] for id_ in connection.scalars(_CLAIM, claim)]
+    if claimed:
+        rows = connection.execute(_OPEN, [_opened(call) for call in claimed])
+        for row in rows:
+            allowed[row.answer_id].attempt_id = row.id
+    for grid_id in seqs:
+        if own := [call for call in claimed if call.grid_id == grid_id]:
+            usd = sum(call.queued.expected_usd or 0.0 for call in own)
+            commit_usd(session, grid_id, usd, len(own))
+    begun = set(map(id, claimed))
+    return [id(call) in begun for call in calls]
 
 
 def close(session: Session, calls: Sequence[Close]) -> list[None]:
     """Save what came of attempts, and the new states of their answers."""
     connection = session.connection()
-    for grid_id in {call.queued.grid_id for call in calls}:
+    for grid_id in sorted({call.grid_id for call in calls}):
         stamp(session, grid_id)
-    for state in {call.state for call in calls}:
-        these = [call for call in calls if call.state is state]
-        ids = {
-            "answers": [call.queued.id for call in these],
-            "attempts": [call.attempt_id for call in these],
+    ids = [call.running.attempt_id for call in calls]
+    # Whether each attempt that is still open is its answer's latest.
+    still_open = {row.id: row.latest for row in connection.execute(_OPEN_ONES, {"attempts": ids})}
+    live = [call for call in calls if call.running.attempt_id in still_open]
+    if not live:
+        return [None] * len(calls)
+    own = [call for call in live if still_open[call.running.attempt_id]]
+    for state in {call.state for call in own}:
+        these = [call for call in own if call.state is state]
+        answers = {
+            "answers": [call.running.queued.id for call in these],
+            "attempts": [call.running.attempt_id for call in these],
         }
         if state is AnswerState.running:
-            connection.execute(_GO_ON, ids)
+            connection.execute(_GO_ON, answers)
+        elif state is AnswerState.failed:
+            connection.execute(_FAIL, answers)
         else:
-            connection.execute(_SETTLE, ids | {"new_state": state})
+            connection.execute(_SETTLE, answers | {"new_state": state})
+    done = (c.running.queued for c in own if c.state is AnswerState.done)
+    again = [queued.id for queued in done if queued.again]
+    if again:
+        # Only now does something newer count: labels were given to what was there before.
+        forget_labels(session, again)
     connection.execute(
         _CLOSE,
         [
-            _BLANK | call.result | {"attempt": call.attempt_id, "finished_at": now()}
-            for call in calls
+            _BLANK | call.result | {"attempt": call.running.attempt_id, "finished_at": now()}
+            for call in live
         ],
     )
+    for grid_id, usd in _differences(live).items():
+        commit_usd(session, grid_id, usd)
     return [None] * len(calls)
+
+
+def let_go(session: Session, left: Sequence[Running]) -> list[None]:
+    """Nobody works on these any more: they go back to the queue, unless somebody else has them."""
+    connection = session.connection()
+    for running in left:
+        if running.attempt_id is None:
+            continue  # it never began, or that was undone with its transaction
+        stamp(session, running.grid_id)
+        latest = connection.scalar(_LATEST, {"answer": running.queued.id})
+        mine = latest == running.attempt_id
+        back = mine and queue.put_back(session, running.queued.id, running.grid_id)
+        why = queue.INTERRUPTED if back else queue.CANCELLED
+        attempt = _ATTEMPT.c.id == running.attempt_id
+        break_off(session, running.grid_id, attempt, *why)
+    return [None] * len(left)
+
+
+def _room(grid: Any, calls: Sequence[Running]) -> int:
+    """How many of these calls, in their order, may be made under the grid's ceilings."""
+    usd, made = grid.committed_usd, grid.calls
+    for number, call in enumerate(calls):
+        usd += call.queued.expected_usd or 0.0
+        made += 1
+        dear = grid.max_cost_usd is not None and usd - _ROUNDING > grid.max_cost_usd
+        if dear or (grid.max_calls is not None and made > grid.max_calls):
+            return number
+    return len(calls)
+
+
+def _differences(calls: Iterable[Close]) -> dict[int, float]:
+    """US dollars by which closed calls cost more than was expected, per grid."""
+    found: dict[int, float] = {}
+    for call in calls:
+        usd = (call.result.get("cost_usd") or 0.0) - (call.running.queued.expected_usd or 0.0)
+        found[call.grid_id] = found.get(call.grid_id, 0.0) + usd
+    return {grid_id: usd for grid_id, usd in found.items() if usd}
 
 
 # The statements of every single answer are built once: building one costs more than running it.
 _GRID, _ANSWER, _ATTEMPT = (SQLModel.metadata.tables[n] for n in ("grid", "answer", "attempt"))
 _SEQ = select(_GRID.c.seq).where(_GRID.c.id == _ANSWER.c.grid_id).scalar_subquery()
+_LIMITS = select(
+    _GRID.c.id,
+    _GRID.c.paused_at,
+    _GRID.c.calls,
+    _GRID.c.max_calls,
+    _GRID.c.committed_usd,
+    _GRID.c.max_cost_usd,
+).where(_GRID.c.id.in_(bindparam("grids", expanding=True)))
+_STOP = update(_GRID).where(_GRID.c.id == bindparam("grid")).values(stopped_at=bindparam("now"))
+_STOP_PENDING = (
+    update(_ANSWER)
+    .where(
+        _ANSWER.c.grid_id == bindparam("grid"),
+        _ANSWER.c.state == AnswerState.pending,
+        _ANSWER.c.id.not_in(bindparam("but", expanding=True)),
+    )
+    .values(state=state_without_call(), seq=bindparam("seq_now"))
+)
+_LATEST = select(func.max(_ATTEMPT.c.id)).where(_ATTEMPT.c.answer_id == bindparam("answer"))
 _CLAIM = (
     update(_ANSWER)
     .where(
@@ -147,11 +245,12 @@ _CLAIM = (
             and_(
                 _ANSWER.c.id.in_(bindparam("again", expanding=True)),
                 _ANSWER.c.state == AnswerState.running,
+                select(func.max(_ATTEMPT.c.id))
+                .where(_ATTEMPT.c.answer_id == _ANSWER.c.id)
+                .scalar_subquery()
+                .in_(bindparam("latest", expanding=True)),
             ),
         ),
-        select(_GRID.c.id)
-        .where(_GRID.c.id == _ANSWER.c.grid_id, _GRID.c.cancelled_at.is_(None))
-        .exists(),
     )
     .values(state=AnswerState.running, seq=_SEQ)
     .returning(_ANSWER.c.id)
@@ -190,21 +289,36 @@ _BLANK: dict[str, Any] = {
     "error_message": "",
     "error_status": None,
 }
-_STILL_OPEN = select(_ATTEMPT.c.id).where(
-    _ATTEMPT.c.answer_id == _ANSWER.c.id,
-    _ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)),
-    _ATTEMPT.c.finished_at.is_(None),
+_NEWER = _ATTEMPT.alias("newer")
+_OPEN_ONES = select(
+    _ATTEMPT.c.id,
+    ~select(_NEWER.c.id)
+    .where(_NEWER.c.answer_id == _ATTEMPT.c.answer_id, _NEWER.c.id > _ATTEMPT.c.id)
+    .exists()
+    .label("latest"),
+).where(_ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)), _ATTEMPT.c.finished_at.is_(None))
+_ITS_ATTEMPT = (
+    select(_ATTEMPT.c.id)
+    .where(
+        _ATTEMPT.c.answer_id == _ANSWER.c.id,
+        _ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)),
+    )
+    .scalar_subquery()
 )
 _GO_ON = (
-    update(_ANSWER)
-    .where(
-        _ANSWER.c.id.in_(bindparam("answers", expanding=True)),
-        _ANSWER.c.state == AnswerState.running,
-        _STILL_OPEN.exists(),
-    )
-    .values(seq=_SEQ)
+    update(_ANSWER).where(_ANSWER.c.id.in_(bindparam("answers", expanding=True))).values(seq=_SEQ)
 )
-_SETTLE = _GO_ON.values(state=bindparam("new_state"), attempt_id=_STILL_OPEN.scalar_subquery())
+_SETTLE = _GO_ON.values(state=bindparam("new_state"), attempt_id=_ITS_ATTEMPT)
+# What is run again and fails leaves the answer that was there before.
+_HAS_RESULT = (
+    select(_ATTEMPT.c.id)
+    .where(_ATTEMPT.c.id == _ANSWER.c.attempt_id, _ATTEMPT.c.outcome != Outcome.error)
+    .exists()
+)
+_FAIL = _GO_ON.values(
+    state=case((_HAS_RESULT, AnswerState.done.value), else_=AnswerState.failed.value),
+    attempt_id=case((_HAS_RESULT, _ANSWER.c.attempt_id), else_=_ITS_ATTEMPT),
+)
 _CLOSE = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
@@ -212,18 +326,20 @@ _CLOSE = (
 )
 
 
-def _opened(call: Begin) -> dict[str, Any]:
+def _opened(call: Running) -> dict[str, Any]:
     """The row of an attempt that starts now."""
+    request, message = call.request, call.queued.message
     return _BLANK | {
         "answer": call.queued.id,
         "answer_id": call.queued.id,
         "started_at": now(),
-        "user_message": call.message.user,
-        "system_message": call.message.system,
-        "request": call.request.body if call.request else {},
-        "thinking_sent": call.request.thinking_sent if call.request else {},
-        "temperature_sent": call.request.temperature_sent if call.request else None,
-        "temperature_note": call.request.temperature_note if call.request else "",
+        "user_message": message.user,
+        "system_message": message.system,
+        "request": request.body if request else {},
+        "thinking_sent": request.thinking_sent if request else {},
+        "temperature_sent": request.temperature_sent if request else None,
+        "temperature_note": request.temperature_note if request else "",
+        "expected_usd": call.queued.expected_usd,
         "cost_usd": call.cost.usd,
         "cost_source": call.cost.source,
     }

@@ -52,6 +52,7 @@ class Writer:
         self._steps = steps
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._give_up = threading.Event()
+        self.trouble = ""  # why the database cannot be written at the moment
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
@@ -95,8 +96,9 @@ class Writer:
             except Exception as exc:
                 if _is_down(exc):
                     failures += 1
+                    self.trouble = _reason(exc)
                     if failures == 1:
-                        log.error("the database cannot be written, trying on: %s", _reason(exc))
+                        log.error("the database cannot be written, trying on: %s", self.trouble)
                     self._give_up.wait(RETRY_S)
                 elif len(group) == 1:
                     group[0].error = exc
@@ -109,6 +111,7 @@ class Writer:
         else:
             return
         if failures:
+            self.trouble = ""
             log.warning("the database can be written again")
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_resolve, group)

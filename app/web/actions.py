@@ -2,13 +2,15 @@
 
 import asyncio
 
-from app import checks, grids, ownprices
+from app import checks, control, grids, ownprices, ratelimits
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.estimates import Estimator
 from app.ownprices import PriceInput
 from app.plans import GridInput, Plan, find_model, plan_grid
+from app.ratelimits import LimitInput
 from app.tables import Grid, ModelCheck, Price
+from app.web.api_shapes import Wanted
 from app.web.deps import Services
 
 
@@ -44,15 +46,17 @@ def ceilings_of(server: Services, given: GridInput) -> Ceilings:
     )
 
 
-def set_ceiling(server: Services, grid_id: int, max_cost_usd: float) -> int:
-    """Let a grid cost more; if it was stopped it goes on. Returns how many answers are called.
+def set_ceilings(
+    server: Services, grid_id: int, max_calls: int | None, max_cost_usd: float | None
+) -> int:
+    """Let a grid make or cost more; if it was stopped it goes on. Returns how many are called.
 
-    Raises InvalidInput where it has cost that much already.
+    Raises InvalidInput where it has made or cost that much already.
     """
     with server.database.write() as session:
         spent = spending_of_grids(session, [grid_id])[grid_id]
         grid = session.get_one(Grid, grid_id)
-        count = grids.set_ceiling(session, grid, max_cost_usd, spent.usd)
+        count = control.set_ceilings(session, grid, spent.usd, max_calls, max_cost_usd)
         session.commit()
     server.runner.enqueue(grid_id)
     return count
@@ -97,19 +101,45 @@ def _price_again(server: Services, model: str) -> None:
     server.runner.price_again(model)
 
 
-def cancel_grid(server: Services, grid_id: int) -> int:
-    """Cancel what has not started and end the calls in flight. Returns how many had not started."""
+def cancel(server: Services, grid_id: int, wanted: Wanted) -> int:
+    """Cancel what has not ended and end its calls in flight. Returns how many."""
     with server.database.write() as session:
-        count = grids.cancel_grid(session, session.get_one(Grid, grid_id))
+        grid = session.get_one(Grid, grid_id)
+        count = control.cancel(session, grid, wanted.scope(session, grid))
         session.commit()
-    server.runner.cancel(grid_id)
+    server.runner.interrupt(grid_id)
     return count
 
 
-def rerun_failed(server: Services, grid_id: int) -> int:
-    """Queue failed and cancelled answers again. Raises Conflict when there are none."""
+def rerun(server: Services, grid_id: int, wanted: Wanted) -> int:
+    """Queue answers again. Raises Conflict when there are none."""
     with server.database.write() as session:
-        count = grids.rerun_failed(session, session.get_one(Grid, grid_id))
+        grid = session.get_one(Grid, grid_id)
+        scope = wanted.scope(session, grid)
+        count = control.rerun(session, grid, scope, failed=wanted.failed, labelled=wanted.labelled)
         session.commit()
     server.runner.enqueue(grid_id)
     return count
+
+
+def pause(server: Services, grid_id: int) -> None:
+    """Make no new calls for a grid."""
+    with server.database.write() as session:
+        control.pause(session, session.get_one(Grid, grid_id))
+        session.commit()
+    server.runner.interrupt(grid_id)
+
+
+def resume(server: Services, grid_id: int) -> None:
+    with server.database.write() as session:
+        control.resume(session, session.get_one(Grid, grid_id))
+        session.commit()
+    server.runner.enqueue(grid_id)
+
+
+def set_limit(server: Services, account: str, given: LimitInput) -> None:
+    """Set how fast a provider may be called. Raises NotFound."""
+    with server.database.write() as session:
+        ratelimits.set_limit(session, account, given, server.providers)
+        session.commit()
+    server.runner.limits_changed()

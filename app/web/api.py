@@ -27,8 +27,9 @@ from app.web.api_shapes import (
     LabelItem,
     ProgressItem,
     SpendingItem,
+    Wanted,
 )
-from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server, waits_of
 from app.web.problems import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -78,7 +79,7 @@ def create_grid(
 
 
 @router.get("/grids/{grid_id}")
-def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
+def get_grid(request: Request, server: Server, grid: GridHere, session: Reading) -> GridItem:
     """One grid: what it is made of and how far it is."""
     columns = load_columns(session, grid.id)
     variants = {c.variant.id: c for c in columns}
@@ -90,8 +91,10 @@ def get_grid(request: Request, grid: GridHere, session: Reading) -> GridItem:
             spending_of_grids(session, [grid.id])[grid.id],
         ),
         repeats=grid.repeats,
+        calls=grid.calls,
         max_calls=grid.max_calls,
         max_cost_usd=grid.max_cost_usd,
+        waiting=waits_of(server, {c.model for c in columns}),
         prompts=[
             p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
             for p in load_prompts(session, grid.id)
@@ -206,16 +209,30 @@ def delete_label(
 
 
 @router.post("/grids/{grid_id}/cancellation")
-def cancel_grid(server: Server, grid: GridHere) -> Cancelled:
-    """Cancel what has not started and end the calls in flight."""
-    count = actions.cancel_grid(server, grid.id)
+def cancel(server: Server, grid: GridHere, wanted: Wanted | None = None) -> Cancelled:
+    """Cancel a grid, or one answer, cell, row or column of it; calls in flight are ended."""
+    count = actions.cancel(server, grid.id, wanted or Wanted())
     return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
 
 
 @router.post("/grids/{grid_id}/reruns", status_code=202)
-def rerun_failed(server: Server, grid: GridHere) -> dict[str, int]:
-    """Queue all failed and cancelled answers again."""
-    return {"answers": actions.rerun_failed(server, grid.id)}
+def rerun(server: Server, grid: GridHere, wanted: Wanted | None = None) -> dict[str, int]:
+    """Queue answers again: those of a grid that failed or were cancelled, or what is wanted."""
+    return {"answers": actions.rerun(server, grid.id, wanted or Wanted())}
+
+
+@router.put("/grids/{grid_id}/pause")
+def pause(server: Server, grid: GridHere) -> dict[str, str]:
+    """Make no new calls; those in flight come to their end."""
+    actions.pause(server, grid.id)
+    return {"id": grid.public_id}
+
+
+@router.delete("/grids/{grid_id}/pause")
+def resume(server: Server, grid: GridHere) -> dict[str, str]:
+    """Go on with a grid that was paused."""
+    actions.resume(server, grid.id)
+    return {"id": grid.public_id}
 
 
 def _forced(columns: list[Column]) -> dict[str, list[str]]:

@@ -35,6 +35,11 @@ def estimate_grid(server: Server, given: GridInput) -> EstimateResult:
 
 @router.put("/grids/{grid_id}/ceiling")
 def set_ceiling(server: Server, grid: GridHere, given: CeilingInput) -> CeilingSet:
-    """Let a grid cost up to so much in all; one that was stopped at its ceiling goes on."""
-    answers = actions.set_ceiling(server, grid.id, given.max_cost_usd)
-    return CeilingSet(id=grid.public_id, max_cost_usd=given.max_cost_usd, answers=answers)
+    """Let a grid make so many calls or cost so much in all; one that was stopped goes on."""
+    answers = actions.set_ceilings(server, grid.id, given.max_calls, given.max_cost_usd)
+    return CeilingSet(
+        id=grid.public_id,
+        max_calls=grid.max_calls if given.max_calls is None else given.max_calls,
+        max_cost_usd=grid.max_cost_usd if given.max_cost_usd is None else given.max_cost_usd,
+        answers=answers,
+    )

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlmodel import Session
 
+from app.control import WHOLE, Extent, Scope, scope_around
 from app.prompts import Line, Text
-from app.tables import LabelValue
+from app.tables import Grid, LabelValue
 
 
 class ModelItem(BaseModel):
@@ -86,13 +88,17 @@ class GridItem(BaseModel):
     id: str
     url: str
     title: str
-    status: str = Field(description="running, done, cancelled or stopped (at its ceiling of cost)")
+    status: str = Field(description="running, paused, done, cancelled or stopped (at a ceiling)")
     created_at: datetime
     repeats: int
     progress: ProgressItem
     spending: SpendingItem
-    max_calls: int | None = Field(description="The ceilings it was started with; null: none")
+    calls: int = Field(description="Calls begun so far, also for answers that were run again")
+    max_calls: int | None = Field(description="The ceilings it stops at; null: none")
     max_cost_usd: float | None
+    waiting: dict[str, float] = Field(
+        description="Providers whose calls wait for their turn, and seconds until the next"
+    )
     prompts: list[dict[str, Any]]
     models: list[str]
     forced: dict[str, list[str]] = Field(
@@ -144,15 +150,50 @@ class LabelItem(BaseModel):
 class CeilingInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    max_cost_usd: float = Field(
-        ge=0, le=1e9, allow_inf_nan=False, description="What the grid may cost in all, US dollars"
+    max_calls: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="How many calls it may make in all; null: as before"
     )
+    max_cost_usd: float | None = Field(
+        None,
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="What the grid may cost in all, US dollars; null: as before",
+    )
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> "CeilingInput":
+        if self.max_calls is None and self.max_cost_usd is None:
+            raise ValueError("give the calls it may make, or what it may cost")
+        return self
 
 
 class CeilingSet(BaseModel):
     id: str
-    max_cost_usd: float
+    max_calls: int | None
+    max_cost_usd: float | None
     answers: int = Field(description="Answers that are called after all")
+
+
+class Wanted(BaseModel):
+    """Which answers are to be cancelled or run again; without an answer, those of the grid."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    answer: int | None = Field(None, ge=1, le=2**31 - 1, description="Number of an answer")
+    extent: Extent = Field("answer", description="Only it, or its whole cell, row or column")
+    failed: bool = Field(
+        True, description="Run again only what failed or was cancelled; false: all of them"
+    )
+    labelled: bool = Field(
+        False, description="Also those with labels, which go when a new answer comes"
+    )
+
+    def scope(self, session: Session, grid: Grid) -> Scope:
+        """Raises NotFound."""
+        if self.answer is None:
+            return WHOLE
+        return scope_around(session, grid, self.answer, self.extent)
 
 
 class EstimateItem(BaseModel):
@@ -181,4 +222,4 @@ class EstimateResult(BaseModel):
 class Cancelled(BaseModel):
     id: str
     status: str
-    cancelled: int = Field(description="Answers that will not be called; calls in flight are ended")
+    cancelled: int = Field(description="Answers, among them those whose calls in flight are ended")

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from app.grids import get_grid
 from app.labels import reviewer_by_secret
 from app.plans import Providers
 from app.prices import PriceBook
+from app.ratelimits import account_of
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
@@ -44,6 +45,18 @@ class Services:
     prices: PriceBook
     runner: Runner
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
+
+
+def waits_of(server: Services, models: Iterable[str]) -> dict[str, float]:
+    """Which providers of these models wait for their turn, and the seconds until the next call."""
+    waits = server.runner.waits()
+    if not waits:
+        return {}
+    found = {}
+    for name in sorted({model.partition("/")[0] for model in models}):
+        if seconds := waits.get(account_of(name, server.providers)):
+            found[server.providers[name].title if name in server.providers else name] = seconds
+    return found
 
 
 def get_services(request: Request) -> Services:

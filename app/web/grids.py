@@ -16,7 +16,7 @@ from app.gridview import CHARACTERS, Column, Density, Show
 from app.providers import is_practice
 from app.tables import Grid, HeldState
 from app.web import actions
-from app.web.api_shapes import CeilingInput
+from app.web.api_shapes import CeilingInput, Wanted
 from app.web.deps import (
     MAX_INTEGER,
     Form,
@@ -100,24 +100,49 @@ def poll_grid(
 
 
 @router.post("/grids/{grid_id}/cancellation")
-def cancel_grid(server: Server, grid: GridHere) -> Response:
-    actions.cancel_grid(server, grid.id)
-    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+def cancel(server: Server, grid: GridHere, data: Form) -> Response:
+    actions.cancel(server, grid.id, _wanted(data))
+    return _back(grid, data)
 
 
 @router.post("/grids/{grid_id}/reruns")
-def rerun_failed(server: Server, grid: GridHere) -> Response:
-    actions.rerun_failed(server, grid.id)
+def rerun(server: Server, grid: GridHere, data: Form) -> Response:
+    actions.rerun(server, grid.id, _wanted(data))
+    return _back(grid, data)
+
+
+@router.post("/grids/{grid_id}/pause")
+def pause(server: Server, grid: GridHere) -> Response:
+    actions.pause(server, grid.id)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+@router.post("/grids/{grid_id}/resumption")
+def resume(server: Server, grid: GridHere) -> Response:
+    actions.resume(server, grid.id)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
 @router.post("/grids/{grid_id}/ceiling")
-def set_ceiling(server: Server, grid: GridHere, data: Form) -> Response:
-    """Let the grid cost more, and go on where it was stopped."""
-    typed = decimal(str(data.get("max_cost_usd", "")))
-    given = validated(CeilingInput, max_cost_usd=typed)
-    actions.set_ceiling(server, grid.id, given.max_cost_usd)
+def set_ceilings(server: Server, grid: GridHere, data: Form) -> Response:
+    """Let the grid make more calls or cost more, and go on where it was stopped."""
+    calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
+    given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
+    actions.set_ceilings(server, grid.id, given.max_calls, given.max_cost_usd)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+def _wanted(data: Form) -> Wanted:
+    """``all`` and ``labelled`` are ticks."""
+    given = {k: v for k, v in data.items() if k in ("answer", "extent")}
+    return validated(Wanted, failed="all" not in data, labelled="labelled" in data, **given)
+
+
+def _back(grid: Grid, data: Form) -> Response:
+    """To the grid; to the answer that it was about, where there is one."""
+    answer = str(data.get("answer", ""))
+    place = f"#a-{answer}" if answer.isdecimal() else ""
+    return RedirectResponse(f"/grids/{grid.public_id}{place}", status_code=303)
 
 
 def head(

@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.providers import Thinking
-from app.runner.budgets import Budgets
-from app.runner.queue import Queued, Stop
 from app.settings import Settings
-from app.tables import Prompt, Variant, Wording
 from tests.factories import grid_input
 from tests.polling import wait_for
 from tests.runner.starting import running, states
@@ -74,7 +70,12 @@ def test_grid_stops_at_its_ceiling_and_goes_on_when_it_is_raised(
         assert len(wordy.calls) == 6
 
         raised = client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 5})
-        assert raised.json() == {"id": grid_id, "max_cost_usd": 5.0, "answers": 14}
+        assert raised.json() == {
+            "id": grid_id,
+            "max_calls": 1000,
+            "max_cost_usd": 5.0,
+            "answers": 14,
+        }
         grid = settled(client, grid_id, "done")
         assert states(client, grid_id) == ["done"] * 20
         assert len(wordy.calls) == 20
@@ -132,63 +133,6 @@ def test_grid_over_its_ceilings_does_not_start(client: TestClient, wordy: WireSe
     assert wordy.calls == []
 
 
-def queued(id_: int, expected_usd: float | None) -> Queued:
-    prompt, wording = Prompt(key="k", text="t"), Wording(slug="s", title="t")
-    variant = Variant(grid_id=1, position=0, wording_id=1, thinking=Thinking.off)
-    return Queued(1, id_, GPT, 1, prompt, variant, wording, expected_usd)
-
-
-def test_calls_in_flight_count_with_what_they_are_expected_to_cost() -> None:
-    budgets = Budgets()
-    budgets.read(1, 1.0, 0.5, None)
-    first, second, third = (queued(n, 0.2) for n in (1, 2, 3))
-    assert budgets.take(first) is None
-    assert budgets.take(second) is None
-    assert budgets.take(third) == Stop(1, 1.0)
-    budgets.settle(first, 0.15)
-    assert budgets.take(third) == Stop(1, 1.0)
-    budgets.settle(second, 0.05)  # much cheaper than expected: there is room again
-    budgets.give_back(second)
-    assert budgets.take(third) is None
-    budgets.give_back(third)  # it failed, and cost nothing that is known
-    assert budgets.take(queued(4, 0.3)) is None
-    assert budgets.take(queued(5, 0.0001)) == Stop(1, 1.0)
-
-
-def test_what_calls_cost_is_not_lost_when_the_queue_is_read_again() -> None:
-    budgets = Budgets()
-    before = budgets.mark(1)
-    budgets.read(1, 1.0, 0.0, before)
-    one = queued(1, 0.1)
-    assert budgets.take(one) is None
-    during = budgets.mark(1)
-    budgets.settle(one, 0.9)
-    budgets.read(1, 1.5, 0.0, during)  # the database had not seen it yet
-    assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
-    budgets.give_back(one)
-    budgets.read(1, 1.5, 0.0, during)
-    budgets.read(1, 1.5, 0.0, before)
-    assert budgets.take(queued(2, 0.7)) == Stop(1, 1.5)
-
-
-def test_sums_are_read_again_once_nothing_is_in_flight() -> None:
-    budgets = Budgets()
-    budgets.read(1, 1.0, 7.0, budgets.mark(1))
-    assert budgets.take(queued(1, 0.1)) == Stop(1, 1.0)
-    budgets.read(1, 1.0, 0.5, budgets.mark(1))  # somebody put a price right
-    assert budgets.take(queued(1, 0.1)) is None
-
-
-def test_unknown_costs_and_no_ceiling_stop_nothing() -> None:
-    budgets = Budgets()
-    budgets.read(1, None, 10.0, None)
-    assert budgets.take(queued(1, 1e6)) is None
-    budgets = Budgets()
-    budgets.read(1, 0.0, 0.0, None)
-    assert budgets.take(queued(1, None)) is None
-    assert budgets.take(queued(2, 0.01)) == Stop(1, 0.0)
-
-
 def test_price_that_was_put_right_counts_for_what_was_spent(
     settings: Settings, wordy: WireServer
 ) -> None:
@@ -201,3 +145,21 @@ def test_price_that_was_put_right_counts_for_what_was_spent(
         client.delete(f"/api/prices/{price_id}").raise_for_status()
         client.put(f"/api/grids/{grid_id}/ceiling", json={"max_cost_usd": 1}).raise_for_status()
         assert settled(client, grid_id, "done")["spending"]["usd"] == pytest.approx(2 * COST)
+
+
+def test_ceiling_on_calls_counts_retries_and_can_be_raised(
+    settings: Settings, wire: WireServer
+) -> None:
+    wire.handler = lambda _request: Script(status=500, times=1)
+    with running(settings, concurrency=1) as client:
+        grid_id = started(client, 10, models=["openai-chat/plain"], repeats=4, max_calls=4)
+        settled(client, grid_id, "stopped")
+        assert len(wire.calls) == 4
+        assert sorted(states(client, grid_id)) == ["cancelled"] + ["done"] * 3
+        page = client.get(f"/grids/{grid_id}").text
+        assert "Stopped at the ceiling of 4 calls" in page
+        low = client.post(f"/grids/{grid_id}/ceiling", data={"max_calls": "4"})
+        assert "has made 4 calls already" in low.text
+        client.post(f"/grids/{grid_id}/ceiling", data={"max_calls": "5"})
+        grid = settled(client, grid_id, "done")
+        assert (grid["calls"], grid["max_calls"], len(wire.calls)) == (5, 5, 5)

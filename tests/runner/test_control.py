@@ -34,7 +34,7 @@ def test_cancel_ends_calls_in_flight_and_makes_no_more(
         wait_for(lambda: wire.in_flight == 4, "four calls in flight")
 
         started = time.monotonic()
-        assert cancel(client, grid_id) == 46
+        assert cancel(client, grid_id) == 50
         wait_for(lambda: wire.hung_up == 4, "the end of the calls", 2)
         grid = wait_until_done(client, grid_id, 2)
         assert time.monotonic() - started < 2

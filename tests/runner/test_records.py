@@ -1,46 +1,78 @@
 """Claims and results at the level of rows: doubled and late steps change nothing."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from sqlmodel import Session, col, select
 
+from app.control import Scope, cancel, pause, rerun, resume
 from app.db import Database
-from app.errors import ProviderError
-from app.grids import cancel_grid, start_grid
-from app.messages import Message
+from app.errors import Conflict, ProviderError
+from app.estimates import Estimator
+from app.grids import start_grid
+from app.labels import get_reviewer, set_label
 from app.plans import GridInput, plan_grid
-from app.prices import Cost
+from app.prices import Cost, PriceBook
 from app.prompts import PromptInput
-from app.providers import Completion, Outcome, load_providers
+from app.providers import Completion, Outcome
 from app.runner import queue, records
 from app.runner.queue import Queued
-from app.runner.records import Begin, Close
-from app.tables import Answer, AnswerState, Attempt, Grid, storable
+from app.runner.records import Close, Running
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    Grid,
+    Label,
+    LabelChange,
+    LabelValue,
+    storable,
+)
+from tests.factories import practice
 
+PROVIDERS = practice()
 ANSWERED = Completion("42", Outcome.answered, "stop")
 
 
 @pytest.fixture
 def queued(database: Database) -> list[Queued]:
     """The three answers of a grid."""
+    return grid_of_three(database)
+
+
+def grid_of_three(database: Database, **changes: Any) -> list[Queued]:
     given = GridInput(
         prompts=[PromptInput(text="How many?")], models=["practice/honest"], repeats=3
     )
     with database.write() as session:
-        plan = plan_grid(session, given, load_providers({}, practice_latency_s=0))
+        plan = plan_grid(session, given, PROVIDERS)
         grid = start_grid(session, plan, 10)
+        for name, value in changes.items():
+            setattr(grid, name, value)
         session.commit()
-        return queue.pending(session, grid.id, "practice", after=0, limit=10)
+        return pending(session, grid.id)
 
 
-def start(queued: Queued, *, again: bool = False) -> Begin:
-    return Begin(queued, Message("How many?", ""), None, again, Cost())
+def pending(session: Session, grid_id: int) -> list[Queued]:
+    estimator = Estimator(session, PriceBook(PROVIDERS), PROVIDERS)
+    return queue.pending(session, estimator, grid_id, ["practice"], after=0, limit=10)
 
 
-def end(queued: Queued, attempt_id: int | None, state: AnswerState = AnswerState.done) -> Close:
-    assert attempt_id is not None
+def start(queued: Queued, expected_usd: float | None = None) -> Running:
+    return Running(replace(queued, expected_usd=expected_usd), None, Cost())
+
+
+def end(running: Running, state: AnswerState = AnswerState.done, usd: float | None = 0.5) -> Close:
+    assert running.attempt_id is not None
     if state is AnswerState.done:
-        return Close(queued, attempt_id, records.came(ANSWERED, None, Cost(0.5, "a source")), state)
-    return Close(queued, attempt_id, records.failed(ProviderError("server", "No."), Cost()), state)
+        return Close(running, records.came(ANSWERED, None, Cost(usd, "a source")), state)
+    return Close(running, records.failed(ProviderError("server", "No."), Cost()), state)
+
+
+def grid_row(session: Session, queued: Queued) -> Grid:
+    session.expire_all()
+    return session.get_one(Grid, queued.grid_id)
 
 
 def books(session: Session) -> list[tuple[str, int | None, list[str]]]:
@@ -59,12 +91,11 @@ def books(session: Session) -> list[tuple[str, int | None, list[str]]]:
 
 def test_answer_is_claimed_once(database: Database, queued: list[Queued]) -> None:
     first, second, _third = queued
+    won, lost, other = start(first), start(first), start(second)
     with database.write() as session:
-        won, lost, other = records.begin(session, [start(first), start(first), start(second)])
-        assert won is not None
-        assert lost is None
-        assert other is not None
-        assert records.begin(session, [start(first)]) == [None]
+        assert records.begin(session, [won, other]) == [True, True]
+        assert records.begin(session, [lost]) == [False]
+        assert lost.attempt_id is None
         assert books(session) == [
             ("running", None, ["open"]),
             ("running", None, ["open"]),
@@ -75,47 +106,66 @@ def test_answer_is_claimed_once(database: Database, queued: list[Queued]) -> Non
 def test_result_that_comes_late_or_twice_changes_nothing(
     database: Database, queued: list[Queued]
 ) -> None:
-    first, second, _third = queued
+    early, other, again = start(queued[0]), start(queued[1]), start(queued[0])
     with database.write() as session:
-        early, other = records.begin(session, [start(first), start(second)])
-        queue.let_go(session, [first])
-        [again] = records.begin(session, [start(first)])
-        records.close(session, [end(first, early)])
+        records.begin(session, [early, other])
+        queue.take_over(session, queued[0].id, queued[0].grid_id)  # another process did
+        assert records.begin(session, [again]) == [True]
+        records.close(session, [end(early)])
         assert books(session)[0] == ("running", None, ["interrupted", "open"])
+        assert records.begin(session, [early]) == [False]  # its next try
 
-        records.close(session, [end(first, again), end(second, other)])
-        records.close(session, [end(first, again, AnswerState.failed)])
-        queue.let_go(session, [first, second])
+        records.close(session, [end(again), end(other)])
+        records.close(session, [end(again, AnswerState.failed)])
+        records.let_go(session, [early, again, other])
         assert books(session)[:2] == [
             ("done", 2, ["interrupted", "answered"]),
             ("done", 1, ["answered"]),
         ]
 
 
+def test_who_lets_go_late_takes_nothing_away(database: Database, queued: list[Queued]) -> None:
+    """Cancelled and run again at once: the old task ends while the new one is at work."""
+    old, new = start(queued[0]), start(queued[0])
+    with database.write() as session:
+        records.begin(session, [old])
+        grid = grid_row(session, queued[0])
+        cancel(session, grid)
+        rerun(session, grid, failed=True)
+        assert records.begin(session, [new]) == [True]
+        assert queue.stale(session, {queued[0].id: old.attempt_id or 0}) == {queued[0].id}
+        records.let_go(session, [old])
+        assert books(session)[0] == ("running", None, ["cancelled", "open"])
+        records.close(session, [end(new)])
+        assert books(session)[0] == ("done", 2, ["cancelled", "answered"])
+
+
 def test_failed_try_goes_on_and_the_last_one_counts(
     database: Database, queued: list[Queued]
 ) -> None:
-    first = queued[0]
+    first = start(queued[0])
     with database.write() as session:
-        [attempt] = records.begin(session, [start(first)])
-        records.close(session, [end(first, attempt, AnswerState.running)])
+        records.begin(session, [first])
+        records.close(session, [end(first, AnswerState.running)])
         assert books(session)[0] == ("running", None, ["server"])
-        [attempt] = records.begin(session, [start(first, again=True)])
-        records.close(session, [end(first, attempt, AnswerState.failed)])
+        assert records.begin(session, [first]) == [True]
+        records.close(session, [end(first, AnswerState.failed)])
         assert books(session)[0] == ("failed", 2, ["server", "server"])
 
 
 def test_cancelled_grid_takes_no_claims_and_keeps_results(
     database: Database, queued: list[Queued]
 ) -> None:
-    first, second, third = queued
+    one, two, three = map(start, queued)
     with database.write() as session:
-        one, two = records.begin(session, [start(first), start(second)])
-        cancel_grid(session, session.get_one(Grid, first.grid_id))
-        assert records.begin(session, [start(third), start(first, again=True)]) == [None, None]
-        records.close(session, [end(first, one)])
-        queue.let_go(session, [first, second])
-        records.close(session, [end(second, two)])
+        records.begin(session, [one, two])
+        assert cancel(session, grid_row(session, queued[0])) == 3
+        held = {run.queued.id: run.attempt_id or 0 for run in (one, two)}
+        assert queue.stale(session, held) == set(held)
+        assert records.begin(session, [three, one]) == [False, False]
+        records.close(session, [end(one)])  # it came before its call could be ended
+        records.let_go(session, [one, two])
+        records.close(session, [end(two)])
         assert books(session) == [
             ("done", 1, ["answered"]),
             ("cancelled", None, ["cancelled"]),
@@ -129,12 +179,119 @@ def test_recover_lets_go_only_of_what_nobody_holds(
     first, second, third = queued
     with database.write() as session:
         records.begin(session, [start(first), start(second)])
-        assert queue.recover(session, [lambda: {first.id}]) == [[(third.grid_id, "practice")]]
+        queue.recover(session, [lambda: {first.id}])
+        assert queue.work(session) == [(third.grid_id, "practice")]
         assert books(session) == [
             ("running", None, ["open"]),
             ("pending", None, ["interrupted"]),
             ("pending", None, []),
         ]
+
+
+def test_what_was_cancelled_when_the_process_died_is_closed(
+    database: Database, queued: list[Queued]
+) -> None:
+    one, two = start(queued[0], 0.25), start(queued[1])
+    with database.write() as session:
+        records.begin(session, [one, two])
+        cancel(session, grid_row(session, queued[0]), Scope(answer=queued[0].id))
+        queue.close_left(session)
+        assert [kinds for _, _, kinds in books(session)] == [["cancelled"], ["open"], []]
+        assert grid_row(session, queued[0]).committed_usd == 0
+
+
+def test_grid_counts_calls_and_what_they_cost_or_will(
+    database: Database, queued: list[Queued]
+) -> None:
+    one, two, three = (start(q, 0.1) for q in queued)
+    with database.write() as session:
+        records.begin(session, [one, two, three])
+        grid = grid_row(session, queued[0])
+        assert (grid.calls, round(grid.committed_usd, 6)) == (3, 0.3)
+        records.close(session, [end(one, usd=0.5), end(two, usd=None)])
+        records.let_go(session, [three])
+        grid = grid_row(session, queued[0])
+        assert (grid.calls, round(grid.committed_usd, 6)) == (3, 0.5)
+        records.begin(session, [start(queued[2], 0.1)])
+        assert grid_row(session, queued[0]).calls == 4
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "begun"),
+    [({"max_calls": 2}, 2), ({"max_cost_usd": 0.2}, 2), ({"max_cost_usd": 0.0}, 0), ({}, 3)],
+)
+def test_calls_stop_before_a_ceiling_is_passed(
+    database: Database, ceiling: dict[str, Any], begun: int
+) -> None:
+    queued = grid_of_three(database, **ceiling)
+    with database.write() as session:
+        assert records.begin(session, [start(q, 0.1) for q in queued]).count(True) == begun
+        states = [state for state, _, _ in books(session)]
+        assert states == ["running"] * begun + ["cancelled"] * (3 - begun)
+        assert bool(grid_row(session, queued[0]).stopped_at) is (begun < 3)
+
+
+def test_calls_in_flight_count_with_what_they_are_expected_to_cost(database: Database) -> None:
+    first, second, third = grid_of_three(database, max_cost_usd=0.5)
+    one, two, three = start(first, 0.3), start(second, 0.2), start(third, 0.2)
+    with database.write() as session:
+        assert records.begin(session, [one]) == [True]
+        records.close(session, [end(one, usd=0.1)])  # cheaper than expected: there is room for two
+        assert records.begin(session, [two, three]) == [True, True]
+
+
+def test_free_and_unknown_calls_are_not_held_up(database: Database) -> None:
+    first, second, _ = grid_of_three(database, max_cost_usd=0.0)
+    with database.write() as session:
+        assert records.begin(session, [start(first, 0.0), start(second, None)]) == [True, True]
+
+
+def test_paused_grid_begins_nothing_and_its_next_tries_go_back(
+    database: Database, queued: list[Queued]
+) -> None:
+    one, two = start(queued[0]), start(queued[1])
+    with database.write() as session:
+        records.begin(session, [one])
+        records.close(session, [end(one, AnswerState.running)])
+        pause(session, grid_row(session, queued[0]))
+        assert pending(session, queued[0].grid_id) == []
+        assert records.begin(session, [one, two]) == [False, False]
+        records.let_go(session, [one])
+        assert books(session)[0] == ("pending", None, ["server"])
+        resume(session, grid_row(session, queued[0]))
+        assert len(pending(session, queued[0].grid_id)) == 3
+
+
+def test_run_again_keeps_what_was_there_until_something_newer_comes(
+    database: Database, queued: list[Queued]
+) -> None:
+    with database.write() as session:
+        runs = [start(q) for q in queued]
+        records.begin(session, runs)
+        records.close(session, [end(run) for run in runs])
+        ada = get_reviewer(session, "Ada")
+        for q in queued:
+            set_label(session, q.id, ada, LabelValue.hallucinated)
+        grid = grid_row(session, queued[0])
+        with pytest.raises(Conflict, match="carries labels"):
+            rerun(session, grid, failed=False)
+        assert rerun(session, grid, failed=False, labelled=True) == 3
+        new, worse, never = map(start, pending(session, grid.id))
+        assert new.queued.again
+        records.begin(session, [new, worse])
+        records.close(session, [end(new), end(worse, AnswerState.failed)])
+        cancel(session, grid_row(session, queued[0]), Scope(answer=never.queued.id))
+        assert books(session) == [
+            ("done", 2, ["answered", "answered"]),
+            ("done", 1, ["answered", "server"]),
+            ("done", 1, ["answered"]),
+        ]
+        session.expire_all()
+        labels = [a.label for a in session.exec(select(Answer).order_by(col(Answer.id)))]
+        assert labels == [None, "hallucinated", "hallucinated"]
+        assert len(session.exec(select(Label)).all()) == 2
+        changes = session.exec(select(LabelChange.value).order_by(col(LabelChange.id))).all()
+        assert changes == ["hallucinated"] * 3 + [None]  # the history keeps it
 
 
 def test_every_change_is_stamped(database: Database, queued: list[Queued]) -> None:
@@ -143,13 +300,13 @@ def test_every_change_is_stamped(database: Database, queued: list[Queued]) -> No
         found = session.exec(select(Answer.seq).order_by(col(Answer.id))).all()
         return session.get_one(Grid, queued[0].grid_id).seq, list(found)
 
-    first = queued[0]
+    first = start(queued[0])
     with database.write() as session:
-        [attempt] = records.begin(session, [start(first)])
+        records.begin(session, [first])
         session.commit()
         assert seq(session) == (1, [1, 0, 0])
         session.commit()
-        records.close(session, [end(first, attempt)])
+        records.close(session, [end(first)])
         session.commit()
         assert seq(session) == (2, [2, 0, 0])
 
