@@ -12,13 +12,16 @@ export UV_PYTHON_DOWNLOADS := never
 # Compiling while installing, not at the first start, keeps the first start quick too.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help run test bench python
+.PHONY: help run worker test bench python
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-run: $(UV_STAMP) ## set up what is needed and start the app (ARGS="--port 9000")
-	@$(UV) run --frozen --no-dev python -m app serve $(ARGS)
+run: $(UV_STAMP) ## set up what is needed and start the app (ARGS="--port 9000", EXTRA=team)
+	@$(UV) run --frozen --no-dev $(addprefix --extra ,$(EXTRA)) python -m app serve $(ARGS)
+
+worker: $(UV_STAMP) ## run answers of a Postgres database beside other processes
+	@$(UV) run --frozen --no-dev --extra team python -m app worker $(ARGS)
 
 test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k grids")
 	$(UV) sync --frozen

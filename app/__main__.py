@@ -1,6 +1,7 @@
 """The command line: ``python -m app serve``."""
 
 import gc
+import logging.config
 import socket
 import sys
 import threading
@@ -71,14 +72,17 @@ def main() -> None:
     help="Folder of the database.  [default: the user's data folder]",
 )
 @click.option("--open/--no-open", "open_", default=False, help="Open a browser.")
-def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool) -> None:
+@click.option("--work/--no-work", default=True, help="Run answers too; on Postgres, workers can.")
+def serve(
+    host: str | None, port: int | None, data_dir: Path | None, open_: bool, work: bool
+) -> None:
     """Set up the database and serve the dashboard."""
     try:
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         listener = _listen(settings)
         from app.main import create_app  # takes a second: not before --help or a wrong setting
 
-        app = create_app(settings)
+        app = create_app(settings, works=work)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     except (OSError, DBAPIError) as exc:
@@ -100,6 +104,30 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of providers.toml.  [default: the user's data folder]",
+)
+def worker(data_dir: Path | None) -> None:
+    """Run answers of a Postgres database (BLUFFCHECK_DATABASE_URL), beside other processes.
+
+    Any number of workers on any number of machines share the work and the providers' limits.
+    """
+    try:
+        settings = load_settings(data_dir=data_dir)
+        from app.worker import run  # takes a second
+
+        logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
+        run(settings, partial(click.echo, f"Bluffcheck works on {settings.url_for_people}"))
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    except (OSError, DBAPIError) as exc:
+        reason = getattr(exc, "orig", exc)
+        raise click.ClickException(f"Cannot open {settings.url_for_people}: {reason}") from exc
 
 
 @main.group()

@@ -8,7 +8,7 @@ locked" when another one wrote in between. Readers are ten connections that cann
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, create_engine
 
 from app.errors import SettingsError
@@ -38,9 +39,7 @@ class Database:
             self.writer = _sqlite_engine(url, writing=True)
             self.reader = _sqlite_engine(url, writing=False)
         else:
-            self.writer = self.reader = create_engine(
-                url, pool_size=20, max_overflow=10, hide_parameters=True
-            )
+            self.writer = self.reader = _postgres_engine(url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -83,10 +82,11 @@ class Database:
         with self.reader.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
-    def hold(self) -> None:
-        """Make this the one process that runs this database's answers, until ``close``.
+    def hold(self, *, alone: bool = True) -> None:
+        """Make this the one process that uses this database, until ``close``.
 
-        Raises SettingsError when another one does: both would call every model.
+        On Postgres several may, unless one wants to be ``alone``. Raises SettingsError when it
+        cannot be had: on SQLite two processes would both call every model.
         """
         if self.is_sqlite:
             lock = FileLock(f"{self.url.database}.lock", blocking=False, thread_local=False)
@@ -100,16 +100,21 @@ class Database:
             self._lock = lock
         else:
             connection = self.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if not connection.scalar(text(f"SELECT pg_try_advisory_lock({_RUNNING})")):
+            shared = "" if alone else "_shared"
+            if not connection.scalar(text(f"SELECT pg_try_advisory_lock{shared}({_RUNNING})")):
                 connection.close()
-                raise SettingsError("Another Bluffcheck is already using this Postgres database.")
+                raise SettingsError(
+                    "Another Bluffcheck is already using this Postgres database. Stop its servers"
+                    " and workers first."
+                )
             self._lock = connection
 
     def close(self) -> None:
         if isinstance(self._lock, FileLock):
             self._lock.release()
         elif self._lock is not None:
-            self._lock.execute(text(f"SELECT pg_advisory_unlock({_RUNNING})"))
+            with suppress(DBAPIError):  # the server is gone, and its locks with it
+                self._lock.execute(text("SELECT pg_advisory_unlock_all()"))
             self._lock.close()
         self._lock = None
         self.reader.dispose()
@@ -138,6 +143,26 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
+
+
+def _postgres_engine(url: str) -> Engine:
+    try:
+        engine = create_engine(url, pool_size=20, max_overflow=10, hide_parameters=True)
+    except ModuleNotFoundError as exc:
+        raise SettingsError(
+            "A Postgres database needs the extra “team”: start with make run EXTRA=team, or"
+            " uv run --extra team."
+        ) from exc
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        # A saved answer was paid for and a label was somebody's work. A server that is told to
+        # wait for more than its own disk keeps doing that.
+        if connection.execute("SHOW synchronous_commit").fetchone()[0] == "off":
+            connection.execute("SET synchronous_commit = on")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: str, *, writing: bool) -> Engine:

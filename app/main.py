@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
@@ -11,7 +12,9 @@ from app import __version__, prompts
 from app.catalogue import configured, watch
 from app.costs import price_unpriced
 from app.db import ROOT, Database
+from app.errors import SettingsError
 from app.ownprices import own_prices
+from app.plans import Providers
 from app.prices import PriceBook
 from app.runner.local import LocalRunner
 from app.settings import Settings
@@ -33,22 +36,29 @@ from app.web import (
 from app.web.deps import Services
 from app.web.security import SecurityMiddleware
 
+if TYPE_CHECKING:
+    from app.runner.team import TeamRunner
 
-def create_app(settings: Settings) -> FastAPI:
+
+def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     """Open the database, bring it up to date and build the application.
 
-    Raises SettingsError when the database is in use elsewhere or a data file is wrong. The runner
+    ``works``: whether this process runs answers too; on Postgres other processes may. Raises
+    SettingsError when the database is in use elsewhere or a data file is wrong. The runner
     starts with the application's lifespan, whose end closes everything.
     """
     providers = configured(settings)
     prices = PriceBook(providers)
-    database = _open(settings, prices)
+    database = open_database(settings, prices)
+    if database.is_sqlite and not works:
+        database.close()
+        raise SettingsError("With SQLite the server itself has to run the answers.")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(watch(providers)) if settings.discover else None
         try:
-            async with LocalRunner(database, providers, prices, settings.concurrency) as runner:
+            async with open_runner(database, providers, prices, settings, works) as runner:
                 app.state.services = Services(settings, database, providers, prices, runner)
                 yield
         finally:
@@ -85,9 +95,22 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _open(settings: Settings, prices: PriceBook) -> Database:
+def open_runner(
+    database: Database, providers: Providers, prices: PriceBook, settings: Settings, works: bool
+) -> "LocalRunner | TeamRunner":
+    """One process on SQLite, any number of them on Postgres."""
+    if database.is_sqlite:
+        return LocalRunner(database, providers, prices, settings.concurrency)
+    from app.runner.team import TeamRunner  # of an extra
+
+    calls = settings.worker_calls if works else 0
+    return TeamRunner(database, providers, prices, settings.concurrency, calls)
+
+
+def open_database(settings: Settings, prices: PriceBook) -> Database:
+    """The database, up to date, with what is shipped in it. Raises SettingsError."""
     database = Database(settings.url)
-    database.hold()
+    database.hold(alone=database.is_sqlite)
     try:
         before = database.revision()
         database.migrate()

@@ -63,6 +63,15 @@ class Pace:
         if self.tokens_per_minute is not None:
             self.tokens_at += _cost_s(more_tokens, self.tokens_per_minute)
 
+    def wait_s(self, now: float) -> float:
+        """Seconds until the next call may go; 0: at once."""
+        granted = [self.paused_until]
+        if self.requests_per_minute is not None:
+            granted.append(self.requests_at - BURST_S)
+        if self.tokens_per_minute is not None:
+            granted.append(self.tokens_at - BURST_S)
+        return max(max(granted) - now, 0.0)
+
     def refused(self, now: float, age_s: float, retry_after_s: float | None) -> None:
         """A call that began ``age_s`` ago was told to come later."""
         if now - age_s >= self.lowered_at:  # others that were under way then tell nothing new

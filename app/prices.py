@@ -15,7 +15,7 @@ from app.providers import Completion, Provider, is_practice
 from app.tables import Price
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelPrice
+    from genai_prices.types import ModelInfo, ModelPrice
 
 log = logging.getLogger(__name__)
 LIST_VERSION = "0.2.3"  # of genai-prices
@@ -24,6 +24,7 @@ REPORTED = "reported by the provider"
 LISTED = f"list price genai-prices {LIST_VERSION}"
 PRACTICE = "practice model: costs nothing"
 MILLION = 1_000_000
+REMEMBERED = 1_000  # models whose entry in the list is kept at hand
 LARGEST = 2**31 - 1  # tokens; what an integer column of Postgres holds
 
 
@@ -78,13 +79,16 @@ class PriceBook:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
         self._own: dict[str, list[Price]] = {}
+        self._found: dict[str, ModelInfo | None] = {}
 
-    def use(self, own: Iterable[Price]) -> None:
-        """Take these for all prices that people entered, instead of those from before."""
+    def use(self, own: Iterable[Price]) -> set[str]:
+        """Take these for all prices that people entered; gives the models whose prices changed."""
         by_model: dict[str, list[Price]] = {}
         for price in sorted(own, key=lambda p: p.valid_from):
             by_model.setdefault(price.model, []).append(price)
-        self._own = by_model
+        before, self._own = self._own, by_model
+        models = before.keys() | by_model.keys()
+        return {m for m in models if _same(before.get(m, [])) != _same(by_model.get(m, []))}
 
     def cost(
         self, model: str, at: datetime, usage: Usage, reported_usd: float | None = None
@@ -147,6 +151,19 @@ class PriceBook:
 
     def _listed(self, model: str, at: datetime) -> "ModelPrice | None":
         """The list's price of this model at that time, if it has one for text."""
+        if model not in self._found:
+            if len(self._found) > REMEMBERED:
+                self._found.clear()
+            self._found[model] = self._find(model)
+        found = self._found[model]
+        if found is None:
+            return None
+        price = found.get_prices(at)
+        # Models for pictures or sound have other prices; adding up what is there would give 0.
+        return None if price.input_mtok is None and price.output_mtok is None else price
+
+    def _find(self, model: str) -> "ModelInfo | None":
+        """The list's entry of a model: looking for it takes a tenth of what a call takes."""
         prefix, _, name = model.partition("/")
         provider = self._providers.get(prefix)
         if provider is None or not provider.price_list:
@@ -154,18 +171,20 @@ class PriceBook:
         from genai_prices.data_snapshot import get_snapshot  # half a second, 30 MB: not before use
 
         try:
-            _, found = get_snapshot().find_provider_model(name, None, provider.price_list, None)
+            return get_snapshot().find_provider_model(name, None, provider.price_list, None)[1]
         except LookupError:
             return None
-        price = found.get_prices(at)
-        # Models for pictures or sound have other prices; adding up what is there would give 0.
-        return None if price.input_mtok is None and price.output_mtok is None else price
 
 
 def in_force(prices: Sequence[Price], day: date) -> Price | None:
     """Of one model's prices, oldest first: the latest that is valid on ``day``, else the first."""
     valid = [price for price in prices if price.valid_from <= day]
     return valid[-1] if valid else next(iter(prices), None)
+
+
+def _same(prices: Sequence[Price]) -> list[object]:
+    """What two lists of prices have to share to be the same."""
+    return [(p.valid_from, p.input_usd, p.output_usd, p.cached_usd) for p in prices]
 
 
 def own_cost(price: Price, usage: Usage) -> float:

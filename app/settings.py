@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     concurrency: int = Field(8, ge=1, le=1000)  # calls in flight per provider
+    worker_calls: int = Field(200, ge=2, le=10_000)  # in flight per process, on Postgres
     max_answers: int = Field(20_000, ge=1)  # in one grid
     max_calls_default: int = Field(1_000, ge=1)  # of a grid that names no ceiling of its own
     max_cost_default: float = Field(10, ge=0, allow_inf_nan=False)  # US dollars, the same

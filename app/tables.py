@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Dialect, Enum, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, Dialect, Enum, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
@@ -287,7 +287,16 @@ class Answer(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One call: what was sent, and what came back or went wrong. No ``finished_at``: in flight."""
 
-    __table_args__ = (UniqueConstraint("answer_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("answer_id", "number"),
+        # The calls in flight, among all that ever were.
+        Index(
+            "ix_attempt_open",
+            "answer_id",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
 
     id: int = Field(default=None, primary_key=True)
     answer_id: int = Field(foreign_key="answer.id")

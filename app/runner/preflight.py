@@ -67,7 +67,7 @@ class Preflights:
         """Make the test calls of one model, unless they are being made."""
         key = (waiting.grid_id, waiting.model)
         if key not in self._tasks:
-            task = asyncio.create_task(self._check(waiting))
+            task = asyncio.create_task(self.check(waiting))
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._ended(key))
 
@@ -80,7 +80,8 @@ class Preflights:
         del self._tasks[key]
         self._done()  # there may be answers to call now, or new test calls to make
 
-    async def _check(self, waiting: Waiting) -> None:
+    async def check(self, waiting: Waiting) -> None:
+        """Make the test calls of one model of a grid and keep what they showed."""
         try:
             results = await self._results(waiting)
         except Exception as exc:

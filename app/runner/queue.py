@@ -39,6 +39,7 @@ class Queued:
     model: str
     repeat: int
     again: bool  # an earlier attempt counts until something newer comes
+    left: bool  # somebody began a call of it, and nobody ended that
     prompt: Prompt
     variant: Variant
     wording: Wording
@@ -52,6 +53,9 @@ _HELD_BACK = select(col(HeldBack.grid_id)).where(
     col(HeldBack.model) == col(Answer.model),
     col(HeldBack.thinking) == col(Variant.thinking),
     col(HeldBack.state) == HeldState.waiting,
+)
+_OPEN = select(col(Attempt.id)).where(
+    col(Attempt.answer_id) == col(Answer.id), col(Attempt.finished_at).is_(None)
 )
 # Pending answers that may be called now.
 READY = (
@@ -138,13 +142,16 @@ def recover(session: Session, looks: Sequence[Callable[[], Collection[int]]]) ->
     return [None] * len(looks)
 
 
-def close_left(session: Session) -> None:
-    """Close the calls of answers that had been cancelled when their process died."""
-    rows = session.execute(
+def close_left(session: Session, attempts: Collection[int] | None = None) -> None:
+    """Close the calls (all, or some) of answers that were cancelled when their process died."""
+    statement = (
         select(col(Answer.grid_id), col(Attempt.id))
         .join(Attempt, col(Attempt.answer_id) == col(Answer.id))
         .where(col(Attempt.finished_at).is_(None), col(Answer.state) != AnswerState.running)
-    ).all()
+    )
+    if attempts is not None:
+        statement = statement.where(col(Attempt.id).in_(attempts))
+    rows = session.execute(statement).all()
     for grid_id, attempt_id in sorted(rows):
         stamp(session, grid_id)
         break_off(session, grid_id, col(Attempt.id) == attempt_id, *CANCELLED)
@@ -181,6 +188,7 @@ def _queued() -> Any:
             col(Answer.model),
             col(Answer.repeat),
             col(Answer.attempt_id).is_not(None),
+            or_(col(Answer.state) == AnswerState.running, _OPEN.exists()),
             Prompt,
             Variant,
             Wording,
@@ -196,7 +204,7 @@ def _load(session: Session, estimator: Estimator, statement: Any) -> list[Queued
     messages: dict[tuple[int, int], Message] = {}
     found = []
     for row in session.execute(statement):
-        grid_id, answer_id, model, repeat, again, prompt, variant, wording = row
+        grid_id, answer_id, model, repeat, again, left, prompt, variant, wording = row
         key = (prompt.id, variant.id)
         if key not in messages:
             messages[key] = compose(prompt, wording, variant.system_prompt)
@@ -209,6 +217,7 @@ def _load(session: Session, estimator: Estimator, statement: Any) -> list[Queued
                 model,
                 repeat,
                 bool(again),
+                bool(left),
                 prompt,
                 variant,
                 wording,

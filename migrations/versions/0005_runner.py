@@ -17,6 +17,10 @@ def upgrade() -> None:
         grid.add_column(sa.Column("committed_usd", sa.Float(), nullable=False, server_default="0"))
     with op.batch_alter_table("attempt") as attempt:
         attempt.add_column(sa.Column("expected_usd", sa.Float(), nullable=True))
+    open_ = sa.text("finished_at IS NULL")
+    op.create_index(
+        "ix_attempt_open", "attempt", ["answer_id"], sqlite_where=open_, postgresql_where=open_
+    )
     op.drop_index("ix_answer_grid_id_provider_state", table_name="answer")
     op.create_index(
         "ix_answer_state_grid_id_provider_id",

@@ -1,0 +1,45 @@
+"""A process that runs answers of a Postgres database and serves no pages."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from app.catalogue import configured, watch
+from app.errors import SettingsError
+from app.main import open_database, open_runner
+from app.prices import PriceBook
+from app.settings import Settings
+
+
+def run(settings: Settings, ready: Callable[[], None]) -> None:
+    """Work until SIGTERM or Ctrl+C. Raises SettingsError where there is nothing to share."""
+    if settings.url.startswith("sqlite"):
+        raise SettingsError(
+            "Workers share a Postgres database: name one in BLUFFCHECK_DATABASE_URL. With SQLite"
+            " the server runs the answers itself."
+        )
+    providers = configured(settings)
+    prices = PriceBook(providers)
+    database = open_database(settings, prices)
+
+    async def work() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        watching = asyncio.create_task(watch(providers)) if settings.discover else None
+        try:
+            async with open_runner(database, providers, prices, settings, works=True):
+                ready()
+                await stop.wait()
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait([watching])
+            for provider in providers.values():
+                await provider.aclose()
+
+    try:
+        asyncio.run(work())
+    finally:
+        database.close()
