@@ -13,9 +13,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import psycopg
+import asyncpg
 from pgqueuer.core.qm import QueueManager
-from pgqueuer.db import PsycopgDriver
+from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 from pgqueuer.types import QueueEntrypoint
@@ -136,10 +136,13 @@ class TeamRunner:
             lambda provider: self._limits[jobs.entrypoint(provider, self._providers)],
             lambda: None,
         )
-        async with await self._connect() as connection:
+        connection = await self._connect()
+        try:
             # Several processes may start at once.
-            await connection.execute("SELECT pg_advisory_lock(%s)", [jobs.INSTALLING])
-            await jobs.install(Queries(PsycopgDriver(connection)))
+            await connection.execute("SELECT pg_advisory_lock($1)", jobs.INSTALLING)
+            await jobs.install(Queries(AsyncpgDriver(connection)))
+        finally:
+            await connection.close()
         names = jobs.entrypoints(self._providers)
         paces = await asyncio.to_thread(self._read_paces, names)
         self._limits = {
@@ -217,21 +220,27 @@ class TeamRunner:
         """Take jobs until stopped; connect again when the database was away."""
         while not self._stopping:
             try:
-                async with await self._connect() as connection:
-                    manager = self._manager = QueueManager(Queries(PsycopgDriver(connection)))
-                    for name, limit in self._limits.items():
-                        manager.entrypoint(name, concurrency_limit=self._allowed(limit))(self._job)
-                    await manager.run(
-                        dequeue_timeout=IDLE,
-                        batch_size=min(BATCH, max(self._works // 2, 1)),
-                        max_concurrent_tasks=max(self._works, 2),
-                        heartbeat_timeout=HEARTBEAT,
-                    )
+                connection = await self._connect()
+                try:
+                    await self._take_jobs(QueueManager(Queries(AsyncpgDriver(connection))))
+                finally:
+                    await connection.close()
             except Exception as exc:
                 if self._stopping:
                     return
                 log.error("no jobs can be taken, trying on: %s", exc)
                 await asyncio.sleep(AGAIN_S)
+
+    async def _take_jobs(self, manager: QueueManager) -> None:
+        self._manager = manager
+        for name, limit in self._limits.items():
+            manager.entrypoint(name, concurrency_limit=self._allowed(limit))(self._job)
+        await manager.run(
+            dequeue_timeout=IDLE,
+            batch_size=min(BATCH, self._works // 2),
+            max_concurrent_tasks=self._works,
+            heartbeat_timeout=HEARTBEAT,
+        )
 
     async def _job(self, job: Job) -> None:
         kind, _, rest = (job.payload or b"").decode().partition(":")
@@ -367,7 +376,6 @@ class TeamRunner:
             jobs.reconcile(session, self._providers)
             session.commit()
 
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
+    async def _connect(self) -> Any:
         url = self._database.url.set(drivername="postgresql")
-        dsn = url.render_as_string(hide_password=False)
-        return await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+        return await asyncpg.connect(url.render_as_string(hide_password=False))

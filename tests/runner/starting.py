@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import BASE_URL
-from tests.polling import wait_until_done
+from tests.polling import wait_for, wait_until_done
 
 PROMPT = "How many Ds are in DEEPSEEK?"
 
@@ -59,6 +59,16 @@ def answers(client: TestClient, grid_id: str) -> list[dict[str, Any]]:
         found += page["items"]
         cursor = page["next"]
     return found
+
+
+def ended(client: TestClient, grid_id: str) -> list[dict[str, Any]]:
+    """All answers, once no call of them is open."""
+
+    def closed() -> list[dict[str, Any]] | None:
+        found = answers(client, grid_id)
+        return found if all(a["finished_at"] for one in found for a in one["attempts"]) else None
+
+    return wait_for(closed, "the end of all calls", 2)
 
 
 def progress(client: TestClient, grid_id: str) -> dict[str, int]:

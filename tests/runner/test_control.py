@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.settings import Settings
 from tests.polling import wait_for, wait_until_done
-from tests.runner.starting import answers, run, running, start, states, tries
+from tests.runner.starting import answers, ended, run, running, start, states, tries
 from tests.wire import WireServer
 from tests.wire_http import Recorded
 from tests.wire_scripts import Script
@@ -41,7 +41,7 @@ def test_cancel_ends_calls_in_flight_and_makes_no_more(
 
         assert grid["status"] == "cancelled"
         assert states(client, grid_id) == ["cancelled"] * 50
-        assert sorted(map(tries, answers(client, grid_id))) == [[]] * 46 + [["cancelled"]] * 4
+        assert sorted(map(tries, ended(client, grid_id))) == [[]] * 46 + [["cancelled"]] * 4
         assert len(wire.calls) == 4
 
 
