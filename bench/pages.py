@@ -9,16 +9,18 @@ each request; first while nothing else happens, then while another grid fills.
 
 import argparse
 import http.client
+import math
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from bench.measure import Used, Watch, percentile, require_proc
 from bench.model_server import model_name
-from bench.servers import bluffcheck, model_server, progress, start_grid
+from bench.servers import REPEATS, bluffcheck, model_server, progress, start_grid
 
 FORM = "application/x-www-form-urlencoded"
 PATIENCE_S = 60.0
+BUSY_S = 180.0  # the other grid takes at least so long
 VALUES = ("correct", "hallucinated", "abstained")
 
 
@@ -45,6 +47,9 @@ class Browser:
         if response.status >= 400:
             raise SystemExit(f"{method} {path}: {response.status} {text[:300]!r}")
         return response, took_ms
+
+    def reconnect(self) -> None:
+        self._connection.close()  # the next request opens it again
 
     def name(self, reviewer: str) -> None:
         response, _ = self.send("POST", "/reviewer", {"name": reviewer, "next": "/"})
@@ -103,13 +108,20 @@ def measure(requests: int, rest_s: float, latency_s: float, in_flight: int, chun
         reader.go_on(requests, idle)
         idle.used = watch.used()
 
-        filling = start_grid(server, 100_000, model_name(latency_s, chunks))
+        rounds = math.ceil(BUSY_S / latency_s)
+        answers_to_come = rounds * in_flight // REPEATS * REPEATS
+        filling = start_grid(server, answers_to_come, model_name(latency_s, chunks))
         while progress(server, filling)["done"] < in_flight:
             time.sleep(0.1)
+        browser.reconnect()  # the server ended a connection that was silent for so long
+        reader.go_on(5, Times())
         watch, before = Watch(server.pid), progress(server, filling)["done"]
         reader.go_on(requests, busy)
         busy.used = watch.used()
-        busy.answers = progress(server, filling)["done"] - before
+        found = progress(server, filling)
+        busy.answers = found["done"] - before
+        if not found["pending"]:
+            raise SystemExit("The other grid was full too early: ask for fewer --requests.")
     report(idle, busy, in_flight / latency_s)
 
 
