@@ -1,182 +1,102 @@
 """How close to the ideal do answers come in, and what does one cost?
 
-Runs a grid through the real server (a process of its own, SQLite on disk) against a cheap model
+Runs grids through the real server (a process of its own, SQLite on disk) against a cheap model
 server on this machine, and beside it, in the same run, a bare aiohttp loop that makes the same
 calls and keeps nothing.
 
-    python -m bench.fanout                        1,000 answers of 0.5 s, 50 in flight
-    python -m bench.fanout --chunks 1             each answer in one piece instead of 20
-    python -m bench.fanout --all                  50, 100 and 200 in flight, both kinds
+    python -m bench.fanout                                   2,000 answers of 0.5 s, 100 in flight
+    python -m bench.fanout --chunks 1 --in-flight 400        each in one piece instead of 20
+    python -m bench.fanout --all                             the whole table, about four minutes
+
+The wall time is from the POST of the grid until the API tells that all its answers are in; the
+ideal is full rounds of calls and nothing else. CPU is that of a whole process, all threads, per
+answer. All share the cores of this machine: what the model server took, and what programs took
+that have nothing to do with this (in cores), is there to judge the rest by.
 """
 
 import argparse
-import asyncio
-import json
-import math
-import os
-import sqlite3
-import sys
-import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import aiohttp
+from bench.bare import bare_loop
+from bench.measure import Watch, forget_peak, memory_mb, require_proc
+from bench.servers import Load, bluffcheck, model_server, start_grid, wait_until_done
+from tests.serving import Process
 
-from tests.serving import Process, app_server
-
-BODY = {
-    "model": "cheap",
-    "messages": [{"role": "user", "content": "How many Ds are in DEEPSEEK?"}],
-    "stream": True,
-}
-
-
-@dataclass(frozen=True)
-class Load:
-    answers: int
-    latency_s: float
-    in_flight: int
-    chunks: int
-
-    @property
-    def ideal_s(self) -> float:
-        return math.ceil(self.answers / self.in_flight) * self.latency_s
+HEAD = """\
+                                           wall ÷ ideal        CPU ms per answer          MB   cores
+answers   call  pieces  in flight  ideal s  bare  Bluffcheck   bare  Bluffcheck  model   max  others
+"""
+LINE = (
+    "{0.answers:>7,}{0.latency_s:>5g} s{0.chunks:>8}{0.in_flight:>11}{0.ideal_s:>9.1f}"
+    "{1:>6.2f}{2.wall:>12.3f}{3:>7.2f}{2.cpu_ms:>12.2f}{2.model_ms:>7.2f}{2.memory_mb:>6.0f}"
+    "{2.others:>8.1f}"
+)
 
 
 @dataclass(frozen=True)
 class Result:
-    wall_s: float
-    cpu_ms: float  # per answer, all threads of the process
-    memory_mb: float | None = None  # the most it ever had
+    """Of one load, through the real server."""
+
+    wall: float  # ÷ ideal
+    cpu_ms: float
+    model_ms: float
+    memory_mb: float  # the most it ever had
+    others: float
 
 
-def through_server(load: Load, model_url: str) -> Result:
-    """From the POST of the grid until its last answer is on disk."""
-    prompts = [
-        {"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(-(-load.answers // 100))
-    ]
-    repeats = load.answers // len(prompts)
-    if repeats * len(prompts) != load.answers:
-        sys.exit(f"--answers {load.answers} cannot be laid out as prompts × repeats; take hundreds")
-    environ = {
-        "OPENAI_BASE_URL": f"{model_url}/v1",
-        "BLUFFCHECK_CONCURRENCY": str(load.in_flight),
-        "BLUFFCHECK_MAX_ANSWERS": str(load.answers),
-        "BLUFFCHECK_MAX_CALLS_DEFAULT": str(load.answers),
-        "BLUFFCHECK_PREFLIGHT_CALLS": str(load.answers + 1),  # the bare loop has no test calls
-    }
-    grid = {"prompts": prompts, "models": ["openai-chat/cheap"], "repeats": repeats}
-    with tempfile.TemporaryDirectory() as folder, app_server(Path(folder), environ) as server:
-        server.get("/api/models")  # what is only done once is done
-        cpu_s, started = cpu_seconds(server.pid), time.perf_counter()
-        server.post("/api/grids", grid)
-        # Read from the file, not from the server, whose CPU time is being measured.
-        wait_for_rows(Path(folder) / "bluffcheck.db", load)
-        wall_s = time.perf_counter() - started
-        cpu_s = cpu_seconds(server.pid) - cpu_s
-        return Result(wall_s, 1000 * cpu_s / load.answers, peak_mb(server.pid))
+def table(in_flight: int) -> Iterator[Load]:
+    """The loads of --all: enough answers to be steady, few enough to be done in minutes."""
+    for chunks in (1, 20):
+        yield Load(500 if in_flight < 100 else 2000, 0.5, in_flight, chunks)
+        yield Load(2 * in_flight, 3, in_flight, chunks)
 
 
-def wait_for_rows(path: Path, load: Load) -> None:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    deadline = time.monotonic() + 20 + 5 * load.ideal_s
-    try:
-        while True:
-            left = connection.execute(
-                "SELECT count(*) FROM answer WHERE state IN ('pending', 'running')"
-            ).fetchone()[0]
-            if not left:
-                break
-            if time.monotonic() > deadline:
-                sys.exit(f"{left} answers were not finished in time")
-            time.sleep(0.02 if left <= load.in_flight else 0.2)
-        done = connection.execute("SELECT count(*) FROM answer WHERE state = 'done'").fetchone()[0]
-        if done != load.answers:
-            sys.exit(f"only {done} of {load.answers} answers are done")
-    finally:
-        connection.close()
+def through_server(load: Load, server: Process, model: Process) -> Result:
+    forget_peak(server.pid)
+    watch, started = Watch(server.pid, model.pid), time.perf_counter()
+    wait_until_done(server, start_grid(server, load.answers, load.model), load, started)
+    used = watch.used()
+    ours, models = (1000 * cpu_s / load.answers for cpu_s in used.cpu_s)
+    peak = memory_mb(server.pid, "VmHWM")
+    return Result(used.wall_s / load.ideal_s, ours, models, peak, used.others)
 
 
-def bare_loop(load: Load, model_url: str) -> Result:
-    """The same calls with nothing around them."""
-    started, cpu_s = time.perf_counter(), time.process_time()
-    asyncio.run(_bare(load, f"{model_url}/v1/chat/completions"))
-    return Result(
-        time.perf_counter() - started, 1000 * (time.process_time() - cpu_s) / load.answers
-    )
+def compare(in_flight: int, loads: Iterable[Load]) -> None:
+    """Print one line of the table for each load."""
+    with model_server() as model, bluffcheck(model.url, in_flight) as server:
+        for load in loads:
+            bare_s, bare_ms = bare_loop(load, model.url)
+            result = through_server(load, server, model)
+            print(LINE.format(load, bare_s / load.ideal_s, result, bare_ms), flush=True)
 
 
-async def _bare(load: Load, url: str) -> None:
-    left = iter(range(load.answers))
-
-    async def work(session: aiohttp.ClientSession) -> None:
-        for _ in left:
-            text = ""
-            async with session.post(url, json=BODY) as response:
-                async for line in response.content:
-                    if line.startswith(b"data: {"):
-                        for choice in json.loads(line[6:])["choices"]:
-                            text += choice["delta"].get("content", "")
-            assert text
-
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as session:
-        await asyncio.gather(*(work(session) for _ in range(load.in_flight)))
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, all threads (Linux only)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
-def compare(load: Load) -> None:
-    command = ["-m", "bench.model_server"]
-    command += ["--latency", str(load.latency_s), "--chunks", str(load.chunks)]
-    model = Process(command)
-    try:
-        bare = bare_loop(load, model.url)
-        ours = through_server(load, model.url)
-    finally:
-        model.kill()
-    for name, result in (("bare loop", bare), ("Bluffcheck", ours)):
-        memory = "" if result.memory_mb is None else f"{result.memory_mb:.0f}"
-        print(
-            f"{load.answers:>8,}{load.latency_s:>7g} s{load.chunks:>8}{load.in_flight:>11}"
-            f"  {name:<11}{result.wall_s:>7.2f}{load.ideal_s:>7.2f}"
-            f"{result.wall_s / load.ideal_s:>9.3f}{result.cpu_ms:>9.2f}"
-            f"{result.cpu_ms / bare.cpu_ms:>9.1f}{memory:>8}",
-            flush=True,
-        )
+def whole_table() -> None:
+    print(HEAD, end="", flush=True)
+    for in_flight in (50, 100, 200, 400):
+        compare(in_flight, table(in_flight))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.fanout",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--answers", type=int, default=1000)
+    parser.add_argument("--answers", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=0.5, help="seconds of each call")
-    parser.add_argument("--in-flight", type=int, default=50)
+    parser.add_argument("--in-flight", type=int, default=100)
     parser.add_argument("--chunks", type=int, default=20, help="pieces of each streamed answer")
-    parser.add_argument("--all", action="store_true", help="50, 100, 200 in flight; 1, 20 chunks")
+    parser.add_argument("--all", action="store_true", help="the whole table")
     options = parser.parse_args()
-    if not Path("/proc/self/stat").exists():
-        sys.exit("CPU time is read from /proc, which only Linux has.")
-    print(
-        " answers  latency  chunks  in flight  what         wall  ideal  ÷ ideal   CPU ms"
-        "  ÷ bare  MB max"
-    )
-    kinds = [(options.in_flight, options.chunks)]
+    require_proc()
     if options.all:
-        kinds = [(calls, chunks) for chunks in (1, 20) for calls in (50, 100, 200)]
-    for in_flight, chunks in kinds:
-        compare(Load(options.answers, options.latency, in_flight, chunks))
+        whole_table()
+        return
+    print(HEAD, end="", flush=True)
+    load = Load(options.answers, options.latency, options.in_flight, options.chunks)
+    compare(load.in_flight, [load])
 
 
 if __name__ == "__main__":

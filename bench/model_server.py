@@ -1,23 +1,44 @@
 """The cheapest server that still speaks the OpenAI protocol: ``python -m bench.model_server``.
 
-Every POST gets one answer, streamed as ``--chunks`` pieces spread over ``--latency`` seconds.
+What is asked for stands in the model's name: ``cheap-0.5s-20`` answers in half a second, streamed
+in 20 pieces. The first piece of ``stamped-5s-20`` says in its text when it was sent.
 """
 
-import argparse
 import asyncio
 import json
+import re
+import time
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import cast
+
+import uvloop
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 USAGE = {"prompt_tokens": 12, "completion_tokens": 40}
 PIECE = "a handful of words, as models send them; "
+STAMP = re.compile(r"@(\d{9}\.\d{6})")  # seconds of time.monotonic, one clock for all processes
+UNSTAMPED = "@" + "0" * 9 + "." + "0" * 6
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_MODEL = re.compile(rb'"model": *"(cheap|stamped)-([\d.]+)s-(\d+)"')
 
 
-def pieces(chunks: int) -> list[bytes]:
+def model_name(latency_s: float, chunks: int, kind: str = "cheap") -> str:
+    return f"{kind}-{latency_s:g}s-{chunks}"
+
+
+@dataclass(frozen=True)
+class Script:
     """The body of an answer, cut where the server pauses."""
 
+    parts: list[bytes]
+    pause_s: float
+
+
+@cache
+def script(kind: str, latency_s: float, chunks: int) -> Script:
     def event(choices: list[object], **more: object) -> bytes:
         value = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1,
                  "model": "cheap-2026", "choices": choices, **more}  # fmt: skip
@@ -27,80 +48,64 @@ def pieces(chunks: int) -> list[bytes]:
         return event([{"index": 0, "delta": delta, "finish_reason": finish}])
 
     parts = [text({"content": PIECE}) for _ in range(chunks)]
+    if kind == "stamped":
+        parts[0] = text({"content": f"{UNSTAMPED} {PIECE}"})
     parts[0] = text({"role": "assistant", "content": ""}) + parts[0]
     parts[-1] += text({}, "stop") + event([], usage=USAGE) + b"data: [DONE]\n\n"
-    return [b"%x\r\n%b\r\n" % (len(part), part) for part in parts]
+    framed = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts]
+    framed[-1] += END
+    return Script(framed, latency_s / chunks)
 
 
 class Connection(asyncio.Protocol):
     """Reads one request after the other; each starts its answer's timers."""
 
-    def __init__(self, parts: list[bytes], latency_s: float) -> None:
-        self._parts = parts
-        self._pause_s = latency_s / len(parts)
-        self._started = 0.0
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._buffer = b""
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        length = _LENGTH.search(head)
+        if not found or length is None or len(rest) < int(length[1]):
             return
-        length = next(
-            int(line.partition(b":")[2])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length")
-        )
-        if len(rest) >= length:
-            self._buffer = rest[length:]
-            self._send(HEAD)
-            self._started = asyncio.get_running_loop().time()
-            self._later(0)
+        body, self._buffer = rest[: int(length[1])], rest[int(length[1]) :]
+        asked = _MODEL.search(body)
+        if asked is None:
+            self._send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return
+        self._send(HEAD)
+        self._later(script(asked[1].decode(), float(asked[2]), int(asked[3])), 0, self._loop.time())
 
-    def _later(self, number: int) -> None:
+    def _later(self, answer: Script, number: int, started: float) -> None:
         # By the clock, not by pauses: the whole answer takes the latency, not a little more.
-        at = self._started + self._pause_s * (number + 1)
-        asyncio.get_running_loop().call_at(at, partial(self._piece, number))
+        at = started + answer.pause_s * (number + 1)
+        self._loop.call_at(at, partial(self._piece, answer, number, started))
 
-    def _piece(self, number: int) -> None:
-        last = number == len(self._parts) - 1
-        self._send(self._parts[number] + (END if last else b""))
-        if not last:
-            self._later(number + 1)
+    def _piece(self, answer: Script, number: int, started: float) -> None:
+        part = answer.parts[number]
+        if number == 0 and UNSTAMPED.encode() in part:
+            part = part.replace(UNSTAMPED.encode(), b"@%016.6f" % time.monotonic())
+        self._send(part)
+        if number + 1 < len(answer.parts):
+            self._later(answer, number + 1, started)
 
     def _send(self, data: bytes) -> None:
         if self._transport and not self._transport.is_closing():
             self._transport.write(data)
 
 
-async def serve(latency_s: float, chunks: int, ready: Callable[[int], None]) -> None:
-    parts = pieces(chunks)
+async def serve(ready: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(parts, latency_s), "127.0.0.1", 0, backlog=1024
-    )
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=1024)
     ready(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--latency", type=float, default=0.5)
-    parser.add_argument("--chunks", type=int, default=20)
-    options = parser.parse_args()
-    asyncio.run(
-        serve(
-            options.latency,
-            options.chunks,
-            lambda port: print(f"http://127.0.0.1:{port}", flush=True),
-        )
-    )
-
-
 if __name__ == "__main__":
-    main()
+    uvloop.run(serve(lambda port: print(f"http://127.0.0.1:{port}", flush=True)))
