@@ -102,6 +102,21 @@ def serve(host: str | None, port: int | None, data_dir: Path | None, open_: bool
         sys.exit(1)
 
 
+@main.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy everything from one database into another, new one.
+
+    FROM and TO are SQLite files (a path that ends in .db, or sqlite:///path) or Postgres databases
+    (postgresql://user@host/name, which must exist; a password may stand in PGPASSWORD instead).
+    No server may run on either. Every row is read again and compared; TO gets all of it or nothing.
+    """
+    from app import commands  # takes a second
+
+    commands.copy(source, target)
+
+
 @main.group()
 def models() -> None:
     """Look at models, and try them."""
