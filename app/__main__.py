@@ -130,6 +130,21 @@ def worker(data_dir: Path | None) -> None:
         raise click.ClickException(f"Cannot open {settings.url_for_people}: {reason}") from exc
 
 
+@main.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy everything from one database into another, new one.
+
+    FROM and TO are SQLite files (a path that ends in .db, or sqlite:///path) or Postgres databases
+    (postgresql://user@host/name, which must exist; a password may stand in PGPASSWORD instead).
+    No server may run on either. Every row is read again and compared; TO gets all of it or nothing.
+    """
+    from app import commands  # takes a second
+
+    commands.copy(source, target)
+
+
 @main.group()
 def models() -> None:
     """Look at models, and try them."""

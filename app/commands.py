@@ -1,7 +1,12 @@
-"""``python -m app models``: what the Models page does, in a terminal."""
+"""``python -m app models`` and ``copy``: what they print.
+
+``models`` is what the Models page does, in a terminal.
+"""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 import click
@@ -9,6 +14,7 @@ import click
 from app.catalogue import configured, list_all_models
 from app.catalogue import list_models as list_models_of
 from app.checks import CheckResult, check_model, settings_to_check
+from app.copying import Advance, copy_database, database_url, name_of
 from app.errors import BluffcheckError
 from app.money import dollars
 from app.plans import Providers, find_model
@@ -55,6 +61,27 @@ def check_models(names: Sequence[str], *, every: bool, yes: bool) -> bool:
     for line in _table([HEADINGS, *(row for _, row in found)]):
         click.echo(line)
     return not any(state in BAD for state, _ in found)
+
+
+def copy(source: str, target: str) -> None:
+    """Copy one database into another and print how many rows that were."""
+    try:
+        with ExitStack() as shown:
+
+            def started(steps: int) -> Advance:
+                bar = click.progressbar(
+                    length=steps, label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty()
+                )
+                return shown.enter_context(bar).update
+
+            copied = copy_database(source, target, started)
+    except BluffcheckError as exc:
+        raise click.ClickException(str(exc)) from exc
+    rows = [(one.table, f"{one.rows:,}", f"{one.checked:,}") for one in copied]
+    for line in _table([("table", "rows copied", "rows checked"), *rows]):
+        click.echo(line)
+    names = [name_of(database_url(url)) for url in (source, target)]
+    click.echo("{1} now holds everything of {0}.".format(*names))
 
 
 def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:

@@ -15,6 +15,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -126,6 +127,12 @@ def alembic_config(connection: Connection) -> Config:
     config = Config(toml_file=ROOT / "pyproject.toml")
     config.attributes["connection"] = connection
     return config
+
+
+def revisions(connection: Connection) -> list[str]:
+    """The revisions that this program knows, newest first."""
+    scripts = ScriptDirectory.from_config(alembic_config(connection))
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def _upgrade(connection: Connection) -> None:

@@ -10,7 +10,7 @@ import platformdirs
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsError
@@ -79,17 +79,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if not value:
-            return value
-        try:
-            url = make_url(value)
-        except ArgumentError:
-            raise ValueError("not a database URL such as postgresql://user@host/name") from None
-        if url.drivername in ("postgres", "postgresql"):
-            url = url.set(drivername="postgresql+psycopg")
-        if url.drivername not in ("sqlite", "postgresql+psycopg"):
-            raise ValueError("only sqlite:/// and postgresql:// are supported")
-        return url.render_as_string(hide_password=False)
+        return usable_url(value).render_as_string(hide_password=False) if value else value
 
     @property
     def url(self) -> str:
@@ -113,6 +103,19 @@ class Settings(BaseSettings):
         """The environment with ``.env`` under it: where keys and base URLs are looked up."""
         from_file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
         return {**from_file, **os.environ}
+
+
+def usable_url(text: str) -> URL:
+    """A database URL as people write it, with the driver we have. Raises ValueError."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("not a database URL such as postgresql://user@host/name") from None
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ValueError("only sqlite:/// and postgresql:// are supported")
+    return url
 
 
 def load_settings(**overrides: object) -> Settings:
