@@ -73,7 +73,7 @@ def create_grid(
         id=grid.public_id,
         url=_url(request, grid),
         answers=plan.calls,
-        left_out=[f"{h.model}, thinking {h.thinking}: {h.reason}" for h in plan.left_out],
+        left_out=[str(h) for h in plan.left_out],
     )
 
 
