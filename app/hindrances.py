@@ -17,6 +17,11 @@ class Hindrance:
     forced: bool  # and it is asked for all the same
     expected: str  # what the API then does: "refused" or "ignored"
 
+    @property
+    def setting(self) -> str:
+        """As a form names it: "off provider/model-id"."""
+        return f"{self.thinking} {self.model}"
+
     def __str__(self) -> str:
         return f"{self.model}, thinking {self.thinking}: {self.reason}"
 
