@@ -180,8 +180,11 @@ def latest_checks(session: Session, model: str | None = None) -> dict[str, list[
 
 
 def hold_back(session: Session, grid: Grid, plan: Plan, models: Collection[str]) -> None:
-    """Let no answer of these models be called before its test call went through."""
-    pairs = {(m, v.given.thinking) for m, v in plan.columns if m in models}
+    """Let no answer of these models be called before its test call went through.
+
+    A setting of which the grid has answers needs none: they have shown more.
+    """
+    pairs = {pair for pair in plan.untried if pair[0] in models}
     session.add_all(HeldBack(grid_id=grid.id, model=m, thinking=t) for m, t in sorted(pairs))
 
 

@@ -15,7 +15,7 @@ import sqlalchemy
 from sqlmodel import Session, col
 
 from app.messages import Message, compose
-from app.plans import Plan, PlannedVariant, Providers
+from app.plans import Plan, PlannedColumn, PlannedVariant, Providers
 from app.prices import PriceBook, Usage
 from app.providers import Shape, Thinking
 from app.tables import Answer, AnswerState, Attempt, Variant, now
@@ -70,12 +70,12 @@ class Estimator:
         self._priced: dict[tuple[str, int, int], float | None] = {}
 
     def plan(self, plan: Plan) -> Estimate:
-        """A whole grid, model by model."""
+        """All calls that a plan makes, model by model."""
         lengths = {id(variant): _input_lengths(plan, variant) for variant in plan.variants}
         by_model: dict[str, list[ModelEstimate]] = {}
-        for model, variant in plan.columns:
-            part = self._column(model, variant, lengths[id(variant)], plan.repeats)
-            by_model.setdefault(model, []).append(part)
+        for model, variant in plan.called_columns:
+            calls = _calls(plan, (model, variant), lengths[id(variant)])
+            by_model.setdefault(model, []).append(self._column(model, variant, calls))
         return Estimate([_together(parts) for parts in by_model.values()])
 
     def call(self, model: str, variant: Variant, message: Message) -> float | None:
@@ -94,19 +94,18 @@ class Estimator:
             basis = f"assumed {'with' if thinks else 'without'} thinking"
         return min(tokens, cap), basis
 
-    def _column(
-        self, model: str, variant: PlannedVariant, lengths: Counter[int], repeats: int
-    ) -> ModelEstimate:
+    def _column(self, model: str, variant: PlannedVariant, lengths: Counter[int]) -> ModelEstimate:
+        """One column, of which so many calls have so many input tokens."""
         cap = variant.given.max_tokens
         output, basis = self.output_tokens(model, variant.given.thinking, cap)
         expected: float | None = 0.0
         at_most: float | None = 0.0
-        for tokens, prompts in lengths.items():
+        for tokens, calls in lengths.items():
             usual, most = self._usd(model, tokens, output), self._usd(model, tokens, cap)
-            expected = _plus(expected, usual, prompts * repeats)
-            at_most = _plus(at_most, most, prompts * repeats)
-        calls = lengths.total() * repeats
-        total = repeats * sum(tokens * prompts for tokens, prompts in lengths.items())
+            expected = _plus(expected, usual, calls)
+            at_most = _plus(at_most, most, calls)
+        calls = lengths.total()
+        total = sum(tokens * n for tokens, n in lengths.items())
         return ModelEstimate(model, calls, total, calls * output, basis, expected, at_most)
 
     def _usd(self, model: str, tokens: int, output: int) -> float | None:
@@ -151,10 +150,22 @@ def input_tokens(message: Message) -> int:
     return -(-(len(message.user) + len(message.system)) // CHARACTERS_PER_TOKEN)
 
 
-def _input_lengths(plan: Plan, variant: PlannedVariant) -> Counter[int]:
-    """How many prompts have how many input tokens in this variant."""
+def _input_lengths(plan: Plan, variant: PlannedVariant) -> list[int]:
+    """The input tokens of each prompt in this variant."""
     system = variant.given.system_prompt
-    return Counter(input_tokens(compose(p, variant.wording, system)) for p in plan.prompts)
+    return [input_tokens(compose(p, variant.wording, system)) for p in plan.prompts]
+
+
+def _calls(plan: Plan, column: PlannedColumn, lengths: Sequence[int]) -> Counter[int]:
+    """How many calls of a column have how many input tokens."""
+    model, variant = column
+    if (model, variant.id) not in plan.there.answers:  # the usual case, in grids of any size
+        return Counter({t: n * plan.repeats for t, n in Counter(lengths).items()})
+    found: Counter[int] = Counter()
+    for prompt, tokens in zip(plan.prompts, lengths, strict=True):
+        if missing := len(plan.missing(column, prompt)):
+            found[tokens] += missing
+    return found
 
 
 def _plus(total: float | None, usd: float | None, times: int = 1) -> float | None:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from app.ceilings import NO_CEILINGS, Ceilings
 from app.errors import InvalidInput, NotFound
-from app.plans import Plan
+from app.planrows import insert_rows
+from app.plans import Plan, check_size
 from app.providers import Outcome
 from app.pubid import new_public_id
 from app.tables import (
@@ -17,10 +18,7 @@ from app.tables import (
     AnswerState,
     Attempt,
     Grid,
-    GridModel,
-    GridPrompt,
     LabelValue,
-    Variant,
 )
 
 
@@ -79,12 +77,7 @@ def start_grid(
 
     Raises InvalidInput where it would pass ``max_answers`` or its own ceilings.
     """
-    if plan.calls > max_answers:
-        raise InvalidInput(
-            f"This grid would make {plan.calls:,} calls; at most {max_answers:,} are allowed in one"
-            " grid. Take fewer prompts, models, variants or repeats, or raise"
-            " BLUFFCHECK_MAX_ANSWERS."
-        )
+    check_size(plan, max_answers)
     if problem := ceilings.problem(plan.calls, expected_usd):
         raise InvalidInput(problem)
     grid = Grid(
@@ -96,44 +89,7 @@ def start_grid(
     )
     session.add(grid)
     session.flush()
-    for position, prompt in enumerate(plan.prompts):
-        session.add(GridPrompt(grid_id=grid.id, prompt_id=prompt.id, position=position))
-    for position, model in enumerate(plan.models):
-        forced = [h.thinking.value for h in plan.forced if h.model == model]
-        session.add(GridModel(grid_id=grid.id, model=model, position=position, forced=forced))
-    ids: dict[int, int | None] = {}
-    for position, planned in enumerate(plan.variants):
-        variant = Variant(
-            grid_id=grid.id,
-            position=position,
-            wording_id=planned.wording.id,
-            thinking=planned.given.thinking,
-            system_prompt=planned.given.system_prompt,
-            temperature=planned.given.temperature,
-            max_tokens=planned.given.max_tokens,
-        )
-        session.add(variant)
-        session.flush()
-        ids[id(planned)] = variant.id
-    # Repeats outermost and models innermost: every cell of every model gets its first chip early.
-    columns = sorted(plan.columns, key=lambda column: plan.variants.index(column[1]))
-    rows = [
-        {
-            "grid_id": grid.id,
-            "prompt_id": prompt.id,
-            "variant_id": ids[id(planned)],
-            "provider": model.partition("/")[0],
-            "model": model,
-            "repeat": repeat,
-            "state": AnswerState.pending,
-            "disputed": False,
-            "seq": 0,
-        }
-        for repeat in range(1, plan.repeats + 1)
-        for prompt in plan.prompts
-        for model, planned in columns
-    ]
-    session.execute(insert(Answer), rows)
+    insert_rows(session, grid.id, plan)
     return grid
 
 

@@ -14,6 +14,7 @@ from app.tables import (
     Attempt,
     Grid,
     HeldBack,
+    HeldState,
     LabelValue,
     Prompt,
     Variant,
@@ -150,7 +151,8 @@ class Column:
     def why_not_called(self, answer: Answer) -> str:
         """What its test call said, of an answer that failed without a call of its own."""
         stopped = answer.state is AnswerState.failed and answer.attempt_id is None
-        return self.held.message if self.held and stopped else ""
+        held = self.held if self.held and self.held.state is not HeldState.passed else None
+        return held.message if held and stopped else ""
 
     @property
     def seen(self) -> str:

@@ -19,8 +19,10 @@ from app.prices import PriceBook
 from app.runner.local import LocalRunner
 from app.settings import Settings
 from app.web import (
+    additions,
     answers,
     api,
+    api_additions,
     api_costs,
     api_docs,
     api_models,
@@ -85,11 +87,12 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
     app.include_router(api.router)
+    app.include_router(api_additions.router)
     app.include_router(api_models.router)
     app.include_router(api_costs.router)
     app.include_router(api_prices.router)
     pages = APIRouter(include_in_schema=False)
-    for module in (home, compose, grids, answers, library, models, exports):
+    for module in (home, compose, grids, additions, answers, library, models, exports):
         pages.include_router(module.router)
     app.include_router(pages)
     return app

@@ -1,19 +1,21 @@
 """Plans: check what a grid is to be made of, and lay out its calls before anything runs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
 
 from app.errors import InvalidInput
+from app.hindrances import Hindrance, find_hindrances, nothing_left
 from app.messages import Message, compose
 from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
 from app.providers import Call, Provider, Request, Thinking, split_model
 from app.tables import Prompt, Variant, Wording
 
 Providers = Mapping[str, Provider]
+MAX_PROMPTS, MAX_MODELS, MAX_VARIANTS, MAX_REPEATS = 20_000, 100, 100, 100
 
 
 class PromptRef(BaseModel):
@@ -34,33 +36,36 @@ class VariantInput(BaseModel):
     max_tokens: int = Field(16_000, ge=1, le=1_000_000)
 
 
+# What a grid and an addition to one are both told.
+Preflight = Annotated[
+    bool | None,
+    Field(description="Begin with a test call per model and thinking setting; default: if large."),
+]
+Forced = Annotated[
+    dict[Line, list[Thinking]],
+    Field(description="Thinking settings to ask of a model although it is known not to take them."),
+]
+MaxCalls = Annotated[int, Field(ge=1, le=2**31 - 1)]
+MaxCost = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
 class GridInput(BaseModel):
     """What a grid is made of, as people and programs give it."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: Line = ""
-    prompts: list[PromptInput | PromptRef] = Field(min_length=1, max_length=20_000)
-    models: Annotated[list[Line], Field(min_length=1, max_length=100)]
-    variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=100)
-    repeats: int = Field(1, ge=1, le=100)
-    preflight: bool | None = Field(
-        None,
-        description="Begin with a test call per model and thinking setting; default: large grids.",
+    prompts: list[PromptInput | PromptRef] = Field(min_length=1, max_length=MAX_PROMPTS)
+    models: Annotated[list[Line], Field(min_length=1, max_length=MAX_MODELS)]
+    variants: list[VariantInput] = Field([VariantInput()], min_length=1, max_length=MAX_VARIANTS)
+    repeats: int = Field(1, ge=1, le=MAX_REPEATS)
+    preflight: Preflight = None
+    forced: Forced = Field(default_factory=dict)
+    max_calls: MaxCalls | None = Field(
+        None, description="Do not start with more calls; default: a setting"
     )
-    forced: dict[Line, list[Thinking]] = Field(
-        default_factory=dict,
-        description="Thinking settings to ask of a model although it is known not to take them.",
-    )
-    max_calls: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="Do not start with more calls; default: a setting"
-    )
-    max_cost_usd: float | None = Field(
-        None,
-        ge=0,
-        le=1e9,
-        allow_inf_nan=False,
-        description="Do not start, and stop, where US dollars pass this; default: a setting",
+    max_cost_usd: MaxCost | None = Field(
+        None, description="Do not start, and stop, where US dollars pass this; default: a setting"
     )
 
     @model_validator(mode="after")
@@ -74,31 +79,48 @@ class GridInput(BaseModel):
 class PlannedVariant:
     given: VariantInput
     wording: Wording
+    id: int | None = None  # of its row, if it is in the grid already
+
+
+PlannedColumn = tuple[str, PlannedVariant]
 
 
 @dataclass(frozen=True)
-class Hindrance:
-    """A thinking setting that a model is known not to take."""
+class Existing:
+    """What a grid has already, of a plan that adds to it."""
 
-    model: str
-    thinking: Thinking
-    reason: str
-    can_force: bool  # there are fields that would ask for it all the same
-    forced: bool  # and it is asked for all the same
-    expected: str  # what the API then does: "refused" or "ignored"
+    prompts: Collection[int] = ()  # their ids
+    models: Collection[str] = ()
+    # Which repeats there are: by column (model and variant id), then by prompt id.
+    answers: Mapping[tuple[str, int | None], Mapping[int, Collection[int]]] = field(
+        default_factory=dict
+    )
+
+    @property
+    def count(self) -> int:
+        """How many answers."""
+        return sum(self.count_in(column) for column in self.answers)
+
+    def count_in(self, column: tuple[str, int | None]) -> int:
+        return sum(len(repeats) for repeats in self.answers.get(column, {}).values())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A grid before it starts: which calls it makes, and which it leaves out and why."""
+    """A grid before it runs: which calls will be made, and which are left out and why.
+
+    What is ``there`` already is part of the plan and is not called again.
+    """
 
     title: str
     prompts: list[Prompt]
     models: list[str]
     variants: list[PlannedVariant]
     repeats: int
-    columns: list[tuple[str, PlannedVariant]]
+    columns: list[PlannedColumn]
     hindrances: list[Hindrance]
+    there: Existing = Existing()
+    notes: Sequence[str] = ()  # sentences on what was given and adds nothing, or more than it seems
 
     @property
     def left_out(self) -> list[Hindrance]:
@@ -109,15 +131,51 @@ class Plan:
         return [h for h in self.hindrances if h.forced]
 
     @property
-    def calls(self) -> int:
+    def total(self) -> int:
+        """All answers of the grid, with those that are there."""
         return len(self.columns) * len(self.prompts) * self.repeats
 
+    @property
+    def calls(self) -> int:
+        return self.total - self.there.count
+
+    @property
+    def new_prompts(self) -> list[Prompt]:
+        return [p for p in self.prompts if p.id not in self.there.prompts]
+
+    @property
+    def new_columns(self) -> list[PlannedColumn]:
+        return [(m, v) for m, v in self.columns if (m, v.id) not in self.there.answers]
+
+    @property
+    def called_columns(self) -> list[PlannedColumn]:
+        """The columns in which anything is missing."""
+        whole = len(self.prompts) * self.repeats
+        return [(m, v) for m, v in self.columns if self.there.count_in((m, v.id)) < whole]
+
+    @property
+    def untried(self) -> set[tuple[str, Thinking]]:
+        """Models × thinking settings of which the grid has no answers."""
+        tried = {(m, v.given.thinking) for m, v in self.columns if (m, v.id) in self.there.answers}
+        return {(m, v.given.thinking) for m, v in self.new_columns} - tried
+
+    def missing(self, column: PlannedColumn, prompt: Prompt) -> list[int]:
+        """The repeats of one cell that are to be called."""
+        model, variant = column
+        there = self.there.answers.get((model, variant.id), {}).get(prompt.id, ())
+        return [repeat for repeat in range(1, self.repeats + 1) if repeat not in there]
+
     def messages(self) -> list[tuple[Wording, list[Message]]]:
-        """The exact messages of every prompt, per wording: thinking does not change them."""
-        by_wording = {(v.wording.id, v.given.system_prompt): v for v in self.variants}
+        """The exact messages that are new, per wording: thinking does not change them."""
+        found: dict[tuple[int, str], tuple[PlannedVariant, list[Prompt]]] = {}
+        for variant in self.variants:
+            prompts = self.prompts if variant.id is None else self.new_prompts
+            key = (variant.wording.id, variant.given.system_prompt)
+            if prompts and len(prompts) >= len(found.get(key, (variant, []))[1]):
+                found[key] = (variant, prompts)
         return [
-            (v.wording, [compose(p, v.wording, v.given.system_prompt) for p in self.prompts])
-            for v in by_wording.values()
+            (v.wording, [compose(p, v.wording, v.given.system_prompt) for p in prompts])
+            for v, prompts in found.values()
         ]
 
 
@@ -127,13 +185,15 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
     Raises InvalidInput for unknown wordings, models that cannot be called now, and combinations
     that leave nothing to run.
     """
-    for model in given.models:
-        provider, _ = find_model(model, providers)
-        if reason := provider.not_ready():
-            raise InvalidInput(f"{model} cannot be called yet. {reason}")
-    prompts = list({p.id: p for p in (_prompt(session, p) for p in given.prompts)}.values())
+    check_ready(given.models, providers)
+    prompts = list({p.id: p for p in (find_prompt(session, p) for p in given.prompts)}.values())
     variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
-    hindrances = [h for model in given.models for h in _hindrances(model, given, providers)]
+    settings = list(dict.fromkeys(v.thinking for v in given.variants))
+    hindrances = [
+        hindrance
+        for model in given.models
+        for hindrance in find_hindrances(model, settings, given.forced.get(model, []), providers)
+    ]
     without = {(h.model, h.thinking) for h in hindrances if not h.forced}
     columns = [
         (model, variant)
@@ -142,21 +202,37 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
         if (model, variant.given.thinking) not in without
     ]
     if not columns:
-        first = hindrances[0]
-        raise InvalidInput(
-            f"None of these models takes any of these thinking settings: {first.model} with"
-            f" thinking {first.thinking}: {first.reason}"
-        )
+        raise InvalidInput(nothing_left(hindrances))
     title = given.title.strip() or _title(prompts)
     return Plan(title, prompts, given.models, variants, given.repeats, columns, hindrances)
 
 
+def check_ready(models: Iterable[str], providers: Providers) -> None:
+    """Raises InvalidInput for the first model that cannot be called now."""
+    for model in models:
+        provider, _ = find_model(model, providers)
+        if reason := provider.not_ready():
+            raise InvalidInput(f"{model} cannot be called yet. {reason}")
+
+
+def check_size(plan: Plan, max_answers: int) -> None:
+    """Raises InvalidInput where the whole grid would have more answers than that."""
+    if plan.total > max_answers:
+        raise InvalidInput(
+            f"This grid would make {plan.total:,} calls; at most {max_answers:,} are allowed in one"
+            " grid. Take fewer prompts, models, variants or repeats, or raise"
+            " BLUFFCHECK_MAX_ANSWERS."
+        )
+
+
 def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
-    """What goes over the wire for the first prompt, per column."""
+    """What goes over the wire for the first prompt that is called, per column."""
     found = []
-    for model, variant in plan.columns:
+    for column in plan.called_columns:
+        model, variant = column
         provider, name = find_model(model, providers)
-        message = compose(plan.prompts[0], variant.wording, variant.given.system_prompt)
+        prompt = next(p for p in plan.prompts if plan.missing(column, p))
+        message = compose(prompt, variant.wording, variant.given.system_prompt)
         found.append((model, variant, provider.prepare(call_of(name, variant.given, message))))
     return found
 
@@ -180,25 +256,8 @@ def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat
     )
 
 
-def _hindrances(model: str, given: GridInput, providers: Providers) -> list[Hindrance]:
-    provider, name = find_model(model, providers)
-    rule = provider.rule(name)
-    wanted = given.forced.get(model, [])
-    return [
-        Hindrance(
-            model,
-            thinking,
-            reason,
-            rule.can_force(thinking),
-            rule.can_force(thinking) and thinking in wanted,
-            rule.when_forced,
-        )
-        for thinking in dict.fromkeys(v.thinking for v in given.variants)
-        if (reason := rule.reason_against(thinking))
-    ]
-
-
-def _prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:
+def find_prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:
+    """The newest version of a prompt of the library, or a new one. Raises NotFound, Conflict."""
     if isinstance(given, PromptRef):
         return prompt_versions(session, given.key)[0]
     return save_prompt(session, given)

@@ -150,12 +150,12 @@ def save_prompt(session: Session, given: PromptInput, key: str | None = None) ->
     if key is None:
         same_text = session.exec(select(Prompt).where(Prompt.text == given.text)).all()
         for prompt in sorted(same_text, key=lambda p: p.version, reverse=True):
-            if _same(prompt, fields) and prompt.archived_at is None:
+            if same(prompt, given) and prompt.archived_at is None:
                 return prompt
         prompt = Prompt(key=new_public_id(), **fields)
     else:
         newest = prompt_versions(session, key)[0]
-        if _same(newest, fields):
+        if same(newest, given):
             return newest
         prompt = Prompt(key=key, version=newest.version + 1, **fields)
     _add(session, prompt)
@@ -175,7 +175,7 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         wording = Wording(slug=slug, position=highest + 1, **fields)
     else:
         newest = wording_versions(session, slug)[0]
-        if _same(newest, fields):
+        if same(newest, given):
             return newest
         wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
     _add(session, wording)
@@ -198,8 +198,14 @@ def _add(session: Session, row: Prompt | Wording) -> None:
         ) from None
 
 
-def _same(row: Prompt | Wording, fields: dict[str, Any]) -> bool:
-    return all(getattr(row, name) == value for name, value in fields.items())
+def same(row: Prompt | Wording, given: PromptInput | WordingInput) -> bool:
+    """Whether a row is what was given, to the letter."""
+    return all(getattr(row, name) == value for name, value in given.model_dump().items())
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """The beginning of a text, to name it by."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _load(file: str, table: str) -> list[dict[str, Any]]:

@@ -1,11 +1,16 @@
 """What pages and API both do to grids: one transaction, then a word to the runner."""
 
 import asyncio
+from dataclasses import dataclass
 
-from app import checks, control, grids, ownprices, ratelimits
+from sqlmodel import Session
+
+from app import additions, checks, control, grids, ownprices, ratelimits
+from app.additions import AdditionInput
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
-from app.estimates import Estimator
+from app.errors import InvalidInput
+from app.estimates import Estimate, Estimator
 from app.ownprices import PriceInput
 from app.plans import GridInput, Plan, find_model, plan_grid
 from app.ratelimits import LimitInput
@@ -14,26 +19,94 @@ from app.web.api_shapes import Wanted
 from app.web.deps import Services
 
 
+@dataclass(frozen=True)
+class Draft:
+    """Calls that were laid out and not yet queued."""
+
+    plan: Plan
+    estimate: Estimate
+    ceilings: Ceilings
+    tested: list[str]  # models that get a test call first
+    spent_usd: float = 0.0  # by the grid so far
+    other_calls: int = 0  # that the grid has made, or is about to
+
+    @property
+    def expected_usd(self) -> float:
+        """What the grid will have cost in all, as far as prices are known."""
+        return self.spent_usd + self.estimate.expected_usd
+
+    @property
+    def calls(self) -> int:
+        """How many the grid will have made in all, should none have to be repeated."""
+        return self.other_calls + self.plan.calls
+
+    @property
+    def problem(self) -> str:
+        """Why its ceilings do not let it start; empty: they do."""
+        return self.ceilings.problem(self.calls, self.expected_usd)
+
+
+def draft_grid(server: Services, session: Session, given: GridInput) -> Draft:
+    """A grid before it starts; new prompts are added to the session. Raises InvalidInput."""
+    plan = plan_grid(session, given, server.providers)
+    estimate = Estimator(session, server.prices, server.providers).plan(plan)
+    tested = models_to_check(server, given.preflight, plan)
+    return Draft(plan, estimate, ceilings_of(server, given), tested)
+
+
 def start_grid(server: Services, given: GridInput) -> tuple[Grid, Plan]:
     """Raises InvalidInput; then nothing was written."""
     with server.database.write() as session:
-        plan = plan_grid(session, given, server.providers)
-        estimate = Estimator(session, server.prices, server.providers).plan(plan)
-        ceilings = ceilings_of(server, given)
+        draft = draft_grid(server, session, given)
         most = server.settings.max_answers
-        grid = grids.start_grid(session, plan, most, ceilings, estimate.expected_usd)
-        checks.hold_back(session, grid, plan, models_to_check(server, given, plan))
+        grid = grids.start_grid(session, draft.plan, most, draft.ceilings, draft.expected_usd)
+        checks.hold_back(session, grid, draft.plan, draft.tested)
         session.commit()
     server.runner.enqueue(grid.id)
-    return grid, plan
+    return grid, draft.plan
 
 
-def models_to_check(server: Services, given: GridInput, plan: Plan) -> list[str]:
-    """The models that get a test call before the grid's own: in large grids all that cost."""
+def draft_addition(server: Services, session: Session, grid: Grid, given: AdditionInput) -> Draft:
+    """The same for what is to be added to a grid. Its ceilings hold where no others are given."""
+    plan = additions.plan_addition(session, grid, given, server.providers)
+    estimate = Estimator(session, server.prices, server.providers).plan(plan)
+    ceilings = Ceilings(
+        grid.max_calls if given.max_calls is None else given.max_calls,
+        grid.max_cost_usd if given.max_cost_usd is None else given.max_cost_usd,
+    )
+    tested = models_to_check(server, given.preflight, plan)
+    spent = spending_of_grids(session, [grid.id])[grid.id]
+    left = grids.progress(session, grid.id).pending
+    return Draft(plan, estimate, ceilings, tested, spent.usd, grid.calls + left)
+
+
+def add_to_grid(server: Services, grid_id: int, given: AdditionInput) -> Plan:
+    """Call what is missing of an enlarged grid. Raises InvalidInput, NotFound or Conflict; then
+    nothing was written."""
+    with server.database.write() as session:
+        grids.stamp(session, grid_id)  # two that add to the same grid come one after the other
+        grid = session.get_one(Grid, grid_id)
+        draft = draft_addition(server, session, grid, given)
+        most = server.settings.max_answers
+        plan = draft.plan
+        if draft.problem:
+            raise InvalidInput(draft.problem)
+        additions.add_to_grid(session, grid, plan, most, draft.ceilings)
+        checks.hold_back(session, grid, plan, draft.tested)
+        session.commit()
+    server.runner.enqueue(grid_id)
+    return plan
+
+
+def models_to_check(server: Services, preflight: bool | None, plan: Plan) -> list[str]:
+    """The models that get a test call before their answers: where much is called all that cost."""
     large = plan.calls >= server.settings.preflight_calls
-    if not (large if given.preflight is None else given.preflight):
+    if not (large if preflight is None else preflight):
         return []
-    return [m for m in plan.models if not find_model(m, server.providers)[0].practice]
+    untried = {model for model, _ in plan.untried}
+    return [
+        m for m in plan.models if m in untried and not find_model(m, server.providers)[0].practice
+    ]
 
 
 def ceilings_of(server: Services, given: GridInput) -> Ceilings:

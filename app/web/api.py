@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from sqlmodel import Session, col, select
 
 from app import grids
@@ -45,6 +45,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (422, "The input does not make sense; the detail says what to change"),
     )
 }
+WantedOrAll = Annotated[Wanted, Body(default_factory=Wanted)]
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
 
 
@@ -74,7 +75,7 @@ def create_grid(
         id=grid.public_id,
         url=_url(request, grid),
         answers=plan.calls,
-        left_out=[f"{h.model}, thinking {h.thinking}: {h.reason}" for h in plan.left_out],
+        left_out=[str(h) for h in plan.left_out],
     )
 
 
@@ -209,16 +210,16 @@ def delete_label(
 
 
 @router.post("/grids/{grid_id}/cancellation")
-def cancel(server: Server, grid: GridHere, wanted: Wanted | None = None) -> Cancelled:
+def cancel(server: Server, grid: GridHere, wanted: WantedOrAll) -> Cancelled:
     """Cancel a grid, or one answer, cell, row or column of it; calls in flight are ended."""
-    count = actions.cancel(server, grid.id, wanted or Wanted())
+    count = actions.cancel(server, grid.id, wanted)
     return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
 
 
 @router.post("/grids/{grid_id}/reruns", status_code=202)
-def rerun(server: Server, grid: GridHere, wanted: Wanted | None = None) -> dict[str, int]:
+def rerun(server: Server, grid: GridHere, wanted: WantedOrAll) -> dict[str, int]:
     """Queue answers again: those of a grid that failed or were cancelled, or what is wanted."""
-    return {"answers": actions.rerun(server, grid.id, wanted or Wanted())}
+    return {"answers": actions.rerun(server, grid.id, wanted)}
 
 
 @router.put("/grids/{grid_id}/pause")

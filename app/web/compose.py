@@ -1,167 +1,25 @@
 """Compose: from a form to a grid. Every button works without scripts and keeps what was typed."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
-from starlette.datastructures import FormData
 
 from app import prompts as library
-from app.catalogue import entries, only_practice, suggested, thinking_choices
+from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thinking_choices
 from app.ceilings import Ceilings
-from app.errors import BluffcheckError, InvalidInput
-from app.plans import GridInput, PromptRef, VariantInput
-from app.prompts import PromptInput
+from app.errors import BluffcheckError
 from app.tables import Answerable
 from app.web import actions
-from app.web.deps import Form, Reading, Server, Services, decimal
+from app.web.actions import Draft
+from app.web.deps import Form, Reading, Server, Services
+from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
 from app.web.preview import preview_of
-from app.web.problems import validated
 from app.web.render import page
 
 router = APIRouter()
-BOX_WORDINGS = ["not-mentioned", "allowed"]
-BOX_THINKING = ["off", "on"]
-PROMPT_FIELDS = ("text", "references", "answer_format", "question", "constraint", "answerable")
-
-
-@dataclass
-class PromptFields:
-    """One prompt's fields as typed; ``references`` has one per line."""
-
-    text: str = ""
-    references: str = ""
-    answer_format: str = ""
-    question: str = ""
-    constraint: str = ""
-    answerable: str = Answerable.unknown.value
-
-    @property
-    def blank(self) -> bool:
-        return not any([self.text, self.references, self.answer_format, self.constraint])
-
-
-@dataclass
-class ComposeForm:
-    """The whole form as typed, checked only by ``parse``."""
-
-    title: str = ""
-    prompts: list[PromptFields] = field(default_factory=lambda: [PromptFields()])
-    library: list[str] = field(default_factory=list)
-    models: list[str] = field(default_factory=list)
-    model_extra: str = ""
-    wordings: list[str] = field(default_factory=lambda: list(BOX_WORDINGS))
-    thinking: list[str] = field(default_factory=lambda: list(BOX_THINKING))
-    forced: list[str] = field(default_factory=list)  # "off provider/model-id"
-    repeats: str = "3"
-    system_prompt: str = ""
-    temperature: str = ""
-    max_tokens: str = "16000"
-    max_calls: str = ""
-    max_cost_usd: str = ""
-
-    @classmethod
-    def read(cls, data: FormData) -> "ComposeForm":
-        def texts(name: str) -> list[str]:
-            # Browsers send CRLF for every line break that was typed.
-            return [str(v).replace("\r\n", "\n") for v in data.getlist(name)]
-
-        columns = {name: texts(f"prompt_{name}") for name in PROMPT_FIELDS}
-        rows = [
-            PromptFields(**{name: v[i] for name, v in columns.items() if i < len(v)})
-            for i in range(len(columns["text"]))
-        ]
-        single = {
-            name: str(data[name]).replace("\r\n", "\n")
-            for name in (
-                "title",
-                "model_extra",
-                "repeats",
-                "system_prompt",
-                "temperature",
-                "max_tokens",
-                "max_calls",
-                "max_cost_usd",
-            )
-            if name in data
-        }
-        return cls(
-            prompts=rows or [PromptFields()],
-            library=texts("library"),
-            models=texts("model"),
-            wordings=texts("wording"),
-            thinking=texts("thinking"),
-            forced=texts("forced"),
-            **single,
-        )
-
-    @property
-    def all_models(self) -> list[str]:
-        return [*self.models, *self.model_extra.replace(",", " ").split()]
-
-    def parse(self) -> GridInput:
-        """Raises InvalidInput with everything that is wrong, in words of the form."""
-        typed: list[PromptInput | PromptRef] = [
-            validated(PromptRef, key=key) for key in self.library
-        ]
-        for number, row in enumerate(self.prompts, start=1):
-            if row.blank:
-                continue
-            try:
-                typed.append(
-                    validated(
-                        PromptInput,
-                        text=row.text,
-                        references=row.references.split("\n"),
-                        answer_format=row.answer_format,
-                        question=row.question,
-                        constraint=row.constraint,
-                        answerable=row.answerable,
-                    )
-                )
-            except InvalidInput as exc:
-                raise InvalidInput(f"Prompt {number}: {exc}") from exc
-        models = self.all_models
-        forced: dict[str, list[str]] = {}
-        for thinking, _, model in (one.partition(" ") for one in self.forced):
-            forced.setdefault(model, []).append(thinking)
-        missing = [
-            what
-            for what, given in (
-                ("Write a prompt, or pick one from the library.", typed),
-                ("Choose at least one model.", models),
-                ("Choose at least one wording.", self.wordings),
-                ("Choose at least one thinking setting.", self.thinking),
-            )
-            if not given
-        ]
-        if missing:
-            raise InvalidInput(" ".join(missing))
-        variants = [
-            validated(
-                VariantInput,
-                wording=wording,
-                thinking=thinking,
-                system_prompt=self.system_prompt,
-                temperature=decimal(self.temperature) or None,
-                max_tokens=self.max_tokens.strip() or 16_000,
-            )
-            for wording in self.wordings
-            for thinking in self.thinking
-        ]
-        return validated(
-            GridInput,
-            title=self.title,
-            prompts=typed,
-            models=models,
-            variants=variants,
-            repeats=self.repeats.strip() or 1,
-            forced=forced,
-            max_calls=self.max_calls.strip() or None,
-            max_cost_usd=decimal(self.max_cost_usd) or None,
-        )
+URLS = FormUrls(run="/grids", edit="/compose", preview="/compose/preview")
 
 
 def example(server: Services) -> ComposeForm:
@@ -186,12 +44,7 @@ def show_compose(server: Server, session: Reading, start: str = "", model: str =
 def edit_compose(server: Server, session: Reading, data: Form) -> Response:
     """Everything the form does short of starting: add or remove a prompt, show the preview."""
     form = ComposeForm.read(data)
-    action = str(data.get("action", ""))
-    if action == "add":
-        form.prompts.append(PromptFields())
-    elif action.startswith("remove-") and action[7:].isdecimal():
-        del form.prompts[int(action[7:]) : int(action[7:]) + 1]
-        form.prompts = form.prompts or [PromptFields()]
+    form.edit(str(data.get("action", "")))
     return compose_page(server, session, form)
 
 
@@ -199,12 +52,7 @@ def edit_compose(server: Server, session: Reading, data: Form) -> Response:
 def preview_compose(server: Server, data: Form) -> Response:
     """The preview, and what the models chosen now can be asked."""
     form = ComposeForm.read(data)
-    return page(
-        "partials/preview_update.html",
-        form=form,
-        thinking_settings=thinking_choices(server.providers, form.all_models),
-        **preview_of(server, form.parse),
-    )
+    return page("partials/preview_update.html", **_preview(server, form))
 
 
 @router.post("/grids")
@@ -235,26 +83,49 @@ def compose_page(
         "pages/compose.html",
         status_code=status,
         error=error,
-        **choices(server, session, form),
-        **preview_of(server, form.parse),
+        **choices(server, session, form) | _preview(server, form),
     )
 
 
-def choices(server: Services, session: Session, form: ComposeForm) -> dict[str, Any]:
+def choices(
+    server: Services, session: Session, form: ComposeForm, there: GridHas = NOTHING
+) -> dict[str, Any]:
     """What the form's fields offer."""
     settings = server.settings
     return {
         "form": form,
+        "there": there,
         "entries": entries(server.providers),
         "wordings": library.wordings(session),
-        "thinking_settings": thinking_choices(server.providers, form.all_models),
+        "thinking_settings": thinking_settings(server, form, there),
         "library": library.library(session),
         "answerables": list(Answerable),
-        "not_listed": _not_listed(server, form),
+        "not_listed": _not_listed(server, form, there),
         "ceilings": Ceilings(settings.max_calls_default, settings.max_cost_default),
     }
 
 
-def _not_listed(server: Services, form: ComposeForm) -> list[str]:
+def thinking_settings(
+    server: Services, form: ComposeForm, there: GridHas = NOTHING
+) -> list[ThinkingChoice]:
+    """What the models chosen now, and those of the grid, can be asked."""
+    return thinking_choices(server.providers, [*there.models, *form.all_models])
+
+
+def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
+    def draft(session: Session) -> Draft:
+        return actions.draft_grid(server, session, form.parse())
+
+    return {
+        "form": form,
+        "there": NOTHING,
+        "thinking_settings": thinking_settings(server, form),
+        "urls": URLS,
+        **preview_of(server, draft),
+    }
+
+
+def _not_listed(server: Services, form: ComposeForm, there: GridHas) -> list[str]:
+    """Models that were typed, or are in the grid, and that no provider lists."""
     listed = {m.id for e in entries(server.providers) if e.ready for m in e.models}
-    return [m for m in form.models if m not in listed]
+    return [m for m in dict.fromkeys([*there.models, *form.models]) if m not in listed]

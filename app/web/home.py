@@ -9,8 +9,9 @@ from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
-from app.web.compose import ComposeForm, choices
+from app.web.compose import choices
 from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server
+from app.web.forms import ComposeForm
 from app.web.render import page
 
 router = APIRouter()

@@ -11,6 +11,7 @@ from app import __version__
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed
 from app.money import dollars, rate
+from app.prompts import shorten
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
@@ -75,6 +76,7 @@ environment.filters |= {
     "rate": rate,
     "pretty": _pretty,
     "compact": _compact,
+    "shorten": shorten,
 }
 environment.globals |= {
     "version": __version__,

@@ -1,0 +1,288 @@
+"""Additions: further repeats, models, variants or prompts for a grid that exists.
+
+Only what is missing is called. Answers and columns that are there stay as they are, those that
+today's rules of a model would leave out too; and what was left out stays left out.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Annotated
+
+import sqlalchemy
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import tuple_, update
+from sqlmodel import Session, col, select
+
+from app.ceilings import Ceilings
+from app.errors import InvalidInput
+from app.gridqueries import load_prompts
+from app.grids import stamp
+from app.hindrances import find_hindrances, nothing_left
+from app.planrows import insert_rows
+from app.plans import (
+    MAX_MODELS,
+    MAX_PROMPTS,
+    MAX_REPEATS,
+    MAX_VARIANTS,
+    Existing,
+    Forced,
+    MaxCalls,
+    MaxCost,
+    Plan,
+    PlannedVariant,
+    Preflight,
+    PromptRef,
+    Providers,
+    VariantInput,
+    check_ready,
+    check_size,
+    find_prompt,
+)
+from app.prompts import Line, PromptInput, current_wording, same, shorten
+from app.providers import Thinking
+from app.tables import (
+    Answer,
+    Grid,
+    GridModel,
+    HeldBack,
+    HeldState,
+    Prompt,
+    Variant,
+    Wording,
+)
+
+
+class AdditionInput(BaseModel):
+    """What a grid is to have more of, as people and programs give it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    repeats: int = Field(
+        0, ge=0, le=MAX_REPEATS, description="How many more of every cell, in all columns"
+    )
+    models: Annotated[list[Line], Field(max_length=MAX_MODELS)] = Field(
+        default_factory=list, description="provider/model-id; they get all variants and prompts"
+    )
+    variants: list[VariantInput] = Field(
+        [], max_length=MAX_VARIANTS, description="They are asked of all models and prompts"
+    )
+    prompts: list[PromptInput | PromptRef] = Field(
+        [], max_length=MAX_PROMPTS, description="They are asked in all columns"
+    )
+    preflight: Preflight = None
+    forced: Forced = Field(default_factory=dict)
+    max_calls: MaxCalls | None = Field(
+        None, description="What the grid may be made of in all; default: as it is"
+    )
+    max_cost_usd: MaxCost | None = Field(
+        None, description="What the grid may cost in all, US dollars; default: as it is"
+    )
+
+
+def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers: Providers) -> Plan:
+    """Lay out the grid as it will be; new prompts are added to the session.
+
+    Raises InvalidInput where nothing would be added, for unknown wordings, for models that cannot
+    be called now, and for more of anything than a grid takes; NotFound for unknown prompts.
+    """
+    notes: list[str] = []
+    forced = models_of(session, grid.id)
+    variants = variants_of(session, grid.id)
+    prompts = load_prompts(session, grid.id)
+    there = Existing({p.id for p in prompts}, forced.keys(), _answers(session, grid.id))
+    prompts += _new_prompts(session, prompts, given, notes)
+    variants += _new_variants(session, variants, given, notes)
+    asked = [model.strip() for model in given.models]
+    notes += [f"{model} is in the grid already." for model in asked if model in forced]
+    models = list(dict.fromkeys([*forced, *asked]))
+
+    def is_new(model: str, variant: PlannedVariant) -> bool:
+        return model not in forced or variant.id is None
+
+    hindrances = [
+        hindrance
+        for model in models
+        if (settings := list(dict.fromkeys(v.given.thinking for v in variants if is_new(model, v))))
+        # What the grid asks of a model all the same, it asks in its new columns too.
+        for hindrance in find_hindrances(
+            model, settings, {*given.forced.get(model, []), *forced.get(model, [])}, providers
+        )
+    ]
+    without = {(h.model, h.thinking) for h in hindrances if not h.forced}
+    columns = [
+        (m, v)
+        for m, v in product(models, variants)
+        if (m, v.id) in there.answers or (is_new(m, v) and (m, v.given.thinking) not in without)
+    ]
+    plan = Plan(
+        grid.title,
+        prompts,
+        # What is left out altogether may be added another time: it leaves no trace.
+        [m for m in models if m in forced or any(m == model for model, _ in columns)],
+        [v for v in variants if v.id is not None or any(v is of for _, of in columns)],
+        grid.repeats + given.repeats,
+        columns,
+        hindrances,
+        there,
+        list(dict.fromkeys(notes)),
+    )
+    check_ready(dict.fromkeys(model for model, _ in plan.called_columns), providers)
+    _check_limits(plan)
+    if not plan.calls:
+        raise InvalidInput(_nothing(plan))
+    return plan
+
+
+def add_to_grid(
+    session: Session,
+    grid: Grid,
+    plan: Plan,
+    max_answers: int,
+    ceilings: Ceilings,
+) -> None:
+    """Insert what is missing as pending answers, and store the ceilings and repeats.
+
+    The grid was read after ``stamp`` locked it. The caller commits, then tells the runner. A grid
+    that was cancelled or stopped runs what was added, and no more. Raises InvalidInput where the
+    grid would pass ``max_answers``.
+    """
+    check_size(plan, max_answers)
+    insert_rows(session, grid.id, plan, stamp(session, grid.id))
+    _test_again(session, grid.id, plan)
+    grid.repeats = plan.repeats
+    grid.max_calls, grid.max_cost_usd = ceilings.max_calls, ceilings.max_cost_usd
+    grid.cancelled_at = grid.stopped_at = None
+    session.add(grid)
+
+
+def models_of(session: Session, grid_id: int) -> dict[str, list[Thinking]]:
+    """The grid's models in their order, each with the thinking settings forced on it."""
+    rows = session.exec(
+        select(GridModel).where(GridModel.grid_id == grid_id).order_by(col(GridModel.position))
+    )
+    return {row.model: [Thinking(t) for t in row.forced] for row in rows}
+
+
+def variants_of(session: Session, grid_id: int) -> list[PlannedVariant]:
+    """The grid's variants in their order, each with the version of the wording it has."""
+    rows = session.exec(
+        select(Variant, Wording)
+        .join(Wording, col(Wording.id) == Variant.wording_id)
+        .where(Variant.grid_id == grid_id)
+        .order_by(col(Variant.position))
+    )
+    return [
+        PlannedVariant(
+            VariantInput(
+                wording=wording.slug,
+                thinking=row.thinking,
+                system_prompt=row.system_prompt,
+                temperature=row.temperature,
+                max_tokens=row.max_tokens,
+            ),
+            wording,
+            row.id,
+        )
+        for row, wording in rows
+    ]
+
+
+def _answers(session: Session, grid_id: int) -> dict[tuple[str, int | None], dict[int, set[int]]]:
+    """Which repeats there are, by column and prompt."""
+    keys = (col(Answer.model), col(Answer.variant_id), col(Answer.prompt_id), col(Answer.repeat))
+    found: dict[tuple[str, int | None], dict[int, set[int]]] = {}
+    for model, variant_id, prompt_id, repeat in session.execute(
+        sqlalchemy.select(*keys).where(col(Answer.grid_id) == grid_id)
+    ):
+        cells = found.setdefault((model, variant_id), {})
+        cells.setdefault(prompt_id, set()).add(repeat)
+    return found
+
+
+def _new_prompts(
+    session: Session, there: Sequence[Prompt], given: AdditionInput, notes: list[str]
+) -> list[Prompt]:
+    found: dict[int, Prompt] = {}
+    for one in given.prompts:
+        # Before the library is asked: it has no prompts that were archived meanwhile.
+        known = isinstance(one, PromptInput) and next((p for p in there if same(p, one)), None)
+        prompt = known or find_prompt(session, one)
+        name = f"“{shorten(prompt.text)}”"
+        if any(p.id == prompt.id for p in there):
+            notes.append(f"{name} is in the grid already.")
+            continue
+        found[prompt.id] = prompt
+        if older := next((p for p in there if p.key == prompt.key), None):
+            notes.append(
+                f"{name} is version {prompt.version}; the grid has version {older.version}. They"
+                " count as two prompts, each with a row of its own."
+            )
+        elif any(p.text == prompt.text for p in there):
+            notes.append(
+                f"{name} is in the grid with other references or parts: as given here it counts as"
+                " another prompt."
+            )
+    return list(found.values())
+
+
+def _new_variants(
+    session: Session, there: Sequence[PlannedVariant], given: AdditionInput, notes: list[str]
+) -> list[PlannedVariant]:
+    found: dict[str, PlannedVariant] = {}
+    for one in given.variants:
+        wording = current_wording(session, one.wording)
+        asked = one.model_copy(update={"wording": wording.slug})
+        name = f"{wording.title}, thinking {asked.thinking}"
+        alike = [v for v in there if v.given.wording == wording.slug]
+        if any(v.wording.id == wording.id and v.given == asked for v in alike):
+            notes.append(f"{name} is in the grid already.")
+            continue
+        found.setdefault(asked.model_dump_json(), PlannedVariant(asked, wording))
+        if alike and all(v.wording.id != wording.id for v in alike):
+            notes.append(
+                f"“{wording.title}” is version {wording.version} now; the grid has version"
+                f" {alike[0].wording.version}. They count as two wordings, with columns of their"
+                " own."
+            )
+        elif any(v.given.thinking == asked.thinking for v in alike):
+            notes.append(
+                f"{name} is in the grid with another system prompt, temperature or output cap: as"
+                " given here it gets columns of its own."
+            )
+    return list(found.values())
+
+
+def _check_limits(plan: Plan) -> None:
+    for count, most, what in (
+        (len(plan.prompts), MAX_PROMPTS, "prompts"),
+        (len(plan.models), MAX_MODELS, "models"),
+        (len(plan.variants), MAX_VARIANTS, "variants"),
+        (plan.repeats, MAX_REPEATS, "repeats"),
+    ):
+        if count > most:
+            raise InvalidInput(
+                f"A grid takes at most {most:,} {what}; this one would have {count:,}."
+            )
+
+
+def _nothing(plan: Plan) -> str:
+    """Why there is nothing to add."""
+    if plan.left_out:
+        return " ".join([nothing_left(plan.left_out), *plan.notes])
+    if plan.notes:
+        return " ".join(["Nothing would be added.", *plan.notes])
+    return "Nothing is added yet: give further repeats, models, variants or prompts."
+
+
+def _test_again(session: Session, grid_id: int, plan: Plan) -> None:
+    """What a test call stopped gets another one before anything more is called."""
+    pairs = {(model, variant.given.thinking) for model, variant in plan.called_columns}
+    session.execute(
+        update(HeldBack)
+        .where(
+            col(HeldBack.grid_id) == grid_id,
+            col(HeldBack.state) == HeldState.stopped,
+            tuple_(col(HeldBack.model), col(HeldBack.thinking)).in_(sorted(pairs)),
+        )
+        .values(state=HeldState.waiting)
+    )

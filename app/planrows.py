@@ -1,0 +1,66 @@
+"""A plan's rows: what the grid does not have of it yet, and the answers that are to be called."""
+
+from sqlalchemy import insert
+from sqlmodel import Session
+
+from app.plans import Plan
+from app.tables import Answer, AnswerState, GridModel, GridPrompt, Variant
+
+
+def insert_rows(session: Session, grid_id: int, plan: Plan, seq: int = 0) -> None:
+    """Add prompts, models and variants after those that are there, and the missing answers.
+
+    The answers are pending; ``seq`` is the number of the change they come with.
+    """
+    for position, prompt in enumerate(plan.prompts):
+        if prompt.id not in plan.there.prompts:
+            session.add(GridPrompt(grid_id=grid_id, prompt_id=prompt.id, position=position))
+    for position, model in enumerate(plan.models):
+        forced = [h.thinking.value for h in plan.forced if h.model == model]
+        if model not in plan.there.models:
+            row = GridModel(grid_id=grid_id, model=model, position=position, forced=forced)
+            session.add(row)
+        elif forced:
+            row = session.get_one(GridModel, (grid_id, model))
+            row.forced = list(dict.fromkeys([*row.forced, *forced]))
+            session.add(row)
+    ids: dict[int, int | None] = {}
+    for position, planned in enumerate(plan.variants):
+        ids[id(planned)] = planned.id
+        if planned.id is None:
+            variant = Variant(
+                grid_id=grid_id,
+                position=position,
+                wording_id=planned.wording.id,
+                thinking=planned.given.thinking,
+                system_prompt=planned.given.system_prompt,
+                temperature=planned.given.temperature,
+                max_tokens=planned.given.max_tokens,
+            )
+            session.add(variant)
+            session.flush()
+            ids[id(planned)] = variant.id
+    # Repeats outermost and models innermost: every cell of every model gets its first chip early.
+    columns = sorted(plan.columns, key=lambda column: plan.variants.index(column[1]))
+    missing = [
+        (prompt, column, plan.missing(column, prompt))
+        for prompt in plan.prompts
+        for column in columns
+    ]
+    rows = [
+        {
+            "grid_id": grid_id,
+            "prompt_id": prompt.id,
+            "variant_id": ids[id(planned)],
+            "provider": model.partition("/")[0],
+            "model": model,
+            "repeat": repeat,
+            "state": AnswerState.pending,
+            "disputed": False,
+            "seq": seq,
+        }
+        for repeat in range(1, plan.repeats + 1)
+        for prompt, (model, planned), repeats in missing
+        if repeat in repeats
+    ]
+    session.execute(insert(Answer), rows)

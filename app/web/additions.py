@@ -1,0 +1,123 @@
+"""The page that adds to a grid: a form like Compose's, of which only what is missing is called."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session, func, select
+
+from app import prompts as library
+from app.additions import models_of, variants_of
+from app.ceilings import Ceilings
+from app.costs import spending_of_grids
+from app.errors import BluffcheckError
+from app.gridqueries import load_prompts
+from app.tables import Answer, Grid, Reviewer
+from app.web import actions
+from app.web.actions import Draft
+from app.web.compose import choices, thinking_settings
+from app.web.deps import Form, GridHere, MaybeReviewer, Reading, Server, Services
+from app.web.forms import AdditionForm, FormUrls, GridHas
+from app.web.preview import preview_of
+from app.web.render import page
+
+router = APIRouter()
+
+
+@router.get("/grids/{grid_id}/additions")
+def show_additions(
+    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer
+) -> Response:
+    return additions_page(server, session, grid, _first_form(session, grid), reviewer)
+
+
+@router.post("/grids/{grid_id}/additions/draft")
+def edit_additions(
+    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+) -> Response:
+    """Everything the form does short of running: add or remove a prompt, show the preview."""
+    form = AdditionForm.read(data)
+    form.edit(str(data.get("action", "")))
+    return additions_page(server, session, grid, form, reviewer)
+
+
+@router.post("/grids/{grid_id}/additions/preview")
+def preview_additions(server: Server, grid: GridHere, session: Reading, data: Form) -> Response:
+    """The preview, and what the models of the grid and those chosen now can be asked."""
+    form, there = AdditionForm.read(data), grid_has(session, grid)
+    return page("partials/preview_update.html", **_preview(server, grid, form, there))
+
+
+@router.post("/grids/{grid_id}/additions")
+def add_from_form(
+    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+) -> Response:
+    form = AdditionForm.read(data)
+    try:
+        actions.add_to_grid(server, grid.id, form.parse_for(grid_has(session, grid)))
+    except BluffcheckError as exc:
+        return additions_page(server, session, grid, form, reviewer, str(exc), exc.status)
+    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+def additions_page(
+    server: Services,
+    session: Session,
+    grid: Grid,
+    form: AdditionForm,
+    reviewer: Reviewer | None,
+    error: str = "",
+    status: int = 200,
+) -> Response:
+    there = grid_has(session, grid)
+    count = select(func.count()).select_from(Answer).where(Answer.grid_id == grid.id)
+    values = {
+        **choices(server, session, form, there),
+        **_preview(server, grid, form, there),
+        "ceilings": Ceilings(grid.max_calls, grid.max_cost_usd),
+        "answers": session.exec(count).one(),
+        "spending": spending_of_grids(session, [grid.id])[grid.id],
+        "reviewer": reviewer,
+    }
+    return page("pages/additions.html", status_code=status, error=error, **values)
+
+
+def grid_has(session: Session, grid: Grid) -> GridHas:
+    """What need not be offered, and what a wording or a thinking setting alone is crossed with."""
+    variants, prompts = variants_of(session, grid.id), load_prompts(session, grid.id)
+    models, slugs = models_of(session, grid.id), {v.given.wording for v in variants}
+    return GridHas(
+        models=list(models),
+        forced={
+            f"{thinking} {model}" for model, settings in models.items() for thinking in settings
+        },
+        wordings=[w.slug for w in library.wordings(session) if w.slug in slugs],
+        thinking=list(dict.fromkeys(v.given.thinking for v in variants)),
+        prompts={p.id for p in prompts},
+        keys={p.key for p in prompts},
+    )
+
+
+def _first_form(session: Session, grid: Grid) -> AdditionForm:
+    """Nothing is added yet; what is set beside wording and thinking is as in the grid."""
+    given = variants_of(session, grid.id)[0].given
+    return AdditionForm(
+        system_prompt=given.system_prompt,
+        temperature="" if given.temperature is None else f"{given.temperature:g}",
+        max_tokens=str(given.max_tokens),
+    )
+
+
+def _preview(server: Services, grid: Grid, form: AdditionForm, there: GridHas) -> dict[str, Any]:
+    def draft(session: Session) -> Draft:
+        return actions.draft_addition(server, session, grid, form.parse_for(there))
+
+    url = f"/grids/{grid.public_id}/additions"
+    return {
+        "grid": grid,
+        "form": form,
+        "there": there,
+        "thinking_settings": thinking_settings(server, form, there),
+        "urls": FormUrls(run=url, edit=f"{url}/draft", preview=f"{url}/preview"),
+        **preview_of(server, draft),
+    }

@@ -1,0 +1,224 @@
+"""The forms that say what is to be called: for a new grid, and for what is added to one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from starlette.datastructures import FormData
+
+from app.additions import AdditionInput
+from app.errors import InvalidInput
+from app.plans import GridInput, PromptRef, VariantInput
+from app.prompts import PromptInput
+from app.tables import Answerable
+from app.web.deps import decimal
+from app.web.problems import validated
+
+BOX_WORDINGS = ["not-mentioned", "allowed"]
+BOX_THINKING = ["off", "on"]
+PROMPT_FIELDS = ("text", "references", "answer_format", "question", "constraint", "answerable")
+
+
+@dataclass
+class PromptFields:
+    """One prompt's fields as typed; ``references`` has one per line."""
+
+    text: str = ""
+    references: str = ""
+    answer_format: str = ""
+    question: str = ""
+    constraint: str = ""
+    answerable: str = Answerable.unknown.value
+
+    @property
+    def blank(self) -> bool:
+        return not any([self.text, self.references, self.answer_format, self.constraint])
+
+
+@dataclass
+class ComposeForm:
+    """The whole form as typed, checked only by ``parse``."""
+
+    title: str = ""
+    prompts: list[PromptFields] = field(default_factory=lambda: [PromptFields()])
+    library: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    model_extra: str = ""
+    wordings: list[str] = field(default_factory=lambda: list(BOX_WORDINGS))
+    thinking: list[str] = field(default_factory=lambda: list(BOX_THINKING))
+    forced: list[str] = field(default_factory=list)  # "off provider/model-id"
+    repeats: str = "3"
+    system_prompt: str = ""
+    temperature: str = ""
+    max_tokens: str = "16000"
+    max_calls: str = ""
+    max_cost_usd: str = ""
+
+    @classmethod
+    def read(cls, data: FormData) -> Self:
+        def texts(name: str) -> list[str]:
+            # Browsers send CRLF for every line break that was typed.
+            return [str(v).replace("\r\n", "\n") for v in data.getlist(name)]
+
+        columns = {name: texts(f"prompt_{name}") for name in PROMPT_FIELDS}
+        rows = [
+            PromptFields(**{name: v[i] for name, v in columns.items() if i < len(v)})
+            for i in range(len(columns["text"]))
+        ]
+        single = {
+            name: str(data[name]).replace("\r\n", "\n")
+            for name in (
+                "title",
+                "model_extra",
+                "repeats",
+                "system_prompt",
+                "temperature",
+                "max_tokens",
+                "max_calls",
+                "max_cost_usd",
+            )
+            if name in data
+        }
+        return cls(
+            prompts=rows or [PromptFields()],
+            library=texts("library"),
+            models=texts("model"),
+            wordings=texts("wording"),
+            thinking=texts("thinking"),
+            forced=texts("forced"),
+            **single,
+        )
+
+    @property
+    def all_models(self) -> list[str]:
+        return [*self.models, *self.model_extra.replace(",", " ").split()]
+
+    def edit(self, action: str) -> None:
+        """Do what a button asks short of starting: "add" or "remove-0" a prompt; else nothing."""
+        if action == "add":
+            self.prompts.append(PromptFields())
+        elif action.startswith("remove-") and action[7:].isdecimal():
+            del self.prompts[int(action[7:]) : int(action[7:]) + 1]
+            self.prompts = self.prompts or [PromptFields()]
+
+    def parse(self) -> GridInput:
+        """Raises InvalidInput with everything that is wrong, in words of the form."""
+        prompts, models = self._prompts(), self.all_models
+        missing = [
+            what
+            for what, given in (
+                ("Write a prompt, or pick one from the library.", prompts),
+                ("Choose at least one model.", models),
+                ("Choose at least one wording.", self.wordings),
+                ("Choose at least one thinking setting.", self.thinking),
+            )
+            if not given
+        ]
+        if missing:
+            raise InvalidInput(" ".join(missing))
+        return validated(
+            GridInput,
+            title=self.title,
+            prompts=prompts,
+            models=models,
+            variants=self._variants(self.wordings, self.thinking),
+            repeats=self.repeats.strip() or 1,
+            forced=self._forced(),
+            max_calls=self.max_calls.strip() or None,
+            max_cost_usd=decimal(self.max_cost_usd) or None,
+        )
+
+    def _prompts(self) -> list[PromptInput | PromptRef]:
+        """Those picked from the library, then those typed."""
+        found: list[PromptInput | PromptRef] = [
+            validated(PromptRef, key=key) for key in self.library
+        ]
+        for number, row in enumerate(self.prompts, start=1):
+            if row.blank:
+                continue
+            try:
+                found.append(
+                    validated(
+                        PromptInput,
+                        text=row.text,
+                        references=row.references.split("\n"),
+                        answer_format=row.answer_format,
+                        question=row.question,
+                        constraint=row.constraint,
+                        answerable=row.answerable,
+                    )
+                )
+            except InvalidInput as exc:
+                raise InvalidInput(f"Prompt {number}: {exc}") from exc
+        return found
+
+    def _variants(self, wordings: Sequence[str], settings: Sequence[str]) -> list[VariantInput]:
+        return [
+            validated(
+                VariantInput,
+                wording=wording,
+                thinking=thinking,
+                system_prompt=self.system_prompt,
+                temperature=decimal(self.temperature) or None,
+                max_tokens=self.max_tokens.strip() or 16_000,
+            )
+            for wording in wordings
+            for thinking in settings
+        ]
+
+    def _forced(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for thinking, _, model in (one.partition(" ") for one in self.forced):
+            found.setdefault(model, []).append(thinking)
+        return found
+
+
+@dataclass(frozen=True)
+class GridHas:
+    """What the grid that is added to has already; nothing, for a new one."""
+
+    models: Sequence[str] = ()
+    wordings: Sequence[str] = ()  # slugs of wordings that can be chosen now
+    thinking: Sequence[str] = ()
+    forced: Collection[str] = ()  # "off provider/model-id"
+    prompts: Collection[int] = ()  # ids
+    keys: Collection[str] = ()  # of these prompts, in any version
+
+
+NOTHING = GridHas()
+
+
+@dataclass(frozen=True)
+class FormUrls:
+    """Where a form's buttons lead."""
+
+    run: str
+    edit: str  # the page again, with the preview, or a prompt more or less
+    preview: str  # the preview alone, for scripts
+
+
+@dataclass
+class AdditionForm(ComposeForm):
+    """The same for a grid that exists: nothing is ticked at first."""
+
+    wordings: list[str] = field(default_factory=list)
+    thinking: list[str] = field(default_factory=list)
+    repeats: str = "0"
+
+    def parse_for(self, there: GridHas) -> AdditionInput:
+        """A wording alone is taken with all thinking settings of the grid, and the other way round.
+
+        Raises InvalidInput.
+        """
+        wordings = self.wordings or (there.wordings if self.thinking else [])
+        thinking = self.thinking or (there.thinking if self.wordings else [])
+        return validated(
+            AdditionInput,
+            repeats=self.repeats.strip() or 0,
+            models=self.all_models,
+            variants=self._variants(wordings, thinking),
+            prompts=self._prompts(),
+            forced=self._forced(),
+            max_calls=self.max_calls.strip() or None,
+            max_cost_usd=decimal(self.max_cost_usd) or None,
+        )
