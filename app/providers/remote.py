@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.errors import ProviderError
-from app.providers.base import Call, Completion, ModelInfo, Request, Status, ThinkingRule
+from app.providers.base import Call, Completion, Heard, ModelInfo, Request, Status, ThinkingRule
 from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
 from app.providers.http import HttpClient
@@ -111,10 +111,10 @@ class RemoteProvider(ABC):
             self._models.error = error.message
             raise
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, heard: Heard | None = None) -> Completion:
         target = self._target(await self._base_url() + request.path, request.headers)
         reply = self.new_reply(target, request.call)
-        reply.closes_alone = self._spec.closes_alone
+        reply.listen(heard, self._spec.closes_alone, request.call, self.rule)
         deadline = self._http.deadline()
         more: dict[str, Any] | None = {}
         try:
