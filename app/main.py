@@ -12,6 +12,7 @@ from app.catalogue import configured, watch
 from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.ownprices import own_prices
+from app.partials import Partials
 from app.prices import PriceBook
 from app.runner.local import LocalRunner
 from app.settings import Settings
@@ -47,10 +48,16 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(watch(providers)) if settings.discover else None
+        partials = Partials()
+        runner = LocalRunner(database, providers, prices, settings.concurrency, partials)
         try:
-            async with LocalRunner(database, providers, prices, settings.concurrency) as runner:
-                app.state.services = Services(settings, database, providers, prices, runner)
-                yield
+            async with runner:
+                services = Services(settings, database, providers, prices, runner, partials)
+                app.state.services = services
+                try:
+                    yield
+                finally:
+                    await services.live.aclose()
         finally:
             if watching is not None:
                 watching.cancel()

@@ -8,6 +8,7 @@ import stamina
 
 from app.errors import BluffcheckError, ProviderError
 from app.messages import Message, compose
+from app.partials import Partials
 from app.plans import Providers, call_of, find_model
 from app.prices import PriceBook, Usage
 from app.providers import Completion, Provider, Request
@@ -41,12 +42,18 @@ class Attempts:
     """Everything needed to run answers; one per runner."""
 
     def __init__(
-        self, providers: Providers, writer: Writer, prices: PriceBook, budgets: Budgets
+        self,
+        providers: Providers,
+        writer: Writer,
+        prices: PriceBook,
+        budgets: Budgets,
+        partials: Partials,
     ) -> None:
         self._providers = providers
         self._writer = writer
         self._prices = prices
         self._budgets = budgets
+        self._partials = partials
 
     async def run(self, queued: Queued, slot: Slot) -> None:
         """Run one answer to its end, holding ``slot`` until its last call is over.
@@ -129,13 +136,17 @@ class Attempts:
         """Make the call. Raises ProviderError for everything that can go wrong."""
         if prepared.provider is None or prepared.request is None:
             raise ProviderError("not_ready", prepared.problem)
+        queued = prepared.queued
+        heard = self._partials.begin(queued.grid_id, queued.id, queued.prompt.id)
         try:
-            return await prepared.provider.complete(prepared.request)
+            return await prepared.provider.complete(prepared.request, heard)
         except ProviderError:
             raise
         except Exception as exc:
-            log.exception("answer %d: unexpected error", prepared.queued.id)
+            log.exception("answer %d: unexpected error", queued.id)
             raise _unexpected(exc) from exc
+        finally:
+            self._partials.end(queued.id)
 
 
 def _retry_after(error: Exception) -> bool | float:

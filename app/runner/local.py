@@ -21,6 +21,7 @@ from app.costs import price_again, spending_of_grids
 from app.db import Database
 from app.estimates import Estimator
 from app.messages import compose
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
 from app.runner import preflight, queue, records
@@ -92,12 +93,18 @@ class LocalRunner:
     """Use ``async with``: entering picks up what an earlier process left, leaving stops it."""
 
     def __init__(
-        self, database: Database, providers: Providers, prices: PriceBook, concurrency: int
+        self,
+        database: Database,
+        providers: Providers,
+        prices: PriceBook,
+        concurrency: int,
+        partials: Partials,
     ) -> None:
         self._database = database
         self._providers = providers
         self._prices = prices
         self._concurrency = concurrency
+        self._partials = partials
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
         self._tasks: dict[asyncio.Task[None], Queued] = {}
@@ -108,7 +115,9 @@ class LocalRunner:
         self._look = asyncio.Event()
         self._writer = Writer(self._database, (*STEPS, self._price_step))
         self._budgets = Budgets()
-        self._attempts = Attempts(self._providers, self._writer, self._prices, self._budgets)
+        self._attempts = Attempts(
+            self._providers, self._writer, self._prices, self._budgets, self._partials
+        )
         self._preflights = Preflights(
             self._providers,
             self._prices,

@@ -14,11 +14,13 @@ from app.db import Database
 from app.errors import BluffcheckError
 from app.grids import get_grid
 from app.labels import reviewer_by_secret
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
+from app.web.live import Hub
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
@@ -43,7 +45,16 @@ class Services:
     providers: Providers
     prices: PriceBook
     runner: Runner
+    partials: Partials
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
+    live: Hub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
+
+    def runner_notice(self, grid_id: int) -> str:
+        """What there is to say of the runner that is no change of the grid. Asked often."""
+        return ""
 
 
 def get_services(request: Request) -> Services:
@@ -70,13 +81,13 @@ def grid_at(grid_id: str, session: Reading) -> Grid:
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
-def grid_id_at(server: Server, grid_id: str) -> str:
-    """The same for a stream, which must not keep a session open while it lasts."""
+def grid_id_at(server: Server, grid_id: str) -> int:
+    """Its id, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
-        return get_grid(session, grid_id).public_id
+        return get_grid(session, grid_id).id
 
 
-GridIdHere = Annotated[str, Depends(grid_id_at)]
+GridIdHere = Annotated[int, Depends(grid_id_at)]
 
 
 def current_reviewer(request: Request, session: Reading) -> Reviewer | None:
