@@ -105,9 +105,10 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
             if not url.startswith((site, "blob:", "data:")):
                 complaints.append(f"request to {url}")
 
-        page.on("request", lambda request: on_request(request.url))
+        # Of the context: what other tabs of it complain of counts too.
+        context.on("request", lambda request: on_request(request.url))
         if not expect_errors:
-            page.on(
+            context.on(
                 "console",
                 lambda m: (
                     complaints.append(f"{m.type}: {m.text}")
@@ -115,7 +116,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
                     else None
                 ),
             )
-        page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+        context.on("weberror", lambda error: complaints.append(f"exception: {error.error}"))
         page.goto(site + path)
         return page
 
