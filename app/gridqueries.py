@@ -48,19 +48,18 @@ def load_view(
     for chip in _to_chips(session, statement, columns):
         cells.setdefault((chip.prompt_id, chip.model, chip.variant_id), []).append(chip)
     rows = []
-    for prompt in load_prompts(session, grid.id):
+    for number, prompt in enumerate(load_prompts(session, grid.id), start=1):
         row = [Cell(c, cells.get((prompt.id, c.model, c.variant.id), [])) for c in columns]
-        rows.append(GridRow(prompt, row, shown=any(show in cell.kinds for cell in row)))
+        rows.append(GridRow(number, prompt, row, shown=any(show in cell.kinds for cell in row)))
     return GridView(grid, columns, levels(columns), rows, counts)
 
 
 def load_changed(
-    session: Session, grid: Grid, since: int, characters: int = SHORT
-) -> tuple[list[Chip], list[Column], dict[str, int]]:
-    """The chips that changed after ``since``, all columns, and the counts per filter."""
-    columns, counts = load_counts(session, grid.id)
+    session: Session, grid: Grid, since: int, columns: Sequence[Column], characters: int = SHORT
+) -> list[Chip]:
+    """The chips that changed after ``since``; ``columns`` are the grid's."""
     changed = _chips(grid.id, characters).where(col(Answer.seq) > since)
-    return list(_to_chips(session, changed, columns)), columns, counts
+    return list(_to_chips(session, changed, columns))
 
 
 def load_chip(session: Session, answer: Answer) -> Chip:
@@ -96,17 +95,7 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
         column.add(chip, n, thought)
         for name in ["all", *chip.kinds]:
             counts[name] += n
-    in_cell = (col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id))
-    differing = (
-        select(func.count().label("chips"))
-        .where(Answer.grid_id == grid_id)
-        .group_by(*in_cell)
-        .having(func.count(func.distinct(Answer.label)) > 1)
-        .subquery()
-    )
-    counts["differ"] = session.execute(
-        select(func.coalesce(func.sum(differing.c.chips), 0))
-    ).scalar_one()
+    counts["differ"] = _differing(session, grid_id)
     spending = spending_of_columns(session, grid_id)
     for column in columns:
         column.spending = spending.get((column.model, column.variant.id), column.spending)
@@ -167,6 +156,22 @@ def answers_per_minute(session: Session, grid_id: int, window_s: int = 30) -> fl
         return 0.0
     span = max((now() - row[1]).total_seconds(), 1.0)
     return float(60 * row[0] / span)
+
+
+def _differing(session: Session, grid_id: int) -> int:
+    """The chips of cells whose labels are not all the same."""
+    in_cell = (col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id))
+    # Labelled ones first: to group a whole large grid at each look would cost more than all else.
+    cells = (
+        sqlalchemy.select(*in_cell)
+        .where(col(Answer.grid_id) == grid_id, col(Answer.label).is_not(None))
+        .group_by(*in_cell)
+        .having(func.count(func.distinct(Answer.label)) > 1)
+        .subquery()
+    )
+    same = [key == column for key, column in zip(in_cell, cells.c, strict=True)]
+    statement = select(func.count()).select_from(Answer).join(cells, sqlalchemy.and_(*same))
+    return session.exec(statement.where(Answer.grid_id == grid_id)).one()
 
 
 def _chips(grid_id: int, characters: int) -> Select[Any]:

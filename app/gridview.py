@@ -195,6 +195,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
+    number: int  # from 1, also where others are not shown
     prompt: Prompt
     cells: list[Cell]
     shown: bool = True

@@ -14,6 +14,7 @@ from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.errors import SettingsError
 from app.ownprices import own_prices
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
 from app.runner.local import LocalRunner
@@ -59,10 +60,16 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(watch(providers)) if settings.discover else None
+        partials = Partials()
+        runner = open_runner(database, providers, prices, settings, partials, works=works)
         try:
-            async with open_runner(database, providers, prices, settings, works) as runner:
-                app.state.services = Services(settings, database, providers, prices, runner)
-                yield
+            async with runner:
+                services = Services(settings, database, providers, prices, runner, partials)
+                app.state.services = services
+                try:
+                    yield
+                finally:
+                    await services.live.aclose()
         finally:
             if watching is not None:
                 watching.cancel()
@@ -99,15 +106,21 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
 
 
 def open_runner(
-    database: Database, providers: Providers, prices: PriceBook, settings: Settings, works: bool
+    database: Database,
+    providers: Providers,
+    prices: PriceBook,
+    settings: Settings,
+    partials: Partials,
+    *,
+    works: bool,
 ) -> "LocalRunner | TeamRunner":
     """One process on SQLite, any number of them on Postgres."""
     if database.is_sqlite:
-        return LocalRunner(database, providers, prices, settings.concurrency)
+        return LocalRunner(database, providers, prices, settings.concurrency, partials)
     from app.runner.team import TeamRunner  # of an extra
 
     calls = settings.worker_calls if works else 0
-    return TeamRunner(database, providers, prices, settings.concurrency, calls)
+    return TeamRunner(database, providers, prices, settings.concurrency, partials, calls)
 
 
 def open_database(settings: Settings, prices: PriceBook) -> Database:

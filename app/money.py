@@ -12,6 +12,10 @@ class Spending:
     known: int = 0
     unknown: int = 0
 
+    def __add__(self, other: "Spending") -> "Spending":
+        known, unknown = self.known + other.known, self.unknown + other.unknown
+        return Spending(self.usd + other.usd, known, unknown)
+
     def __str__(self) -> str:
         """Such as $0.12; ≥ $0.12 when part is unknown, n/a when all is; a dash without calls."""
         if not self.known:

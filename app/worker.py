@@ -7,6 +7,7 @@ from collections.abc import Callable
 from app.catalogue import configured, watch
 from app.errors import SettingsError
 from app.main import open_database, open_runner
+from app.partials import Partials
 from app.prices import PriceBook
 from app.settings import Settings
 
@@ -29,7 +30,7 @@ def run(settings: Settings, ready: Callable[[], None]) -> None:
             loop.add_signal_handler(number, stop.set)
         watching = asyncio.create_task(watch(providers)) if settings.discover else None
         try:
-            async with open_runner(database, providers, prices, settings, works=True):
+            async with open_runner(database, providers, prices, settings, Partials(), works=True):
                 ready()
                 await stop.wait()
         finally:

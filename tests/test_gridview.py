@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from app.db import Database
-from app.gridqueries import load_changed, load_view
+from app.gridqueries import load_changed, load_columns, load_view
 from app.gridview import Chip, bar_parts, observed
 from app.labels import get_reviewer, set_label
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
@@ -104,7 +104,8 @@ def test_changes_are_those_after_a_number(database: Database) -> None:
         set_label(session, answers[3].id, get_reviewer(session, "Ada"), LabelValue.abstained)
         session.commit()
     with database.read() as session:
-        found = {n: [c.id for c in load_changed(session, grid, n)[0]] for n in range(3)}
+        columns = load_columns(session, grid.id)
+        found = {n: [c.id for c in load_changed(session, grid, n, columns)] for n in range(3)}
     assert found == {0: [answers[1].id, answers[3].id], 1: [answers[3].id], 2: []}
 
 

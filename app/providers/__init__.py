@@ -3,6 +3,7 @@
 from app.providers.base import (
     Call,
     Completion,
+    Heard,
     ModelInfo,
     Outcome,
     Provider,
@@ -26,6 +27,7 @@ __all__ = [
     "Call",
     "Completion",
     "Evidence",
+    "Heard",
     "ModelInfo",
     "Outcome",
     "Provider",

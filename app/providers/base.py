@@ -5,12 +5,15 @@ exactly what would be sent) and a request into a :class:`Completion` (over the w
 knows the database or the web.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 from app.providers.target import Limits
 from app.providers.thinking import Thinking, ThinkingKind, ThinkingRule
+
+Heard = Callable[[str], None]  # takes a piece of an answer's text as soon as it is there
 
 
 class Outcome(StrEnum):
@@ -125,8 +128,12 @@ class Provider(Protocol):
         """Build the request. Pure: no key, no network. What the rule advises against is built too:
         whether to ask for it is decided where a grid is planned."""
 
-    async def complete(self, request: Request) -> Completion:
-        """Make the call. Raises ProviderError; a cancelled task closes the connection."""
+    async def complete(self, request: Request, heard: Heard | None = None) -> Completion:
+        """Make the call. Raises ProviderError; a cancelled task closes the connection.
+
+        ``heard`` is called in the event loop with each piece of the answer's text, thinking left
+        out. Where an answer comes in one piece it need not be.
+        """
 
     def known_models(self) -> list[ModelInfo]:
         """Models known without asking anybody."""
@@ -139,6 +146,6 @@ class Provider(Protocol):
 
 
 __all__ = [
-    "Call", "Completion", "ModelInfo", "Outcome", "Provider", "Request",
+    "Call", "Completion", "Heard", "ModelInfo", "Outcome", "Provider", "Request",
     "Status", "Thinking", "ThinkingKind", "ThinkingRule",
 ]  # fmt: skip

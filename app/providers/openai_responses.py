@@ -49,6 +49,7 @@ class ResponsesReply(Reply):
         self._refusal: list[str] = []
         self._messages: dict[object, list[str]] = {}  # their texts, by position in the output
         self._final: set[object] = set()  # those marked as the final answer
+        self._aside: set[object] = set()  # those marked as something else
         self._refused = self._cut = False
         self._note = ""
 
@@ -56,7 +57,10 @@ class ResponsesReply(Reply):
         data = self.parse(event)
         match string(data.get("type")):
             case "response.output_text.delta":
-                self.add(self._messages.setdefault(data.get("output_index"), []), data.get("delta"))
+                position, piece = data.get("output_index"), data.get("delta")
+                self.add(self._messages.setdefault(position, []), piece)
+                if position not in self._aside and isinstance(piece, str):
+                    self.tell(piece)
             case "response.refusal.delta":
                 self.add(self._refusal, data.get("delta"))
             case "response.reasoning_summary_part.added":
@@ -114,8 +118,8 @@ class ResponsesReply(Reply):
     def _start(self, item: dict[str, Any], position: object) -> None:
         self.tokens_seen = True
         self._thought = self._thought or item.get("type") == "reasoning"
-        if item.get("phase") == "final_answer":
-            self._final.add(position)
+        if phase := item.get("phase"):
+            (self._final if phase == "final_answer" else self._aside).add(position)
 
     def _end(self, response: dict[str, Any]) -> None:
         self.done = True

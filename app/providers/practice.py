@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -11,6 +12,7 @@ from app.providers import practice_answers as answers
 from app.providers.base import (
     Call,
     Completion,
+    Heard,
     ModelInfo,
     Outcome,
     Request,
@@ -27,6 +29,7 @@ TITLES = {
     "thinker": "Practice: thinker",
     "flaky": "Practice: flaky",
 }
+PIECES = 8  # that an answer is said in
 _ON = (Thinking.on, *LEVELS)
 _RULE = ThinkingRule(
     fields={
@@ -72,7 +75,7 @@ class PracticeProvider:
         fields = dict(_RULE.fields[call.thinking])
         return Request("practice", body, fields, temperature_sent=call.temperature, call=call)
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, heard: Heard | None = None) -> Completion:
         started = perf_counter()
         call = request.call
         if call is None or call.model not in TITLES:
@@ -86,8 +89,11 @@ class PracticeProvider:
         first_token_ms = _ms(started)
         if call.model == "flaky":
             self._turn_away(draw)
-        await asyncio.sleep(delay_s * 0.7)
         reply = answers.reply(call, base, draw, thinks=thinks)
+        if heard is None or not delay_s:
+            await asyncio.sleep(delay_s * 0.7)
+        else:
+            await _say(reply.text, heard, delay_s * 0.7)
         completion = _completion(call, reply, draw)
         return replace(completion, first_token_ms=first_token_ms, total_ms=_ms(started))
 
@@ -117,6 +123,17 @@ class PracticeProvider:
                 retry_after_s=0.2 + 0.8 * draw[2] / 255,
             )
         self._refused.pop(draw, None)
+
+
+async def _say(text: str, heard: Heard, seconds: float) -> None:
+    """Let ``text`` be heard word by word, in at most so many pieces."""
+    words = re.findall(r"\s*\S+\s*", text) or [""]
+    step = -(-len(words) // PIECES)
+    pieces = ["".join(words[i : i + step]) for i in range(0, len(words), step)]
+    for piece in pieces:
+        await asyncio.sleep(seconds / (len(pieces) + 1))
+        heard(piece)
+    await asyncio.sleep(seconds / (len(pieces) + 1))
 
 
 def _completion(call: Call, reply: answers.Reply, draw: bytes) -> Completion:

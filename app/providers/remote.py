@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.errors import ProviderError
-from app.providers.base import Call, Completion, ModelInfo, Request, Status, ThinkingRule
+from app.providers.base import Call, Completion, Heard, ModelInfo, Request, Status, ThinkingRule
 from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
 from app.providers.http import HttpClient
@@ -39,8 +39,7 @@ class RemoteProvider(ABC):
     ) -> None:
         self.name, self.title = spec.name, spec.title
         self.account, self.price_list = spec.account or spec.name, spec.price_list
-        self.endpoint = Endpoint(spec, environ)
-        self._spec = spec
+        self._spec, self.endpoint = spec, Endpoint(spec, environ)
         self._models = ModelList(spec, catalogue)
         self._http = HttpClient(limits, ca_file)
         self._found = ""  # the usual address at which a server answered
@@ -112,10 +111,10 @@ class RemoteProvider(ABC):
             self._models.error = error.message
             raise
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, heard: Heard | None = None) -> Completion:
         target = self._target(await self._base_url() + request.path, request.headers)
         reply = self.new_reply(target, request.call)
-        reply.closes_alone = self._spec.closes_alone
+        reply.listen(heard, self._spec.closes_alone, request.call, self.rule)
         deadline = self._http.deadline()
         more: dict[str, Any] | None = {}
         try:
@@ -135,7 +134,7 @@ class RemoteProvider(ABC):
 
     @property
     def discoverable(self) -> bool:
-        """Whether this is a server of one's own, asked without costs or a key."""
+        """Whether this is a server of one's own that can be asked without costs or a key."""
         return self._spec.key_optional and bool(self.endpoint.override() or self._spec.base_urls)
 
     async def find(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[ModelInfo]:
@@ -187,7 +186,7 @@ class RemoteProvider(ABC):
             entries += map(table, page)
             path, pages = self.next_page(found), pages + 1
         entries = await self.described(base_url, entries, timeout_s)
-        models = [(info, e) for e in entries if (info := self.model_info(e))]
+        models = [(info, entry) for entry in entries if (info := self.model_info(entry))]
         return self._models.take(models, self.refined)
 
     async def described(

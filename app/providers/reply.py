@@ -2,14 +2,15 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 from app.errors import ProviderError
-from app.providers.base import Completion, Outcome
+from app.providers.base import Call, Completion, Heard, Outcome, ThinkingRule
 from app.providers.failures import stream_failure
+from app.providers.hearing import discreet, may_think
 from app.providers.masking import mask_exact
 from app.providers.sse import SseEvent
 from app.providers.target import Target
@@ -35,6 +36,21 @@ class Reply(ABC):
         self._tags = ThinkTags()
         self._tagged: list[str] = []  # thinking that stood in <think> tags
         self._started = perf_counter()
+        self._heard: Heard | None = None
+        self._unsure = False  # what looks like text may turn out to be thinking
+
+    def listen(
+        self,
+        heard: Heard | None,
+        closes_alone: bool,
+        call: Call | None,
+        rule_of: Callable[[str], ThinkingRule],
+    ) -> None:
+        """Say how thinking may end, and who wants to hear the text while it comes."""
+        self.closes_alone = closes_alone
+        if heard is not None:
+            self._heard = discreet(heard, self.target.secrets)
+            self._unsure = closes_alone and may_think(call, rule_of)
 
     @abstractmethod
     def take(self, event: SseEvent) -> None:
@@ -60,6 +76,18 @@ class Reply(ABC):
             if self.first_token_ms is None:
                 self.first_token_ms = self.elapsed_ms()
             pieces.append(value)
+            if pieces is self.text:
+                self.tell(value)
+
+    def tell(self, piece: str) -> None:
+        """Pass a piece of the answer's text on, unless it may be thinking."""
+        if self._heard is None:
+            return
+        if self._unsure:
+            if not self.thinking and not self._tagged:
+                return
+            self._unsure, piece = False, "".join(self.text)  # it thought elsewhere: this is text
+        self._heard(piece)
 
     def add_content(self, value: object) -> None:
         """Text of servers that may leave thinking in it, as tags in front of the answer."""

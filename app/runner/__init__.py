@@ -27,8 +27,11 @@ class Runner(Protocol):
     def limits_changed(self) -> None:
         """Read anew how fast accounts may be called."""
 
-    def waits(self) -> dict[str, float]:
-        """Accounts whose calls wait for their turn, and the seconds until the next may go."""
+    def waits(self, grid_id: int) -> dict[str, float]:
+        """Accounts whose calls for this grid wait for their turn, and seconds until the next.
+
+        From memory, so that the event loop may ask too.
+        """
 
     @property
     def trouble(self) -> str:

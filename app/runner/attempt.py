@@ -7,6 +7,7 @@ from itertools import count
 from time import monotonic
 
 from app.errors import BluffcheckError, ProviderError
+from app.partials import Partials
 from app.plans import Providers, call_of, find_model
 from app.prices import PriceBook, Usage
 from app.providers import Completion, Provider, Request
@@ -29,10 +30,13 @@ SLOWING = ("rate_limit", "overloaded")  # kinds of error that slow the whole acc
 class Attempts:
     """Everything needed to run answers; one per process."""
 
-    def __init__(self, providers: Providers, writer: Writer, prices: PriceBook) -> None:
+    def __init__(
+        self, providers: Providers, writer: Writer, prices: PriceBook, partials: Partials
+    ) -> None:
         self._providers = providers
         self._writer = writer
         self._prices = prices
+        self._partials = partials
 
     async def run(self, running: Running, slot: Slot) -> bool:
         """Run one answer to its end, holding ``slot`` until its last call is over.
@@ -122,13 +126,16 @@ class Attempts:
         """Make the call. Raises ProviderError for everything that can go wrong."""
         if provider is None or request is None:
             raise ProviderError("not_ready", problem)
+        heard = self._partials.begin(queued.grid_id, queued.id, queued.prompt.id)
         try:
-            return await provider.complete(request)
+            return await provider.complete(request, heard)
         except ProviderError:
             raise
         except Exception as exc:
             log.exception("answer %d: unexpected error", queued.id)
             raise _unexpected(exc) from exc
+        finally:
+            self._partials.end(queued.id)
 
 
 def _wait_s(error: ProviderError, number: int) -> float:

@@ -5,7 +5,7 @@ the answer. Jobs of several grids take turns: each grid's jobs get consecutive n
 the job that comes next on (start-time fair queueing, Goyal et al. 1996), lowest number first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pgqueuer.db import SyncDriver
@@ -13,7 +13,7 @@ from pgqueuer.domain.settings import db_settings
 from pgqueuer.queries import Queries, SyncQueries
 from psycopg import RawCursor
 from psycopg.rows import dict_row
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import select, text
 from sqlmodel import Session, col
 
 from app.checks import Waiting, waiting
@@ -124,14 +124,6 @@ def reconcile(session: Session, providers: Providers) -> None:
         enqueue(session, providers, grid_id)
     # Its log only feeds statistics; a grid of 20,000 leaves 60,000 rows.
     session.execute(text(f"DELETE FROM {_LOG} WHERE created < now() - interval '1 hour'"))  # noqa: S608
-
-
-def waiting_in(session: Session, names: Iterable[str]) -> set[str]:
-    """The entrypoints that have jobs, waiting or at work."""
-    statement = text(
-        f"SELECT DISTINCT entrypoint FROM {_JOBS} WHERE entrypoint IN :names"  # noqa: S608
-    ).bindparams(bindparam("names", expanding=True))
-    return set(session.scalars(statement, {"names": list(names)}))
 
 
 def _next_number(session: Session, name: str) -> int:

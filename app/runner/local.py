@@ -21,6 +21,7 @@ from app.costs import price_again
 from app.db import Database
 from app.estimates import Estimator
 from app.pace import Pace
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import Cost, PriceBook
 from app.ratelimits import account_of, members, paces
@@ -93,12 +94,18 @@ class LocalRunner:
     """Use ``async with``: entering picks up what an earlier process left, leaving stops it."""
 
     def __init__(
-        self, database: Database, providers: Providers, prices: PriceBook, concurrency: int
+        self,
+        database: Database,
+        providers: Providers,
+        prices: PriceBook,
+        concurrency: int,
+        partials: Partials,
     ) -> None:
         self._database = database
         self._providers = providers
         self._prices = prices
         self._concurrency = concurrency
+        self._partials = partials
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
         self._tasks: dict[asyncio.Task[None], Running] = {}
@@ -108,7 +115,7 @@ class LocalRunner:
         self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
         self._writer = Writer(self._database, (*STEPS, self._price_step))
-        self._attempts = Attempts(self._providers, self._writer, self._prices)
+        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials)
         self._preflights = Preflights(
             self._providers,
             self._prices,
@@ -146,9 +153,14 @@ class LocalRunner:
     def limits_changed(self) -> None:
         asyncio.run_coroutine_threadsafe(self._limits_changed(), self._loop).result(PRICING_S)
 
-    def waits(self) -> dict[str, float]:
+    def waits(self, grid_id: int) -> dict[str, float]:
         found = {account: lane.limit.waiting_s for account, lane in list(self._lanes.items())}
-        return {account: seconds for account, seconds in found.items() if seconds}
+        found = {account: seconds for account, seconds in found.items() if seconds}
+        if found:
+            models = {r.queued.model for r in list(self._tasks.values()) if r.grid_id == grid_id}
+            own = {account_of(m.partition("/")[0], self._providers) for m in models}
+            found = {account: seconds for account, seconds in found.items() if account in own}
+        return found
 
     async def _price_again(self, model: str) -> None:
         # Calls are priced in this loop, just before they go to the writer: those that still had

@@ -95,13 +95,14 @@ def load(session: Session, estimator: Estimator, ids: Collection[int]) -> list[Q
     return _load(session, estimator, _queued().where(col(Answer.id).in_(ids), ready))
 
 
-def work(session: Session) -> list[tuple[int, str]]:
-    """Grids and providers with answers that may be called now."""
+def work(session: Session, *, running: bool = False) -> list[tuple[int, str]]:
+    """Grids and providers with answers that may be called now (or are being called)."""
+    ready = and_(*READY)
     found = session.execute(
         select(col(Answer.grid_id), col(Answer.provider))
         .join(Grid, col(Grid.id) == col(Answer.grid_id))
         .join(Variant, col(Variant.id) == col(Answer.variant_id))
-        .where(*READY)
+        .where(or_(ready, col(Answer.state) == AnswerState.running) if running else ready)
         .distinct()
     )
     return [(grid_id, provider) for grid_id, provider in found]

@@ -29,6 +29,7 @@ from app.errors import ProviderError
 from app.estimates import Estimator
 from app.ownprices import own_prices
 from app.pace import Pace
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import Cost, PriceBook
 from app.ratelimits import Change
@@ -110,25 +111,28 @@ class TeamRunner:
         providers: Providers,
         prices: PriceBook,
         concurrency: int,
+        partials: Partials,
         works: int,
     ) -> None:
         self._database = database
         self._providers = providers
         self._prices = prices
         self._concurrency = concurrency
+        self._partials = partials
         self._works = works
         self._offset = 0.0  # of the database's clock
         self._limits: dict[str, TeamLimit] = {}
         self._tasks: dict[asyncio.Task[None], Running] = {}
         self._manager: QueueManager | None = None
         self._wanted: dict[int, asyncio.Future[Queued | None]] = {}
+        self._busy: dict[int, set[str]] = {}  # accounts that let a grid wait
         self._unsure: set[int] = set()  # grids whose answers may have lost their jobs
         self._stopping = False
 
     async def __aenter__(self) -> "TeamRunner":
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(self._database, (*STEPS, self._price_step))
-        self._attempts = Attempts(self._providers, self._writer, self._prices)
+        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials)
         self._preflights = Preflights(
             self._providers,
             self._prices,
@@ -196,15 +200,10 @@ class TeamRunner:
     def limits_changed(self) -> None:
         asyncio.run_coroutine_threadsafe(self._refresh(), self._loop).result(PRICING_S)
 
-    def waits(self) -> dict[str, float]:
+    def waits(self, grid_id: int) -> dict[str, float]:
         now = self._now()
-        found = {name: limit.pace.wait_s(now) for name, limit in self._limits.items()}
-        waiting = {name: seconds for name, seconds in found.items() if seconds > 0}
-        if not waiting:
-            return {}
-        with self._database.read() as session:
-            busy = jobs.waiting_in(session, waiting)
-        return {name: seconds for name, seconds in waiting.items() if name in busy}
+        waits = {a: self._limits[a].pace.wait_s(now) for a in self._busy.get(grid_id, ())}
+        return {account: seconds for account, seconds in waits.items() if seconds}
 
     async def _price_again(self, models: Sequence[str]) -> None:
         # Calls are priced in this loop, just before they go to the writer: those that still had
@@ -351,6 +350,8 @@ class TeamRunner:
                 executor = self._manager.entrypoint_registry.get(QueueEntrypoint(name))
                 if executor:
                     executor.parameters.concurrency_limit = self._allowed(limit)
+        waits = [name for name, limit in self._limits.items() if limit.pace.wait_s(self._now())]
+        self._busy = await asyncio.to_thread(self._read_busy, waits) if waits else {}
         own = await asyncio.to_thread(self._read_prices)
         if changed := self._prices.use(own):
             await self._price_again(sorted(changed))
@@ -370,6 +371,16 @@ class TeamRunner:
     def _read_prices(self) -> Sequence[Price]:
         with self._database.read() as session:
             return own_prices(session)
+
+    def _read_busy(self, accounts: list[str]) -> dict[int, set[str]]:
+        """The grids that have work for these accounts."""
+        found: dict[int, set[str]] = {}
+        with self._database.read() as session:
+            for grid_id, provider in queue.work(session, running=True):
+                name = jobs.entrypoint(provider, self._providers)
+                if name in accounts:
+                    found.setdefault(grid_id, set()).add(name)
+        return found
 
     def _reconcile(self) -> None:
         with self._database.write() as session:

@@ -3,16 +3,17 @@
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
 from app.errors import NotFound
-from app.gridqueries import load_changed, load_chip, load_columns
-from app.gridview import CHARACTERS, Density, Show
+from app.gridqueries import load_chip, load_columns
+from app.gridview import Density, Show
 from app.labels import clear_label, labels_of, set_label
 from app.prompts import Text
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.web.changes import render_changes
 from app.web.deps import (
     AnswerId,
     Form,
@@ -25,7 +26,6 @@ from app.web.deps import (
     Services,
     Since,
 )
-from app.web.grids import head
 from app.web.problems import validated
 from app.web.render import page
 
@@ -114,19 +114,10 @@ def _changed(
     with server.database.read() as session:
         answer = session.get_one(Answer, answer_id)
         grid = session.get_one(Grid, answer.grid_id)
-        chips, columns, counts = load_changed(
-            session, grid, min(since, answer.seq - 1), CHARACTERS[density]
-        )
-        found = head(session, grid, density, columns)
-    return page(
-        "partials/changes.html",
-        headers={"X-Seq": str(grid.seq)},
-        **found,
-        chips=chips,
-        columns=columns,
-        counts=counts,
-        show=show,
-    )
+        wanted = (density, show, min(since, answer.seq - 1))
+        notice = server.runner_notice(grid.id)
+        _, fragments = render_changes(session, grid, [wanted], notice)
+    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq)})
 
 
 def _drawer(

@@ -29,7 +29,7 @@ from app.web.api_shapes import (
     SpendingItem,
     Wanted,
 )
-from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server, waits_of
+from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
 from app.web.problems import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -95,7 +95,7 @@ def get_grid(request: Request, server: Server, grid: GridHere, session: Reading)
         calls=grid.calls,
         max_calls=grid.max_calls,
         max_cost_usd=grid.max_cost_usd,
-        waiting=waits_of(server, {c.model for c in columns}),
+        waiting=server.runner.waits(grid.id),
         prompts=[
             p.model_dump(mode="json", exclude={"id", "created_at", "archived_at"})
             for p in load_prompts(session, grid.id)

@@ -97,7 +97,7 @@ class GridItem(BaseModel):
     max_calls: int | None = Field(description="The ceilings it stops at; null: none")
     max_cost_usd: float | None
     waiting: dict[str, float] = Field(
-        description="Providers whose calls wait for their turn, and seconds until the next"
+        description="Accounts whose calls wait for their turn, and seconds until the next"
     )
     prompts: list[dict[str, Any]]
     models: list[str]

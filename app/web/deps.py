@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,12 +14,13 @@ from app.db import Database
 from app.errors import BluffcheckError
 from app.grids import get_grid
 from app.labels import reviewer_by_secret
+from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
-from app.ratelimits import account_of
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
+from app.web.live import Hub
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
@@ -44,19 +45,30 @@ class Services:
     providers: Providers
     prices: PriceBook
     runner: Runner
+    partials: Partials
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
+    live: Hub = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
 
-def waits_of(server: Services, models: Iterable[str]) -> dict[str, float]:
-    """Which providers of these models wait for their turn, and the seconds until the next call."""
-    waits = server.runner.waits()
-    if not waits:
-        return {}
-    found = {}
-    for name in sorted({model.partition("/")[0] for model in models}):
-        if seconds := waits.get(account_of(name, server.providers)):
-            found[server.providers[name].title if name in server.providers else name] = seconds
-    return found
+    def runner_notice(self, grid_id: int) -> str:
+        """What there is to say of the runner that is no change of the grid. Asked often."""
+        if self.runner.trouble:
+            return (
+                f"The database cannot be written ({self.runner.trouble}). No new calls are made,"
+                " answers that came are kept in memory, and all goes on by itself once it can be"
+                " written again."
+            )
+        waits = [
+            f"{self.title_of(account)} ({seconds:.0f} s)"
+            for account, seconds in sorted(self.runner.waits(grid_id).items())
+            if seconds >= 1
+        ]
+        return f"Waiting for {', '.join(waits)}: its limit is used up." if waits else ""
+
+    def title_of(self, account: str) -> str:
+        return self.providers[account].title if account in self.providers else account
 
 
 def get_services(request: Request) -> Services:
@@ -83,13 +95,13 @@ def grid_at(grid_id: str, session: Reading) -> Grid:
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
-def grid_id_at(server: Server, grid_id: str) -> str:
-    """The same for a stream, which must not keep a session open while it lasts."""
+def grid_id_at(server: Server, grid_id: str) -> int:
+    """Its id, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
-        return get_grid(session, grid_id).public_id
+        return get_grid(session, grid_id).id
 
 
-GridIdHere = Annotated[str, Depends(grid_id_at)]
+GridIdHere = Annotated[int, Depends(grid_id_at)]
 
 
 def current_reviewer(request: Request, session: Reading) -> Reviewer | None:

@@ -1,22 +1,17 @@
 """The grid page, its live updates, and what one can do to a grid as a whole."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
-from sqlmodel import Session
 
-from app import grids
-from app.costs import spending_of_grids
-from app.gridqueries import answers_per_minute, load_changed, load_view
-from app.gridview import CHARACTERS, Column, Density, Show
+from app.gridqueries import load_view
+from app.gridview import CHARACTERS, Density, Show
 from app.providers import is_practice
-from app.tables import Grid, HeldState
+from app.tables import Grid
 from app.web import actions
 from app.web.api_shapes import CeilingInput, Wanted
+from app.web.changes import head, render_changes, status_of
 from app.web.deps import (
     MAX_INTEGER,
     Form,
@@ -25,15 +20,15 @@ from app.web.deps import (
     MaybeReviewer,
     Reading,
     Server,
-    Services,
     Since,
     decimal,
 )
+from app.web.live import View
 from app.web.problems import validated
-from app.web.render import page, render
+from app.web.render import page
+from app.web.streams import EventStream
 
 router = APIRouter()
-POLL_S = 0.25
 
 
 @router.get("/grids/{grid_id}")
@@ -52,51 +47,58 @@ def show_grid(
         show=show,
         reviewer=reviewer,
         practice=any(is_practice(c.model, server.providers) for c in view.columns),
-        **head(session, grid, density, view.columns),
+        notice=server.runner_notice(grid.id),
+        density=density,
+        **head(session, grid, view.columns),
         counts=view.counts,
     )
 
 
-@router.get("/grids/{grid_id}/events", response_class=EventSourceResponse)
-async def stream_grid(
+@router.get("/grids/{grid_id}/events")
+def stream_grid(
     server: Server,
     grid_id: GridIdHere,
     since: Since = 0,
     density: Density = "chips",
     show: Show = "all",
+    rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
+    open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> Response:
     """What changed, as fragments with ids; ends with the event "done".
 
     Each event's id is the number of the last change it shows, read from the database: a browser
-    that reconnects, even to another process, says where it was and misses nothing.
+    that reconnects, even to another process, says where it was and misses nothing. Events "partial"
+    hold the text so far of running answers, by id: of those in ``rows``, and of the ``open`` one.
     """
-    seen = since if last_event_id is None else last_event_id
-    while not server.stopping.is_set():
-        changes = await asyncio.to_thread(_changes, server, grid_id, seen, density, show)
-        if changes["seq"] > seen:
-            seen = changes["seq"]
-            html = render("partials/changes.html", **changes)
-            yield ServerSentEvent(raw_data=html, id=str(seen))
-        if changes["status"] != "running":
-            yield ServerSentEvent(event="done", raw_data=changes["status"], id=str(seen))
-            return
-        try:
-            await asyncio.wait_for(server.stopping.wait(), POLL_S)
-        except TimeoutError:
-            continue
+    first, _, last = (rows or "").partition("-")
+    view = View(density, show, (int(first), int(last)) if rows else None, open_)
+    return EventStream(
+        server.live, grid_id, view, since if last_event_id is None else last_event_id
+    )
 
 
 @router.get("/grids/{grid_id}/changes")
 def poll_grid(
-    server: Server, grid: GridHere, since: Since = 0, density: Density = "chips", show: Show = "all"
+    server: Server,
+    grid: GridHere,
+    session: Reading,
+    since: Since = 0,
+    density: Density = "chips",
+    show: Show = "all",
+    noticed: bool = False,
 ) -> Response:
-    """The same fragments for browsers or proxies that do not carry the stream."""
-    changes = _changes(server, grid.public_id, since, density, show)
-    headers = {"X-Seq": str(changes["seq"]), "X-Status": changes["status"]}
-    if changes["seq"] <= since:
+    """The same fragments for pages that hold no stream. ``noticed``: a notice is shown there."""
+    notice = server.runner_notice(grid.id)
+    headers = {"X-Seq": str(grid.seq)}
+    if grid.seq <= since:
+        headers["X-Status"] = status_of(session, grid)
+        if notice or noticed:
+            return page("partials/notice.html", headers=headers, notice=notice, oob=True)
         return HTMLResponse("", headers=headers)
-    return page("partials/changes.html", headers=headers, **changes)
+    wanted = (density, show, since)
+    headers["X-Status"], fragments = render_changes(session, grid, [wanted], notice)
+    return HTMLResponse(fragments[wanted], headers=headers)
 
 
 @router.post("/grids/{grid_id}/cancellation")
@@ -143,37 +145,3 @@ def _back(grid: Grid, data: Form) -> Response:
     answer = str(data.get("answer", ""))
     place = f"#a-{answer}" if answer.isdecimal() else ""
     return RedirectResponse(f"/grids/{grid.public_id}{place}", status_code=303)
-
-
-def head(
-    session: Session, grid: Grid, density: Density, columns: Sequence[Column]
-) -> dict[str, Any]:
-    """What the progress partial needs."""
-    progress = grids.progress(session, grid.id)
-    status = grids.status(grid, progress)
-    rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
-    left = progress.pending + progress.running
-    waiting = {c.model for c in columns if c.held and c.held.state is HeldState.waiting}
-    return {
-        "grid": grid,
-        "seq": grid.seq,
-        "progress": progress,
-        "spending": spending_of_grids(session, [grid.id])[grid.id],
-        "status": status,
-        "rate": rate,
-        "to_test": len(waiting),
-        "left_s": 60 * left / rate if rate else None,
-        "density": density,
-    }
-
-
-def _changes(
-    server: Services, grid_id: str, since: int, density: Density, show: Show
-) -> dict[str, Any]:
-    with server.database.read() as session:
-        grid = grids.get_grid(session, grid_id)
-        if grid.seq <= since:
-            return {"seq": grid.seq, "status": grids.status(grid, grids.progress(session, grid.id))}
-        chips, columns, counts = load_changed(session, grid, since, CHARACTERS[density])
-        found = head(session, grid, density, columns)
-        return found | {"chips": chips, "columns": columns, "counts": counts, "show": show}

@@ -1,7 +1,7 @@
 // The grid page: moving between chips, the drawer, and the keys. Labels are saved by labels.js.
 
 import { reveal } from "./page.js";
-import { fallBackToPolling } from "./live.js";
+import { keepLive } from "./live.js";
 import { clearLabel, saveNote, setLabel, undo } from "./labels.js";
 
 const page = document.querySelector(".grid-page");
@@ -63,6 +63,7 @@ async function open(chip) {
   const html = await response.text();
   if (current !== chip) return; // another one was opened meanwhile
   drawer.hidden = false;
+  drawer.dataset.status = chip.dataset.status;
   await htmx.swap({ text: html, sourceElement: drawer, target: drawer, swap: "innerHTML" });
   reveal(drawer);
   chip.scrollIntoView({ block: "nearest", inline: "nearest" }); // the drawer took some of the room
@@ -168,4 +169,4 @@ function openFromAddress() {
 }
 window.addEventListener("hashchange", openFromAddress);
 window.addEventListener("load", openFromAddress);
-fallBackToPolling(page);
+keepLive();

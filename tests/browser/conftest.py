@@ -1,10 +1,12 @@
 """A real server, a real browser. Every page fails its test on any console message of weight, on
 any request to elsewhere, and, where asked, on anything axe-core finds."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app.main import create_app
 from app.settings import Settings
+from app.web.deps import Services
 from tests.support.chromium import chromium_path, launch_args
 
 AXE = Path(__file__).parent.parent / "support" / "axe.min.js"
@@ -29,8 +32,21 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@dataclass
+class Served:
+    """An application that is being served, and what is inside of it."""
+
+    url: str
+    settings: Settings
+    services: Services
+    loop: asyncio.AbstractEventLoop
+
+    def tasks(self) -> set[asyncio.Task[object]]:
+        return asyncio.all_tasks(self.loop)
+
+
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def served(settings: Settings) -> Iterator[Served]:
     """The application on a free port of this machine."""
     app = create_app(settings)
     server = uvicorn.Server(
@@ -43,12 +59,21 @@ def serving(settings: Settings) -> Iterator[str]:
         assert thread.is_alive(), "the server did not start"
         assert time.monotonic() < deadline, "the server did not start in time"
         time.sleep(0.01)
+    services: Services = app.state.services
     try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield Served(url, settings, services, server.servers[0].get_loop())
     finally:
-        app.state.services.stopping.set()
+        services.stopping.set()
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """The same, where its address is enough."""
+    with served(settings) as it:
+        yield it.url
 
 
 @pytest.fixture
@@ -80,9 +105,10 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
             if not url.startswith((site, "blob:", "data:")):
                 complaints.append(f"request to {url}")
 
-        page.on("request", lambda request: on_request(request.url))
+        # Of the context: what other tabs of it complain of counts too.
+        context.on("request", lambda request: on_request(request.url))
         if not expect_errors:
-            page.on(
+            context.on(
                 "console",
                 lambda m: (
                     complaints.append(f"{m.type}: {m.text}")
@@ -90,7 +116,7 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
                     else None
                 ),
             )
-        page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+        context.on("weberror", lambda error: complaints.append(f"exception: {error.error}"))
         page.goto(site + path)
         return page
 
@@ -116,3 +142,11 @@ def start_example(page: Page) -> None:
     page.get_by_role("button", name="Run it with practice models").click()
     page.wait_for_url("**/grids/*")
     page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
+
+
+def wait_on(page: Page, condition: Callable[[], bool], what: str, deadline_s: float = 10) -> None:
+    """Wait for something outside of the page, while the page's events go on."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not happen within {deadline_s} s"
+        page.wait_for_timeout(20)

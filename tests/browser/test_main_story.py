@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, axe_findings, start_example
+from tests.browser.conftest import Open, axe_findings, start_example, wait_on
 
 
 def chip(page: Page, number: int) -> str:
@@ -78,18 +78,23 @@ def test_story_from_compose_to_csv(open_page: Open) -> None:
 
 def test_grid_fills_while_one_watches(open_page: Open) -> None:
     page = open_page("/")
+    streams: list[str] = []  # those that are open
+    page.on("request", lambda r: streams.append(r.url) if "/events?" in r.url else None)
+    for ending in ("requestfinished", "requestfailed"):
+        page.on(ending, lambda r: streams.remove(r.url) if "/events?" in r.url else None)
     page.get_by_role("button", name="Run it with practice models").click()
     page.wait_for_url("**/grids/*")
     chips = page.locator(".chip")
     expect(chips).to_have_count(108)
+    page.locator('.chip[data-status="unlabelled"]').first.wait_for()
+    assert len(streams) == 1
     heights = page.locator(".row").evaluate_all("rows => rows.map(r => r.offsetHeight)")
     top = page.locator(".scroller").evaluate("e => e.getBoundingClientRect().top")
     page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
     assert page.locator(".row").evaluate_all("rows => rows.map(r => r.offsetHeight)") == heights
     assert page.locator(".scroller").evaluate("e => e.getBoundingClientRect().top") == top
-    expect(page.locator("#live")).to_have_count(1)
-    # The stream ended by itself: nothing keeps a connection open on a finished grid.
-    page.wait_for_function("() => !document.getElementById('live')._htmx?.sse")
+    # Nothing keeps a connection open on a finished grid.
+    wait_on(page, lambda: not streams, "the end of the stream")
 
 
 def test_labels_at_ten_keys_a_second_are_all_saved(open_page: Open) -> None:

@@ -39,7 +39,7 @@ def test_answer_costs_its_tokens_at_the_list_price(client: TestClient) -> None:
 def test_cost_that_the_provider_reports_is_kept(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def complete(_request: object) -> Completion:
+    async def complete(_request: object, _heard: object = None) -> Completion:
         return Completion(
             "1", Outcome.answered, "stop", input_tokens=9, output_tokens=1,
             cached_tokens=4, cache_write_tokens=2, cost_usd=0.25,

@@ -166,7 +166,7 @@ def test_cancelled_grid_can_be_run_again(settings: Settings) -> None:
         url = f"/api/grids/{grid_id}"
         wait_for(lambda: client.get(url).json()["progress"]["running"] == 8, "eight in flight")
         body = client.post(f"{url}/cancellation").json()
-        assert body == {"id": grid_id, "status": "cancelled", "cancelled": 32}
+        assert body == {"id": grid_id, "status": "cancelled", "cancelled": 40}
         grid = wait_until_done(client, grid_id, deadline_s=2)
         assert grid["status"] == "cancelled"
         assert grid["progress"]["cancelled"] == 40  # type: ignore[index]

@@ -185,7 +185,7 @@ def test_label_by_key_answers_with_what_changed(client: TestClient) -> None:
     response = client.put(url, data={"value": "correct"}, headers=HTMX)
     assert chips(response.text) == [answer]
     assert 'data-status="correct"' in response.text
-    assert response.text.count('hx-swap-oob="outerMorph"') == 1 + 2 + 3  # chip, columns, the rest
+    assert response.text.count('hx-swap-oob="outerMorph"') == 1 + 2 + 4  # chip, columns, the rest
     assert 'data-status="unlabelled"' in client.delete(url, headers=HTMX).text
 
 

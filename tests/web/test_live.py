@@ -1,0 +1,273 @@
+"""Live updates on the real server: everybody is told everything, once and in order."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.db import Database
+from app.grids import stamp
+from app.partials import Partials
+from app.settings import Settings
+from app.web.live import Hub, Listener, View
+from tests.browser.conftest import Served, served
+from tests.factories import answers_of, finish, new_grid
+from tests.polling import wait_for
+from tests.serving import app_server, providers_at, request_json, wire_server
+from tests.web.streaming import Stream, chip_states, seq_of
+from tests.wire import WireServer
+from tests.wire_scripts import Script
+
+LONG = "The first line of a long answer. " * 20
+
+
+@pytest.fixture
+def site(settings: Settings, wire: WireServer) -> Iterator[Served]:
+    with served(settings.model_copy(update={"concurrency": 50})) as it:
+        yield it
+
+
+def start(url: str, **changes: Any) -> str:
+    body = {
+        "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(10)],
+        "models": ["practice/bluffer", "practice/honest"],
+        "variants": [{"wording": "allowed", "thinking": "off"}],
+        "repeats": 2,
+        **changes,
+    }
+    return str(request_json("POST", f"{url}/api/grids", body)["id"])
+
+
+def page_of(url: str, grid_id: str) -> str:
+    return httpx.get(f"{url}/grids/{grid_id}").text
+
+
+@contextmanager
+def streams(url: str, *queries: str) -> Iterator[list[Stream]]:
+    with ExitStack() as stack:
+        found = []
+        for query in queries:
+            found.append(Stream(f"{url}{query}"))
+            stack.callback(found[-1].close)
+        yield found
+
+
+def test_many_listeners_are_told_the_same_once_and_in_order(site: Served) -> None:
+    grid_id = start(site.url, models=["openai-chat/drip", "practice/honest"])
+    query = f"/grids/{grid_id}/events?since=0"
+    found = [Stream(site.url + query) for _ in range(20)]
+    for stream in found:
+        stream.end()
+    final = chip_states(page_of(site.url, grid_id))
+    assert len(final) == 40
+    for stream in found:
+        assert stream.events[-1]["event"] == "done"
+        assert stream.ids == sorted(set(stream.ids))
+        assert stream.states() == final
+    last = {event["id"]: event["data"] for event in found[0].changes}
+    for stream in found[1:]:  # those that were equally far were given the very same
+        assert all(last.get(e["id"], e["data"]) == e["data"] for e in stream.changes[1:])
+    wait_for(lambda: not site.services.live.watched, "the end of the polling")
+
+
+def test_listener_that_comes_back_misses_nothing(site: Served, wire: WireServer) -> None:
+    wire.handler = lambda request: Script(delay_s=0.03 * len(wire.calls))  # over three seconds
+    grid_id = start(site.url, models=["openai-chat/x"], repeats=10)
+    url = f"{site.url}/grids/{grid_id}/events?since=0"
+    seen: dict[int, str] = {}
+    last = ""
+    for _ in range(3):
+        stream = Stream(url, **({"Last-Event-ID": last} if last else {}))
+        wait_for(lambda stream=stream: stream.changes, "a change")  # type: ignore[misc]
+        stream.close()
+        last, seen = stream.changes[-1]["id"], seen | stream.states()
+    stream = Stream(url, **{"Last-Event-ID": last})
+    stream.end()
+    assert all(number > int(last) for number in stream.ids)
+    assert seen | stream.states() == chip_states(page_of(site.url, grid_id))
+
+
+def test_stream_ends_with_its_server_and_goes_on_with_the_next(tmp_path: Path) -> None:
+    with wire_server(delay_s=0.4) as model:
+        environ = {**providers_at(model.url), "BLUFFCHECK_CONCURRENCY": "4"}
+        with app_server(tmp_path, environ) as first:
+            grid_id = start(first.url, models=["openai-chat/x"], repeats=2)
+            stream = Stream(f"{first.url}/grids/{grid_id}/events?since=0")
+            wait_for(lambda: "unlabelled" in stream.states().values(), "an answer")
+            asked = time.monotonic()
+            assert first.stop() == 0
+            assert time.monotonic() - asked < 2
+            stream.end()
+        assert not stream.done
+        with app_server(tmp_path, environ) as second:
+            resumed = Stream(f"{second.url}/grids/{grid_id}/events?since={stream.ids[-1]}")
+            resumed.end()
+            assert resumed.done
+            whole = chip_states(page_of(second.url, grid_id))
+            assert stream.states() | resumed.states() == whole
+            assert set(whole.values()) == {"unlabelled"}
+
+
+def test_first_text_comes_while_the_answer_streams(site: Served, wire: WireServer) -> None:
+    wire.handler = lambda request: Script(text=LONG, cut=400, drip_s=0.1)
+    grid_id = start(site.url, models=["openai-chat/x"], prompts=[{"text": "Why?"}], repeats=1)
+    with streams(site.url, f"/grids/{grid_id}/events?since=0&rows=1-1") as [stream]:
+        wait_for(lambda: stream.done, "the end")
+        texts = [next(iter(partial.values())) for partial in stream.partials()]
+        assert len(texts) > 3
+        assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+        assert all(len(text) <= 90 and LONG.startswith(text) for text in texts)
+        running = [k for k, e in enumerate(stream.events) if e.get("event") == "partial"]
+        apart = [stream.times[b] - stream.times[a] for a, b in pairwise(running)]
+        assert min(apart) > 0.09  # they are grouped
+
+
+def test_text_is_told_of_rows_in_view_and_of_the_open_answer(
+    site: Served, wire: WireServer
+) -> None:
+    wire.handler = lambda request: Script(text=LONG, hang_up="never", terminator=False)
+    grid_id = start(site.url, models=["openai-chat/x"], repeats=1)
+    ids = sorted(chip_states(page_of(site.url, grid_id)))
+    query = f"/grids/{grid_id}/events?since=0"
+    views = ["", "&rows=2-3", "&rows=9-40&density=lines", f"&open={ids[6]}", "&rows=2-3"]
+    with streams(site.url, *(query + view for view in views)) as found:
+        lengths = [
+            {}, {ids[1]: 90, ids[2]: 90}, {ids[8]: 400, ids[9]: 400}, {ids[6]: len(LONG)},
+            {ids[1]: 90, ids[2]: 90},
+        ]  # fmt: skip
+        for stream, expected in zip(found, lengths, strict=True):
+            told = {str(id_): LONG[:length] for id_, length in expected.items()}
+            wait_for(lambda s=stream, t=told: s.texts() == t, f"{expected}")  # type: ignore[misc]
+        with streams(site.url, f"{query}&rows=3-4") as [late]:  # what was heard before counts too
+            told = {str(id_): LONG[:90] for id_ in ids[2:4]}
+            wait_for(lambda: late.texts() == told, "what was heard before")
+        httpx.post(f"{site.url}/grids/{grid_id}/cancellation")
+        wait_for(lambda: all(stream.done for stream in found), "the end")
+
+
+@pytest.mark.parametrize("wrong", ["rows=0-3", "rows=3", "rows=a-b", "open=0", "rows=1-99999999"])
+def test_wrong_views_are_refused(site: Served, wrong: str) -> None:
+    grid_id = start(site.url)
+    assert httpx.get(f"{site.url}/grids/{grid_id}/events?{wrong}").status_code == 422
+
+
+def test_notice_is_told_without_any_change(
+    site: Served, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.handler = lambda request: Script(delay_s=30)
+    grid_id = start(site.url, models=["openai-chat/x"], repeats=1)
+    said = [""]
+    monkeypatch.setattr(site.services.live, "notice", lambda grid_id: said[0])
+    monkeypatch.setattr(site.services, "runner_notice", lambda grid_id: said[0])
+    page = page_of(site.url, grid_id)
+    assert '<p id="runner-notice" class="note"  hidden></p>' in page
+    with streams(site.url, f"/grids/{grid_id}/events?since=0") as [stream]:
+        wait_for(lambda: "running" in stream.states().values(), "a call")
+        for text in ("waiting 12 s for <them>", ""):
+            before = len(stream.changes)
+            said[0] = text
+            wait_for(lambda n=before: len(stream.changes) > n, "a notice")  # type: ignore[misc]
+            html = stream.changes[-1]["data"]
+            assert html.startswith('<p id="runner-notice"')
+            assert ("waiting 12 s for &lt;them&gt;" in html) is bool(text)
+            assert "id" not in stream.changes[-1]
+        now = seq_of(page_of(site.url, grid_id))
+        url = f"{site.url}/grids/{grid_id}/changes?since={now}"
+        assert httpx.get(url).text == ""
+        assert " hidden>" in httpx.get(f"{url}&noticed=1").text
+        httpx.post(f"{site.url}/grids/{grid_id}/cancellation")
+        wait_for(lambda: stream.done, "the end")
+
+
+def test_polling_stops_when_nobody_listens(site: Served, wire: WireServer) -> None:
+    wire.handler = lambda request: Script(delay_s=30)
+    grid_id = start(site.url, models=["openai-chat/x"], repeats=1)
+    query = f"/grids/{grid_id}/events?since=0"
+    with streams(site.url, query, query) as [one, other]:
+        wait_for(lambda: one.changes and other.changes, "the first changes")
+        assert len(site.services.live.watched) == 1
+    wait_for(lambda: not site.services.live.watched, "the end of the polling")
+    names = {task.get_name() for task in site.tasks() if "_Watch" in repr(task)}
+    assert names == set()
+    httpx.post(f"{site.url}/grids/{grid_id}/cancellation")
+
+
+def test_listener_that_is_slow_holds_nobody_up_and_misses_nothing(database: Database) -> None:
+    """One that takes nothing is given one change, and the rest at once when it takes again."""
+    with database.write() as session:
+        grid = new_grid(session, repeats=20)
+        answers = answers_of(session, grid)
+        session.commit()
+    partials = Partials()
+
+    def settle(number: int) -> None:
+        with database.write() as session:
+            answer = session.merge(answers[number])
+            finish(session, answer)
+            answer.seq = stamp(session, grid.id)
+            session.commit()
+
+    async def take(listener: Listener, count: int) -> list[str]:
+        found: list[str] = []
+        async for event in listener.events():
+            found.append(event.decode())
+            if len(found) == count:
+                break
+        return found
+
+    async def run() -> None:
+        hub = Hub(database, partials, asyncio.Event(), lambda grid_id: "")
+        with (
+            hub.listening(grid.id, View(), 0) as quick,
+            hub.listening(grid.id, View(rows=(1, 9)), 0) as slow,
+        ):
+            for number in range(6):
+                await asyncio.to_thread(settle, number)
+                [event] = await asyncio.wait_for(take(quick, 1), 10)
+                assert f"id: {number + 1}\n" in event
+                assert f'id="a-{answers[number].id}"' in event
+                heard = partials.begin(grid.id, answers[number + 6].id, answers[number].prompt_id)
+                heard("text")
+            [first, text] = await asyncio.wait_for(take(slow, 2), 10)
+            assert ("id: 1\n" in first, "event: partial" in text) == (True, True)
+            events = await asyncio.wait_for(take(slow, 2), 10)
+            rest = next(event for event in events if "id: 6\n" in event)
+            assert list(chip_states(rest)) == [a.id for a in answers[1:6]]
+            told = next(event for event in events if "event: partial" in event)
+            assert told.count('"text"') == 6
+        assert hub.watched == {}
+        await hub.aclose()
+
+    asyncio.run(run())
+
+
+def test_database_that_is_away_for_a_while_ends_no_stream(
+    site: Served, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.handler = lambda request: Script(delay_s=0.5)
+    grid_id = start(site.url, models=["openai-chat/x"], repeats=1)
+    broken = threading.Event()
+    read = site.services.live.database.read
+
+    class Away:
+        """The same database, which cannot be read for a moment."""
+
+        def read(self) -> Any:
+            if not broken.is_set():
+                broken.set()
+                raise OSError("the database is away")
+            return read()
+
+    monkeypatch.setattr(site.services.live, "database", Away())
+    stream = Stream(f"{site.url}/grids/{grid_id}/events?since=0")
+    stream.end()
+    assert broken.is_set()
+    assert stream.states() == chip_states(page_of(site.url, grid_id))
+    assert set(stream.states().values()) == {"unlabelled"}
