@@ -52,17 +52,19 @@ def test_grid_stops_at_its_ceiling_and_goes_on_when_it_is_raised(
     with running(settings, concurrency=1) as client:
         grid_id = started(client, 0.5)
         grid = settled(client, grid_id, "stopped")
-        assert len(wordy.calls) == 6  # five leave room for one more as expected; six cost $0.504
-        assert grid["spending"]["usd"] == pytest.approx(6 * COST)
-        assert sorted(states(client, grid_id)) == ["cancelled"] * 14 + ["done"] * 6
+        # Six cost $0.504; from five on it is known how much an answer takes, if it is looked at.
+        made = len(wordy.calls)
+        assert made in (5, 6)
+        assert grid["spending"]["usd"] == pytest.approx(made * COST)
+        assert sorted(states(client, grid_id)) == ["cancelled"] * (20 - made) + ["done"] * made
         page = client.get(f"/grids/{grid_id}").text
         assert "Stopped at the ceiling of $0.50; raise it to go on." in page
         assert "failed again" not in page
 
         form = {"max_cost_usd": "0,51"}
-        low = client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "0.5"})
+        low = client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "0.4"})
         assert low.status_code == 422
-        assert "has cost $0.50 already" in low.text
+        assert "already: to go on" in low.text
         assert client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "x"}).is_error
 
         page = client.post(f"/grids/{grid_id}/ceiling", data=form).text
@@ -99,9 +101,10 @@ def test_grid_that_was_run_again_keeps_its_ceiling(settings: Settings, wordy: Wi
     with running(settings, concurrency=1) as client:
         grid_id = started(client, 0.5)
         settled(client, grid_id, "stopped")
-        assert client.post(f"/api/grids/{grid_id}/reruns").json() == {"answers": 14}
+        made = len(wordy.calls)
+        assert client.post(f"/api/grids/{grid_id}/reruns").json() == {"answers": 20 - made}
         settled(client, grid_id, "stopped")
-        assert len(wordy.calls) == 6
+        assert len(wordy.calls) == made
 
 
 def test_free_and_unknown_models_are_not_held_up(client: TestClient, wordy: WireServer) -> None:
