@@ -6,8 +6,8 @@ The state of an answer is the truth: the runner ends calls whose answer is no lo
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, case, func, select, update
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, bindparam, case, func, select, update
+from sqlmodel import Session, SQLModel, col
 
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import stamp
@@ -207,17 +207,20 @@ def break_off(
     )
 
 
+_GRID = SQLModel.metadata.tables["grid"]
+_COMMIT = (
+    update(_GRID)
+    .where(_GRID.c.id == bindparam("grid"))
+    .values(
+        committed_usd=_GRID.c.committed_usd + bindparam("usd"),
+        calls=_GRID.c.calls + bindparam("begun"),
+    )
+)
+
+
 def commit_usd(session: Session, grid_id: int, usd: float, calls: int = 0) -> None:
     """Count what calls cost, or are expected to, and how many began; the caller has stamped."""
-    table: Any = Grid
-    session.connection().execute(
-        update(table.__table__)
-        .where(table.__table__.c.id == grid_id)
-        .values(
-            committed_usd=table.__table__.c.committed_usd + usd,
-            calls=table.__table__.c.calls + calls,
-        )
-    )
+    session.connection().execute(_COMMIT, {"grid": grid_id, "usd": usd, "begun": calls})
 
 
 def state_without_call() -> Any:

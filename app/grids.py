@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlalchemy import bindparam, update
+from sqlmodel import Session, SQLModel, col, func, select
 
 from app.ceilings import NO_CEILINGS, Ceilings
 from app.errors import InvalidInput, NotFound
@@ -52,6 +52,16 @@ class Progress:
         return self.done - self.answered
 
 
+# Built once: the runner needs it for every transaction.
+_GRID = SQLModel.metadata.tables["grid"]
+_STAMP = (
+    update(_GRID)
+    .where(_GRID.c.id == bindparam("grid"))
+    .values(seq=_GRID.c.seq + 1)
+    .returning(_GRID.c.seq)
+)
+
+
 def stamp(session: Session, grid_id: int) -> int:
     """The number of this transaction among the grid's changes; taking it locks the grid's row."""
     transaction, taken = session.info.get("stamps", (None, {}))
@@ -60,8 +70,7 @@ def stamp(session: Session, grid_id: int) -> int:
         taken = {}
         session.info["stamps"] = (session.get_transaction(), taken)
     if grid_id not in taken:
-        statement = update(Grid).where(col(Grid.id) == grid_id).values(seq=Grid.seq + 1)
-        taken[grid_id] = session.execute(statement.returning(col(Grid.seq))).scalar_one()
+        taken[grid_id] = session.connection().scalar(_STAMP, {"grid": grid_id})
     number: int = taken[grid_id]
     return number
 
