@@ -39,6 +39,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             gc.collect()
+            gc.set_threshold(50000, 20, 100)
             gc.freeze()  # what is there now stays: looking through it again costs 100 ms a time
             self.announce()
 

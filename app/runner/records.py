@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, literal_column, or_, select, update
 from sqlmodel import Session, SQLModel
 
 from app.control import break_off, commit_usd, state_without_call
@@ -255,15 +255,6 @@ _CLAIM = (
     .values(state=AnswerState.running, seq=_SEQ)
     .returning(_ANSWER.c.id)
 )
-_OPEN = (
-    insert(_ATTEMPT)
-    .values(
-        number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
-        .where(_ATTEMPT.c.answer_id == bindparam("answer"))
-        .scalar_subquery()
-    )
-    .returning(_ATTEMPT.c.id, _ATTEMPT.c.answer_id)
-)
 _BLANK: dict[str, Any] = {
     "outcome": None,
     "text": "",
@@ -289,6 +280,35 @@ _BLANK: dict[str, Any] = {
     "error_message": "",
     "error_status": None,
 }
+_EMPTY = [name for name, value in _BLANK.items() if value == "" and name != "cost_source"]
+_OPEN_COLUMNS = (
+    "answer_id",
+    "started_at",
+    "user_message",
+    "system_message",
+    "request",
+    "thinking_sent",
+    "temperature_sent",
+    "temperature_note",
+    "expected_usd",
+    "cost_usd",
+    "cost_source",
+)
+_OPEN = (
+    insert(_ATTEMPT)
+    .values(
+        # What is not known yet stands in the statement: binding it took longer than storing it.
+        {name: literal_column("''") for name in _EMPTY}
+        | {"usage": literal_column("'{}'"), "thinking_kind": literal_column("'none'")}
+        | {name: bindparam(name) for name in _OPEN_COLUMNS},
+    )
+    .values(
+        number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
+        .where(_ATTEMPT.c.answer_id == bindparam("answer"))
+        .scalar_subquery()
+    )
+    .returning(_ATTEMPT.c.id, _ATTEMPT.c.answer_id)
+)
 _NEWER = _ATTEMPT.alias("newer")
 _OPEN_ONES = select(
     _ATTEMPT.c.id,
@@ -329,7 +349,7 @@ _CLOSE = (
 def _opened(call: Running) -> dict[str, Any]:
     """The row of an attempt that starts now."""
     request, message = call.request, call.queued.message
-    return _BLANK | {
+    return {
         "answer": call.queued.id,
         "answer_id": call.queued.id,
         "started_at": now(),
