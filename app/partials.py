@@ -55,6 +55,10 @@ class Partials:
         self._answers: dict[int, Partial] = {}
         self._unpublished: set[Partial] = set()
 
+    def publish_with(self, publish: Publish) -> None:
+        """Tell what is heard in this process from now on."""
+        self._publish = publish
+
     def begin(self, grid_id: int, answer_id: int, prompt_id: int) -> Heard:
         """A call for this answer begins; gives what takes the pieces of its text."""
         partial = self._add(Partial(grid_id, answer_id, prompt_id))

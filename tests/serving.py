@@ -16,14 +16,19 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 30
+WORKS = re.compile("works on .*")
 _URL = re.compile(r"http://\S+:\d+")
 
 
 class Process:
-    """A command that prints its address when it is ready; what it prints is kept in ``output``."""
+    """A command that says when it is ready; what it prints is kept in ``output``."""
 
     def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        ready: re.Pattern[str] = _URL,
     ) -> None:
         self.output: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -38,7 +43,7 @@ class Process:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.url = self._address()
+            self.url = self._address(ready)
         except BaseException:
             self.kill()
             raise
@@ -46,6 +51,10 @@ class Process:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
 
     @property
     def text(self) -> str:
@@ -85,11 +94,11 @@ class Process:
             self._lines.put(line)
         self._lines.put(None)
 
-    def _address(self) -> str:
+    def _address(self, ready: re.Pattern[str]) -> str:
         while True:
             line = self._lines.get(timeout=START_S)
             assert line is not None, f"it ended without being ready:\n{self.text}"
-            if found := _URL.search(line):
+            if found := ready.search(line):
                 return found.group()
 
 
@@ -100,6 +109,14 @@ def app_server(
     """``python -m app serve`` on a free port; stopped at the end if it still runs."""
     command = ["-m", "app", "serve", "--port", "0", "--data-dir", str(data_dir), *options]
     yield from _running(Process(command, {"BLUFFCHECK_DISCOVER": "0", **(environ or {})}))
+
+
+@contextmanager
+def worker(data_dir: Path, environ: Mapping[str, str], calls: int = 200) -> Iterator[Process]:
+    """``python -m app worker`` with at most so many calls in flight."""
+    command = ["-m", "app", "worker", "--data-dir", str(data_dir)]
+    environ = {**environ, "BLUFFCHECK_WORKER_CALLS": str(calls)}
+    yield from _running(Process(command, environ, ready=WORKS))
 
 
 @contextmanager
@@ -137,5 +154,5 @@ def _running(process: Process) -> Iterator[Process]:
     try:
         yield process
     finally:
-        if process._process.poll() is None:
+        if process.running:
             process.kill()

@@ -4,8 +4,14 @@ What runs:      queue.py      pending answers, and those left in the middle
                 attempt.py    one answer: its call, and when the call is repeated
                 records.py    what is written about a call, each step safe to come twice or late
                 preflight.py  test calls before the answers of a large grid
+                statements.py the statements of records.py
 How fast:       limits.py     slots and turns in one process, by the rules of app/pace.py
+                shared.py     the same where several processes call
 Where it runs:  local.py      tasks in this process, the answer table as the queue
+                team.py       any number of processes on Postgres, PgQueuer as the queue
+                jobs.py       its jobs
+                loader.py     reads the answers of jobs
+                relay.py      partial text from process to process
                 writer.py     how writes reach the database: in order, in few transactions
 """
 

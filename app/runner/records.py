@@ -9,18 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, insert, literal_column, or_, select, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, col
 
-from app.control import break_off, commit_usd, state_without_call
+from app.control import break_off, commit_usd
 from app.errors import ProviderError
 from app.grids import stamp
 from app.labels import forget_labels
 from app.prices import Cost, believable, usage_of
-from app.providers import Completion, Outcome, Request, Thinking, ThinkingKind, mismatch, observe
-from app.runner import queue
+from app.providers import Completion, Outcome, Request, Thinking, mismatch, observe
+from app.runner import queue, statements
 from app.runner.queue import Queued
-from app.tables import AnswerState, now, storable
+from app.tables import AnswerState, Attempt, now, storable
 
 _ROUNDING = 1e-9  # US dollars by which sums of floats may be off
 
@@ -104,13 +103,13 @@ def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
     connection = session.connection()
     seqs = {id_: stamp(session, id_) for id_ in sorted({call.grid_id for call in calls})}
     allowed: dict[int, Running] = {}
-    for grid in connection.execute(_LIMITS, {"grids": list(seqs)}):
+    for grid in connection.execute(statements.LIMITS, {"grids": list(seqs)}):
         own = [call for call in calls if call.grid_id == grid.id]
         fitting = own if not grid.paused_at else []
         if fitting and (room := _room(grid, fitting)) < len(fitting):
             fitting = fitting[:room]
-            connection.execute(_STOP, {"grid": grid.id, "now": now()})
-            connection.execute(_STOP_PENDING, {
+            connection.execute(statements.STOP, {"grid": grid.id, "now": now()})
+            connection.execute(statements.STOP_PENDING, {
                 "grid": grid.id,
                 "seq_now": seqs[grid.id],
                 "but": [call.queued.id for call in fitting],
@@ -121,9 +120,9 @@ def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
         "again": [id_ for id_, call in allowed.items() if call.attempt_id is not None],
         "latest": [call.attempt_id for call in allowed.values() if call.attempt_id is not None],
     }
-    claimed = [allowed[id_] for id_ in connection.scalars(_CLAIM, claim)]
+    claimed = [allowed[id_] for id_ in connection.scalars(statements.CLAIM, claim)]
     if claimed:
-        rows = connection.execute(_OPEN, [_opened(call) for call in claimed])
+        rows = connection.execute(statements.OPEN, [_opened(call) for call in claimed])
         for row in rows:
             allowed[row.answer_id].attempt_id = row.id
     for grid_id in seqs:
@@ -141,7 +140,9 @@ def close(session: Session, calls: Sequence[Close]) -> list[None]:
         stamp(session, grid_id)
     ids = [call.running.attempt_id for call in calls]
     # Whether each attempt that is still open is its answer's latest.
-    still_open = {row.id: row.latest for row in connection.execute(_OPEN_ONES, {"attempts": ids})}
+    still_open = {
+        row.id: row.latest for row in connection.execute(statements.OPEN_ONES, {"attempts": ids})
+    }
     live = [call for call in calls if call.running.attempt_id in still_open]
     if not live:
         return [None] * len(calls)
@@ -153,20 +154,22 @@ def close(session: Session, calls: Sequence[Close]) -> list[None]:
             "attempts": [call.running.attempt_id for call in these],
         }
         if state is AnswerState.running:
-            connection.execute(_GO_ON, answers)
+            connection.execute(statements.GO_ON, answers)
         elif state is AnswerState.failed:
-            connection.execute(_FAIL, answers)
+            connection.execute(statements.FAIL, answers)
         else:
-            connection.execute(_SETTLE, answers | {"new_state": state})
+            connection.execute(statements.SETTLE, answers | {"new_state": state})
     done = (c.running.queued for c in own if c.state is AnswerState.done)
     again = [queued.id for queued in done if queued.again]
     if again:
         # Only now does something newer count: labels were given to what was there before.
         forget_labels(session, again)
     connection.execute(
-        _CLOSE,
+        statements.CLOSE,
         [
-            _BLANK | call.result | {"attempt": call.running.attempt_id, "finished_at": now()}
+            statements.BLANK
+            | call.result
+            | {"attempt": call.running.attempt_id, "finished_at": now()}
             for call in live
         ],
     )
@@ -182,11 +185,11 @@ def let_go(session: Session, left: Sequence[Running]) -> list[None]:
         if running.attempt_id is None:
             continue  # it never began, or that was undone with its transaction
         stamp(session, running.grid_id)
-        latest = connection.scalar(_LATEST, {"answer": running.queued.id})
+        latest = connection.scalar(statements.LATEST, {"answer": running.queued.id})
         mine = latest == running.attempt_id
         back = mine and queue.put_back(session, running.queued.id, running.grid_id)
         why = queue.INTERRUPTED if back else queue.CANCELLED
-        attempt = _ATTEMPT.c.id == running.attempt_id
+        attempt = col(Attempt.id) == running.attempt_id
         break_off(session, running.grid_id, attempt, *why)
     return [None] * len(left)
 
@@ -210,140 +213,6 @@ def _differences(calls: Iterable[Close]) -> dict[int, float]:
         usd = (call.result.get("cost_usd") or 0.0) - (call.running.queued.expected_usd or 0.0)
         found[call.grid_id] = found.get(call.grid_id, 0.0) + usd
     return {grid_id: usd for grid_id, usd in found.items() if usd}
-
-
-# The statements of every single answer are built once: building one costs more than running it.
-_GRID, _ANSWER, _ATTEMPT = (SQLModel.metadata.tables[n] for n in ("grid", "answer", "attempt"))
-_SEQ = select(_GRID.c.seq).where(_GRID.c.id == _ANSWER.c.grid_id).scalar_subquery()
-_LIMITS = select(
-    _GRID.c.id,
-    _GRID.c.paused_at,
-    _GRID.c.calls,
-    _GRID.c.max_calls,
-    _GRID.c.committed_usd,
-    _GRID.c.max_cost_usd,
-).where(_GRID.c.id.in_(bindparam("grids", expanding=True)))
-_STOP = update(_GRID).where(_GRID.c.id == bindparam("grid")).values(stopped_at=bindparam("now"))
-_STOP_PENDING = (
-    update(_ANSWER)
-    .where(
-        _ANSWER.c.grid_id == bindparam("grid"),
-        _ANSWER.c.state == AnswerState.pending,
-        _ANSWER.c.id.not_in(bindparam("but", expanding=True)),
-    )
-    .values(state=state_without_call(), seq=bindparam("seq_now"))
-)
-_LATEST = select(func.max(_ATTEMPT.c.id)).where(_ATTEMPT.c.answer_id == bindparam("answer"))
-_CLAIM = (
-    update(_ANSWER)
-    .where(
-        or_(
-            and_(
-                _ANSWER.c.id.in_(bindparam("first", expanding=True)),
-                _ANSWER.c.state == AnswerState.pending,
-            ),
-            and_(
-                _ANSWER.c.id.in_(bindparam("again", expanding=True)),
-                _ANSWER.c.state == AnswerState.running,
-                select(func.max(_ATTEMPT.c.id))
-                .where(_ATTEMPT.c.answer_id == _ANSWER.c.id)
-                .scalar_subquery()
-                .in_(bindparam("latest", expanding=True)),
-            ),
-        ),
-    )
-    .values(state=AnswerState.running, seq=_SEQ)
-    .returning(_ANSWER.c.id)
-)
-_BLANK: dict[str, Any] = {
-    "outcome": None,
-    "text": "",
-    "thinking_text": "",
-    "thinking_kind": ThinkingKind.none,
-    "thought": None,
-    "evidence": None,
-    "mismatch": "",
-    "reasoning_tokens": None,
-    "input_tokens": None,
-    "output_tokens": None,
-    "cached_tokens": None,
-    "cache_write_tokens": None,
-    "cost_usd": None,
-    "cost_source": "",
-    "usage": {},
-    "finish_reason": "",
-    "served_model": "",
-    "response_id": "",
-    "first_token_ms": None,
-    "total_ms": None,
-    "error_kind": "",
-    "error_message": "",
-    "error_status": None,
-}
-_EMPTY = [name for name, value in _BLANK.items() if value == "" and name != "cost_source"]
-_OPEN_COLUMNS = (
-    "answer_id",
-    "started_at",
-    "user_message",
-    "system_message",
-    "request",
-    "thinking_sent",
-    "temperature_sent",
-    "temperature_note",
-    "expected_usd",
-    "cost_usd",
-    "cost_source",
-)
-_OPEN = (
-    insert(_ATTEMPT)
-    .values(
-        # What is not known yet stands in the statement: binding it took longer than storing it.
-        {name: literal_column("''") for name in _EMPTY}
-        | {"usage": literal_column("'{}'"), "thinking_kind": literal_column("'none'")}
-        | {name: bindparam(name) for name in _OPEN_COLUMNS},
-    )
-    .values(
-        number=select(func.coalesce(func.max(_ATTEMPT.c.number), 0) + 1)
-        .where(_ATTEMPT.c.answer_id == bindparam("answer"))
-        .scalar_subquery()
-    )
-    .returning(_ATTEMPT.c.id, _ATTEMPT.c.answer_id)
-)
-_NEWER = _ATTEMPT.alias("newer")
-_OPEN_ONES = select(
-    _ATTEMPT.c.id,
-    ~select(_NEWER.c.id)
-    .where(_NEWER.c.answer_id == _ATTEMPT.c.answer_id, _NEWER.c.id > _ATTEMPT.c.id)
-    .exists()
-    .label("latest"),
-).where(_ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)), _ATTEMPT.c.finished_at.is_(None))
-_ITS_ATTEMPT = (
-    select(_ATTEMPT.c.id)
-    .where(
-        _ATTEMPT.c.answer_id == _ANSWER.c.id,
-        _ATTEMPT.c.id.in_(bindparam("attempts", expanding=True)),
-    )
-    .scalar_subquery()
-)
-_GO_ON = (
-    update(_ANSWER).where(_ANSWER.c.id.in_(bindparam("answers", expanding=True))).values(seq=_SEQ)
-)
-_SETTLE = _GO_ON.values(state=bindparam("new_state"), attempt_id=_ITS_ATTEMPT)
-# What is run again and fails leaves the answer that was there before.
-_HAS_RESULT = (
-    select(_ATTEMPT.c.id)
-    .where(_ATTEMPT.c.id == _ANSWER.c.attempt_id, _ATTEMPT.c.outcome != Outcome.error)
-    .exists()
-)
-_FAIL = _GO_ON.values(
-    state=case((_HAS_RESULT, AnswerState.done.value), else_=AnswerState.failed.value),
-    attempt_id=case((_HAS_RESULT, _ANSWER.c.attempt_id), else_=_ITS_ATTEMPT),
-)
-_CLOSE = (
-    update(_ATTEMPT)
-    .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
-    .values({name: bindparam(name) for name in ("finished_at", *_BLANK)})
-)
 
 
 def _opened(call: Running) -> dict[str, Any]:
