@@ -45,7 +45,6 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
             "uvicorn": {"level": quiet.upper()},
             "uvicorn.access": {"level": "INFO"},
             "alembic": {"level": quiet.upper()},
-            "stamina": {"level": quiet.upper()},
             "httpx": {"level": quiet.upper()},
         },
     }

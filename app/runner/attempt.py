@@ -48,11 +48,11 @@ class Attempts:
         try:
             provider, problem = self._prepare(running)
             for number in count(1):
-                await slot.limit.turn(running.queued.expected_tokens)
                 error = await self._try(running, slot, provider, problem, number)
                 if error is None:
                     break
-                await asyncio.sleep(_wait_s(error, number))
+                if error.kind not in SLOWING:  # then all calls of the account wait
+                    await asyncio.sleep(_wait_s(error, number))
             return running.attempt_id is not None
         except asyncio.CancelledError:
             # Written after what this task has written before: a result that came is kept.
@@ -87,23 +87,18 @@ class Attempts:
     ) -> ProviderError | None:
         """Make one call and save what came of it; the error if another try is to be made."""
         queued = running.queued
-        if not await self._writer.put(records.begin, running):
-            if number > 1:
-                self._writer.put(records.let_go, running)
-            return None
+        await slot.limit.turn(queued.expected_tokens)
         began, started_at = monotonic(), now()
         try:
+            if not await self._writer.put(records.begin, running):
+                if number > 1:
+                    self._writer.put(records.let_go, running)
+                return None
             completion = await self._call(queued, running.request, provider, problem)
         except ProviderError as exc:
-            goes_on = exc.retryable and number < (RATE_TRIES if exc.kind == "rate_limit" else TRIES)
-            if exc.retryable and exc.kind in SLOWING:
-                await slot.limit.refused(exc, monotonic() - began)
-            if not goes_on:
-                slot.release()
-                log.info("answer %d failed: %s", queued.id, exc.kind)
-            state = AnswerState.running if goes_on else AnswerState.failed
-            await self._close(running, records.failed(exc, running.cost), state)
-            return exc if goes_on else None
+            return await self._failed(running, slot, exc, number, monotonic() - began)
+        finally:
+            slot.limit.over()
         slot.release()  # the next call need not wait for the disk
         used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
         await slot.limit.went_through(used - queued.expected_tokens if used else 0)
@@ -116,6 +111,21 @@ class Attempts:
             error = _unexpected(exc, "An answer came, but could not be stored")
             await self._close(running, records.failed(error, cost), AnswerState.failed)
         return None
+
+    async def _failed(
+        self, running: Running, slot: Slot, error: ProviderError, number: int, age_s: float
+    ) -> ProviderError | None:
+        """Save that a call failed; the error if another try is to be made."""
+        tries = RATE_TRIES if error.kind == "rate_limit" else TRIES
+        goes_on = error.retryable and number < tries
+        if error.retryable and error.kind in SLOWING:
+            await slot.limit.refused(error, age_s)
+        if not goes_on:
+            slot.release()
+            log.info("answer %d failed: %s", running.queued.id, error.kind)
+        state = AnswerState.running if goes_on else AnswerState.failed
+        await self._close(running, records.failed(error, running.cost), state)
+        return error if goes_on else None
 
     async def _close(self, running: Running, result: dict[str, object], state: AnswerState) -> None:
         await self._writer.put(records.close, Close(running, result, state))

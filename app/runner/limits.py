@@ -15,23 +15,23 @@ class Limit:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.in_flight = 0
+        self.in_flight = 0  # slots, also those whose call waits
+        self._calling = 0
         self._freed = asyncio.Event()
         self._sleepers: dict[object, float] = {}
 
     async def slot(self) -> "Slot":
         """Wait until one more call may be in flight."""
         while self.in_flight >= self.pace.allowed(self.now()):
-            self._freed.clear()
-            lowered = self.pace.allowed(self.now()) < self.pace.calls
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RECHECK_S if lowered else None):
-                    await self._freed.wait()
+            await self._change()
         self.in_flight += 1
         return Slot(self)
 
     async def turn(self, tokens: int) -> None:
-        """Wait until a call of about so many tokens may be made."""
+        """Wait until a call of about so many tokens may be made; ``over`` says that it was.
+
+        Slots may be older than a slowdown: those that have one still call one after the other.
+        """
         wait = await self._reserve(tokens)
         me = object()
         try:
@@ -41,6 +41,14 @@ class Limit:
                 wait = self.pace.paused_until - self.now()  # it may be longer by now
         finally:
             self._sleepers.pop(me, None)
+        while self._calling >= self.pace.allowed(self.now()):
+            await self._change()
+        self._calling += 1
+
+    def over(self) -> None:
+        """A call that had its turn is over."""
+        self._calling -= 1
+        self._freed.set()
 
     async def refused(self, error: ProviderError, age_s: float) -> None:
         """A call of so many seconds ended with "too many requests"."""
@@ -66,6 +74,14 @@ class Limit:
     def changed(self) -> None:
         """More may be allowed than before."""
         self._freed.set()
+
+    async def _change(self) -> None:
+        """Wait until more may be allowed."""
+        self._freed.clear()
+        lowered = self.pace.allowed(self.now()) < self.pace.calls
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_S if lowered else None):
+                await self._freed.wait()
 
     async def _reserve(self, tokens: int) -> float:
         return self.pace.reserve(self.now(), tokens)

@@ -39,7 +39,7 @@ class SharedLimit(Limit):
             pace.refused(now, age_s, error.retry_after_s)
             return 0.0
 
-        await self._change(change)
+        await self._alter(change)
 
     async def went_through(self, more_tokens: int) -> None:
         if self.pace.tokens_per_minute is None and not self.pace.refusals:
@@ -50,14 +50,14 @@ class SharedLimit(Limit):
             pace.accepted()
             return 0.0
 
-        await self._change(change)
+        await self._alter(change)
 
     async def _reserve(self, tokens: int) -> float:
         if not self.pace.metered:
             return max(self.pace.paused_until - self.now(), 0.0)
-        return await self._change(lambda pace, now: pace.reserve(now, tokens))
+        return await self._alter(lambda pace, now: pace.reserve(now, tokens))
 
-    async def _change(self, change: Callable[[Pace, float], float]) -> float:
+    async def _alter(self, change: Callable[[Pace, float], float]) -> float:
         self.pace, result = await self._writer.put(
             ratelimits.change, Change(self._account, self.pace.calls, change)
         )

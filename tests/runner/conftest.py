@@ -12,3 +12,4 @@ def everything_goes_there(wire: WireServer) -> None:
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries of a call, where the provider asks for no wait."""
     monkeypatch.setattr("app.runner.attempt.WAIT_S", 0.01)
+    monkeypatch.setattr("app.pace.PAUSE_S", 0.01)

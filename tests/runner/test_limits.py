@@ -1,10 +1,14 @@
 """How many calls are under way at a time, and who waits for whom."""
 
 import threading
+import time
 
 import pytest
 
+from app.db import Database
+from app.pace import BURST_S, MINUTE_S
 from app.settings import Settings
+from app.tables import ProviderLimit
 from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import run, running, start, tries
 from tests.wire import WireServer
@@ -82,3 +86,74 @@ def test_answers_are_called_in_their_order(settings: Settings, wire: WireServer)
         found = run(client, "openai-chat/plain", prompts=30)
     asked = [call.body["messages"][-1]["content"] for call in wire.calls]
     assert asked == [a["user_message"] for a in found]
+
+
+def limited(database: Database, **limits: int) -> None:
+    with database.write() as session:
+        session.add(ProviderLimit(account="openai", **limits))
+        session.commit()
+
+
+def test_requests_per_minute_hold_over_providers_that_share_a_key(
+    settings: Settings, database: Database, wire: WireServer
+) -> None:
+    """At 600 a minute and 6 s of burst 55 go at once, and each further one takes 0.11 s."""
+    limited(database, calls=100, requests_per_minute=600)
+    times: list[float] = []
+
+    def handler(_request: Recorded) -> Script:
+        times.append(time.monotonic())
+        return Script()
+
+    wire.handler = handler
+    with running(settings) as client:
+        started = time.monotonic()  # no call was granted before
+        grid_id = start(client, "openai-chat/plain", "openai/plain", prompts=5, repeats=8)
+        wait_until_done(client, grid_id, 30)
+    at_once = 1 + int(BURST_S * 600 / (MINUTE_S + BURST_S))
+    assert len(times) == 80
+    assert max(times) - started >= (80 - at_once) * (MINUTE_S + BURST_S) / 600
+
+
+def test_calls_at_a_time_of_a_provider_win_over_the_setting(
+    settings: Settings, database: Database, wire: WireServer
+) -> None:
+    limited(database, calls=2)
+    wire.delay_s = 0.05
+    with running(settings, concurrency=10) as client:
+        run(client, "openai-chat/plain", "openai/plain", prompts=4, repeats=2)
+    assert wire.max_in_flight == 2
+
+
+def test_a_provider_that_takes_few_calls_at_a_time_gets_few(
+    settings: Settings, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It turns away what is too much, and names no time: no answer is lost to that."""
+    monkeypatch.setattr("app.pace.PAUSE_S", 0.05)
+
+    def handler(_request: Recorded) -> Script:
+        return Script(status=429) if wire.in_flight > 3 else Script(delay_s=0.05)
+
+    wire.handler = handler
+    with running(settings, concurrency=24) as client:
+        found = run(client, "openai-chat/plain", prompts=10, repeats=6)
+    assert {a["state"] for a in found} == {"done"}
+    refused = sum(tries(a).count("rate_limit") for a in found)
+    assert 20 <= refused < 60  # the first wave; after it, fewer are called at a time
+
+
+def test_grid_says_whom_it_waits_for(settings: Settings, wire: WireServer) -> None:
+    wire.handler = lambda _request: Script(status=429, times=1, headers={"retry-after": "30"})
+    with running(settings, concurrency=2) as client:
+        grid_id = start(client, "openai-chat/plain", repeats=4)
+
+        def waiting() -> float | None:
+            found: dict[str, float] = client.get(f"/api/grids/{grid_id}").json()["waiting"]
+            return found.get("openai")
+
+        assert 25 < wait_for(waiting, "the wait") <= 30
+        assert "Waiting for OpenAI (" in client.get(f"/grids/{grid_id}").text
+        other = start(client, "practice/honest")
+        wait_until_done(client, other)
+        assert client.get(f"/api/grids/{other}").json()["waiting"] == {}
+        client.post(f"/api/grids/{grid_id}/cancellation")
