@@ -8,6 +8,7 @@ What runs:      queue.py      pending answers, and those left in the middle
 How fast:       limits.py     slots and turns in one process, by the rules of app/pace.py
                 shared.py     the same where several processes call
 Where it runs:  local.py      tasks in this process, the answer table as the queue
+                process.py    what both have in common
                 team.py       any number of processes on Postgres, PgQueuer as the queue
                 jobs.py       its jobs
                 loader.py     reads the answers of jobs

@@ -7,8 +7,7 @@ fast as its limit gives slots. Only a few hundred answers are in memory at a tim
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,26 +16,20 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from app import checks
-from app.costs import price_again
-from app.db import Database
 from app.estimates import Estimator
 from app.pace import Pace
-from app.partials import Partials
-from app.plans import Providers
-from app.prices import Cost, PriceBook
+from app.prices import Cost
 from app.ratelimits import account_of, members, paces
 from app.runner import preflight, queue, records
-from app.runner.attempt import Attempts
 from app.runner.limits import Limit, Slot
 from app.runner.preflight import Preflights
+from app.runner.process import WAIT_S, RunningProcess
 from app.runner.queue import Queued
 from app.runner.records import Running
-from app.runner.writer import Writer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 200
-PRICING_S = 60  # the longest a price that was entered is waited for
 LOOK_S = 30  # between two looks for answers that nobody holds
 # In one transaction they come in this order: what calls cost is known before others begin, and
 # what is let go of was begun before.
@@ -90,32 +83,14 @@ class _Lane:
             await self._wake.wait()
 
 
-class LocalRunner:
+class LocalRunner(RunningProcess):
     """Use ``async with``: entering picks up what an earlier process left, leaving stops it."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        prices: PriceBook,
-        concurrency: int,
-        partials: Partials,
-    ) -> None:
-        self._database = database
-        self._providers = providers
-        self._prices = prices
-        self._concurrency = concurrency
-        self._partials = partials
+    async def __aenter__(self) -> "LocalRunner":
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
-        self._tasks: dict[asyncio.Task[None], Running] = {}
-        self._readers = ThreadPoolExecutor(2, "queue")
-
-    async def __aenter__(self) -> "LocalRunner":
-        self._loop = asyncio.get_running_loop()
         self._look = asyncio.Event()
-        self._writer = Writer(self._database, (*STEPS, self._price_step))
-        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials)
+        self._start(STEPS)
         self._preflights = Preflights(
             self._providers,
             self._prices,
@@ -124,7 +99,7 @@ class LocalRunner:
             self._look.set,
         )
         self._paces = await self._read(self._load_paces)
-        await self._read(self._close_left)
+        await asyncio.to_thread(self._close_left)
         self._keeper = asyncio.create_task(self._keep())
         return self
 
@@ -134,12 +109,7 @@ class LocalRunner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._writer.stop()
-        await asyncio.to_thread(self._readers.shutdown)  # no read outlives its database
-
-    @property
-    def trouble(self) -> str:
-        return self._writer.trouble
+        await self._stop()
 
     def enqueue(self, grid_id: int) -> None:
         self._loop.call_soon_threadsafe(self._look.set)
@@ -147,11 +117,8 @@ class LocalRunner:
     def interrupt(self, grid_id: int) -> None:
         asyncio.run_coroutine_threadsafe(self._interrupt(grid_id), self._loop)
 
-    def price_again(self, model: str) -> None:
-        asyncio.run_coroutine_threadsafe(self._price_again(model), self._loop).result(PRICING_S)
-
     def limits_changed(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._limits_changed(), self._loop).result(PRICING_S)
+        asyncio.run_coroutine_threadsafe(self._limits_changed(), self._loop).result(WAIT_S)
 
     def waits(self, grid_id: int) -> dict[str, float]:
         found = {account: lane.limit.waiting_s for account, lane in list(self._lanes.items())}
@@ -161,15 +128,6 @@ class LocalRunner:
             own = {account_of(m.partition("/")[0], self._providers) for m in models}
             found = {account: seconds for account, seconds in found.items() if account in own}
         return found
-
-    async def _price_again(self, model: str) -> None:
-        # Calls are priced in this loop, just before they go to the writer: those that still had
-        # the earlier price are in its queue before this is.
-        await self._writer.put(self._price_step, model)
-
-    def _price_step(self, session: Session, models: Sequence[str]) -> list[None]:
-        price_again(session, self._prices, set(models))
-        return [None] * len(models)
 
     async def _limits_changed(self) -> None:
         for account, new in (await self._read(self._load_paces)).items():
@@ -186,17 +144,7 @@ class LocalRunner:
         for lane in self._lanes.values():
             lane.drop(grid_id)  # what may still be called is found again
         self._preflights.cancel(grid_id)
-        at_work = {t: r for t, r in self._tasks.items() if r.grid_id == grid_id}
-        held = {r.queued.id: r.attempt_id for r in at_work.values() if r.attempt_id is not None}
-
-        def read() -> set[int]:
-            with self._database.read() as session:
-                return queue.stale(session, held)
-
-        stale = await self._read(read)
-        for task, running in at_work.items():
-            if running.queued.id in stale and held.get(running.queued.id) == running.attempt_id:
-                task.cancel()
+        await self._sweep(grid_id)
         self._look.set()
 
     async def _keep(self) -> None:
@@ -205,10 +153,9 @@ class LocalRunner:
             self._look.clear()
             try:
                 await self._writer.put(queue.recover, self._held)
-                work, waiting = await self._read(self._work)
-                for grid_id, provider in work:
+                for grid_id, provider in await self._read(queue.work):
                     self._lane(account_of(provider, self._providers)).add(grid_id)
-                for one in waiting:
+                for one in await self._read(checks.waiting):
                     self._preflights.begin(one)
             except Exception:
                 log.exception("the queue could not be read; it will be looked at again")
@@ -223,21 +170,13 @@ class LocalRunner:
         """
         return {running.queued.id for running in list(self._tasks.values())}
 
-    def _work(self) -> tuple[list[tuple[int, str]], list[checks.Waiting]]:
-        with self._database.read() as session:
-            return queue.work(session), checks.waiting(session)
-
     def _close_left(self) -> None:
         with self._database.write() as session:
             queue.close_left(session)
             session.commit()
 
-    def _load_paces(self) -> dict[str, Pace]:
-        with self._database.read() as session:
-            return paces(session, self._concurrency)
-
-    async def _read(self, read: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._readers, read)
+    def _load_paces(self, session: Session) -> dict[str, Pace]:
+        return paces(session, self._concurrency)
 
     def _lane(self, account: str) -> _Lane:
         if account not in self._lanes:
@@ -248,13 +187,10 @@ class LocalRunner:
         return self._lanes[account]
 
     async def _fetch(self, account: str, grid_id: int, after: int) -> list[Queued]:
-        def read() -> list[Queued]:
-            with self._database.read() as session:
-                estimator = Estimator(session, self._prices, self._providers)
-                providers = members(account, self._providers)
-                return queue.pending(
-                    session, estimator, grid_id, providers, after=after, limit=BATCH
-                )
+        def read(session: Session) -> list[Queued]:
+            estimator = Estimator(session, self._prices, self._providers)
+            providers = members(account, self._providers)
+            return queue.pending(session, estimator, grid_id, providers, after=after, limit=BATCH)
 
         return await self._read(read)
 

@@ -7,7 +7,6 @@ called stands in its row (see ratelimits.py), which all processes change under i
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,21 +19,18 @@ from sqlmodel import Session
 
 from app import ratelimits
 from app.checks import Waiting
-from app.costs import price_again
 from app.db import Database
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
 from app.prices import Cost, PriceBook
-from app.runner import jobs, preflight, queue, records
-from app.runner.attempt import Attempts
+from app.runner import jobs, preflight, records
 from app.runner.loader import Loader
 from app.runner.preflight import Preflights
+from app.runner.process import WAIT_S, RunningProcess
 from app.runner.records import Running
 from app.runner.relay import Relay
 from app.runner.shared import SharedLimit, SharedLimits
-from app.runner.writer import Writer
-from app.tables import Price
 
 log = logging.getLogger(__name__)
 WATCH_S = 0.5  # between two looks at what other processes changed
@@ -43,12 +39,11 @@ AGAIN_S = 1.0  # before connecting again
 BATCH = 10
 HEARTBEAT = timedelta(seconds=8)  # a worker that is silent for so long is taken for dead
 IDLE = timedelta(seconds=2)  # between two looks for jobs of dead workers
-PRICING_S = 60
 STOP_S = 5
 STEPS = (records.close, records.begin, records.let_go, preflight.settle, ratelimits.change)
 
 
-class TeamRunner:
+class TeamRunner(RunningProcess):
     """Use ``async with``. ``works``: whether this process runs answers itself, and how many."""
 
     def __init__(
@@ -60,21 +55,14 @@ class TeamRunner:
         partials: Partials,
         works: int,
     ) -> None:
-        self._database = database
-        self._providers = providers
-        self._prices = prices
-        self._concurrency = concurrency
-        self._partials = partials
+        super().__init__(database, providers, prices, concurrency, partials)
         self._works = works
-        self._tasks: dict[asyncio.Task[None], Running] = {}
         self._manager: QueueManager | None = None
         self._unsure: set[int] = set()  # grids whose answers may have lost their jobs
         self._stopping = False
 
     async def __aenter__(self) -> "TeamRunner":
-        self._loop = asyncio.get_running_loop()
-        self._writer = Writer(self._database, (*STEPS, self._price_step))
-        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials)
+        self._start(STEPS)
         self._loader = Loader(self._database, self._providers, self._prices)
         self._limits = SharedLimits(
             self._database, self._providers, self._writer, self._concurrency
@@ -113,15 +101,11 @@ class TeamRunner:
         for task in self._own:
             task.cancel()
         await asyncio.gather(*self._own, return_exceptions=True)
-        await self._writer.stop()
+        await self._stop()
         try:
             await asyncio.to_thread(self._reconcile)
         except Exception:
             log.warning("what is left to do could not be queued again; others will find it")
-
-    @property
-    def trouble(self) -> str:
-        return self._writer.trouble
 
     def enqueue(self, grid_id: int) -> None:
         with self._database.write() as session:
@@ -134,25 +118,11 @@ class TeamRunner:
             session.commit()
         asyncio.run_coroutine_threadsafe(self._sweep(), self._loop)
 
-    def price_again(self, model: str) -> None:
-        put = asyncio.run_coroutine_threadsafe(self._price_again([model]), self._loop)
-        put.result(PRICING_S)
-
     def limits_changed(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._refresh(), self._loop).result(PRICING_S)
+        asyncio.run_coroutine_threadsafe(self._refresh(), self._loop).result(WAIT_S)
 
     def waits(self, grid_id: int) -> dict[str, float]:
         return self._limits.waits(grid_id)
-
-    async def _price_again(self, models: Sequence[str]) -> None:
-        # Calls are priced in this loop, just before they go to the writer: those that still had
-        # the earlier price are in its queue before this is.
-        for model in models:
-            await self._writer.put(self._price_step, model)
-
-    def _price_step(self, session: Session, models: Sequence[str]) -> list[None]:
-        price_again(session, self._prices, set(models))
-        return [None] * len(models)
 
     async def _work(self) -> None:
         """Take jobs until stopped; connect again when the database was away."""
@@ -209,11 +179,10 @@ class TeamRunner:
                 self._unsure.add(queued.grid_id)
 
     async def _check(self, grid_id: int, model: str) -> None:
-        def find() -> Waiting | None:
-            with self._database.read() as session:
-                return jobs.find_check(session, grid_id, model)
+        def find(session: Session) -> Waiting | None:
+            return jobs.find_check(session, grid_id, model)
 
-        if waiting := await asyncio.to_thread(find):
+        if waiting := await self._read(find):
             await self._preflights.check(waiting)
             await asyncio.to_thread(self.enqueue, grid_id)
 
@@ -233,34 +202,13 @@ class TeamRunner:
             except Exception as exc:
                 log.warning("the database could not be read, trying on: %s", type(exc).__name__)
 
-    async def _sweep(self) -> None:
-        """End the calls of answers that are no longer wanted."""
-        at_work = {t: r for t, r in self._tasks.items() if r.attempt_id is not None}
-        held = {r.queued.id: r.attempt_id or 0 for r in at_work.values()}
-        if not held:
-            return
-
-        def read() -> set[int]:
-            with self._database.read() as session:
-                return queue.stale(session, held)
-
-        stale = await asyncio.to_thread(read)
-        for task, running in at_work.items():
-            if running.queued.id in stale and held[running.queued.id] == running.attempt_id:
-                task.cancel()
-
     async def _refresh(self) -> None:
         await self._limits.refresh()
         if self._manager:
             for name, executor in self._manager.entrypoint_registry.items():
                 executor.parameters.concurrency_limit = self._limits.allowed(name)
-        own = await asyncio.to_thread(self._read_prices)
-        if changed := self._prices.use(own):
+        if changed := self._prices.use(await self._read(own_prices)):
             await self._price_again(sorted(changed))
-
-    def _read_prices(self) -> Sequence[Price]:
-        with self._database.read() as session:
-            return own_prices(session)
 
     def _reconcile(self) -> None:
         with self._database.write() as session:
