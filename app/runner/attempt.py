@@ -87,6 +87,7 @@ class Attempts:
     ) -> ProviderError | None:
         """Make one call and save what came of it; the error if another try is to be made."""
         queued = running.queued
+        running.before = running.attempt_id
         if not await self._writer.put(records.begin, running):
             if number > 1:
                 self._writer.put(records.let_go, running)
