@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
-from app.errors import SettingsError
+from app.errors import SettingsError, Unavailable
 from app.logs import logging_config
 from app.settings import Settings, load_settings
 
@@ -86,8 +86,8 @@ def serve(
         app = create_app(settings, works=work)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
-    except (OSError, DBAPIError) as exc:
-        reason = getattr(exc, "orig", exc)
+    except (OSError, DBAPIError, Unavailable) as exc:
+        reason = exc.reason if isinstance(exc, Unavailable) else getattr(exc, "orig", exc)
         raise click.ClickException(f"Cannot open {settings.url_for_people}: {reason}") from exc
     log_config: dict[str, Any] = logging_config(settings.log_format, settings.log_level)
     config = uvicorn.Config(
@@ -126,8 +126,8 @@ def worker(data_dir: Path | None) -> None:
         run(settings, partial(click.echo, f"Bluffcheck works on {settings.url_for_people}"))
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
-    except (OSError, DBAPIError) as exc:
-        reason = getattr(exc, "orig", exc)
+    except (OSError, DBAPIError, Unavailable) as exc:
+        reason = exc.reason if isinstance(exc, Unavailable) else getattr(exc, "orig", exc)
         raise click.ClickException(f"Cannot open {settings.url_for_people}: {reason}") from exc
 
 

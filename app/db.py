@@ -7,7 +7,7 @@ locked" when another one wrote in between. Readers are ten connections that cann
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,19 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
-from app.errors import SettingsError
+from app.errors import SettingsError, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 # Names of our advisory locks on Postgres: while migrating, and for the one runner.
 _MIGRATING, _RUNNING = 0x626C7566, 0x626C7567
+LOCK_WAIT_S = 2  # while another program writes to a SQLite file: somebody may be waiting
+PATIENCE_S = 10  # the same where nobody is, and for the one connection that writes
+_READ_ONLY = "25006"  # of Postgres
+_CLASHES = ("40P01", "40001")  # deadlocks and the like, of Postgres
 
 
 class Database:
@@ -33,14 +38,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self.trouble = ""  # why the runner, which tries on and on, cannot write; empty: it can
         self._lock: FileLock | Connection | None = None
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.writer = _sqlite_engine(url, writing=True)
-            self.reader = _sqlite_engine(url, writing=False)
+            self.writer = _sqlite_engine(url, self._refuse)
+            self.reader = _sqlite_engine(url)
         else:
             self.writer = self.reader = _postgres_engine(url)
+        self._insisting = self.writer.execution_options(insist=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -48,17 +55,31 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session on one snapshot of the data; nothing it holds is written."""
-        with Session(self.reader, expire_on_commit=False) as session:
+        """A session on one snapshot of the data; nothing it holds is written.
+
+        Raises Unavailable where the database is away.
+        """
+        with _told(_not_read), Session(self.reader, expire_on_commit=False) as session:
             if not self.is_sqlite:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session that may write. Commit visibly; what is not committed is rolled back."""
-        with Session(self.writer, expire_on_commit=False) as session:
+    def write(self, *, insist: bool = False) -> Iterator[Session]:
+        """A session that may write. Commit visibly; what is not committed is rolled back.
+
+        Raises Unavailable where the database is locked, full, read-only or away: after a moment,
+        or at once while the runner knows of it, unless this is to find out (``insist``).
+        """
+        engine = self._insisting if insist else self.writer
+        with _told(_not_written), Session(engine, expire_on_commit=False) as session:
+            if not insist:
+                self._refuse()
             yield session
+
+    def _refuse(self) -> None:
+        if self.trouble:
+            raise _not_written(self.trouble)
 
     def migrate(self) -> None:
         """Run all migrations in one transaction; safe when several processes start at once."""
@@ -68,12 +89,14 @@ class Database:
                 # delete every row that points at it. The pragma does nothing inside a transaction.
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA foreign_keys=OFF")
+                driver.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000}")
                 with connection.begin():
                     _upgrade(connection)
                     broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
                     if broken:
                         raise RuntimeError(f"migration left dangling rows: {broken[:5]}")
                 driver.execute("PRAGMA foreign_keys=ON")
+                driver.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
             else:
                 with connection.begin():
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
@@ -141,7 +164,7 @@ def _upgrade(connection: Connection) -> None:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Turn write-ahead logging on. For this, SQLite does not wait for others by itself."""
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + PATIENCE_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -172,20 +195,22 @@ def _postgres_engine(url: str) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str, *, writing: bool) -> Engine:
+def _sqlite_engine(url: str, refuse: Callable[[], None] | None = None) -> Engine:
+    """One that reads; with ``refuse``, which may raise before a transaction, one that writes."""
+    writing = refuse is not None
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False},
         pool_size=1 if writing else 10,
         max_overflow=0,
-        pool_timeout=60,
+        pool_timeout=PATIENCE_S if writing else 60,
         hide_parameters=True,  # prompts and answers do not belong into logs
     )
     pragmas = [
         # A saved answer was paid for and a label was somebody's work: with NORMAL the last commits
         # can be lost when the power goes.
         "synchronous=FULL",
-        "busy_timeout=10000",
+        f"busy_timeout={(LOCK_WAIT_S if writing else PATIENCE_S) * 1000}",
         "foreign_keys=ON",
     ]
     if not writing:
@@ -200,6 +225,39 @@ def _sqlite_engine(url: str, *, writing: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
+        # Again: trouble may have come while this waited for the connection.
+        if refuse is not None and not connection.get_execution_options().get("insist"):
+            refuse()
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+@contextmanager
+def _told(what: Callable[..., Unavailable]) -> Iterator[None]:
+    """Turn what may pass into Unavailable; ``what`` is not possible meanwhile."""
+    try:
+        yield
+    except PoolTimeout as exc:
+        raise what("others are writing") from exc
+    except DBAPIError as exc:
+        state = getattr(exc.orig, "sqlstate", None)
+        # A connection that breaks is not always an OperationalError, nor is "read-only".
+        lost = exc.connection_invalidated
+        if not (isinstance(exc, OperationalError) or lost or state == _READ_ONLY):
+            raise
+        # The first line, without the statement and its values.
+        reason = str(exc.orig).strip().partition("\n")[0]
+        raise what(reason, lost=lost, clashed=state in _CLASHES) from exc
+
+
+def _not_read(reason: str, **_: bool) -> Unavailable:
+    return Unavailable(f"It cannot be read at the moment: {reason}. Try again soon.", reason)
+
+
+def _not_written(reason: str, *, lost: bool = False, clashed: bool = False) -> Unavailable:
+    if lost:  # perhaps while it confirmed the commit
+        sentence = f"Its connection broke: {reason}. Look whether this was saved, then try again."
+    else:
+        sentence = f"It cannot be written at the moment: {reason}. Nothing was saved: try again."
+    return Unavailable(sentence, reason, clashed=clashed)

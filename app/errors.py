@@ -5,7 +5,8 @@ BluffcheckError            a person can act on it; shown as a page or as problem
 ├── NotFound         404
 ├── Conflict         409   right in itself, but not in the present state
 ├── TooLarge         413
-└── Forbidden        403   refused by a safety rule
+├── Forbidden        403   refused by a safety rule
+└── Unavailable      503   the database is locked, full, read-only or away, which may pass
 ProviderError              one call to a model failed; stored on its attempt (see providers/)
 """
 
@@ -40,6 +41,18 @@ class TooLarge(BluffcheckError):
 class Forbidden(BluffcheckError):
     status = 403
     title = "Refused"
+
+
+class Unavailable(BluffcheckError):
+    """``reason`` is what the database said. ``clashed``: somebody else was at the same rows."""
+
+    status = 503
+    title = "The database cannot be used"
+
+    def __init__(self, sentence: str, reason: str, *, clashed: bool = False) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.clashed = clashed
 
 
 class SettingsError(BluffcheckError):

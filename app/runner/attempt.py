@@ -87,6 +87,7 @@ class Attempts:
     ) -> ProviderError | None:
         """Make one call and save what came of it; the error if another try is to be made."""
         queued = running.queued
+        running.before = running.attempt_id
         await slot.limit.turn(queued.expected_tokens)
         began, started_at = monotonic(), now()
         try:

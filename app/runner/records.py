@@ -32,6 +32,7 @@ class Running:
     request: Request | None  # None: it cannot be made, which is put on record
     cost: Cost  # should nothing be heard of a call again
     attempt_id: int | None = None  # its latest attempt, once that is on disk
+    before: int | None = None  # the one before: where ``begin`` starts when it is repeated
 
     @property
     def grid_id(self) -> int:
@@ -101,6 +102,8 @@ def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
     grid forbids; a grid at its ceiling is stopped.
     """
     connection = session.connection()
+    for call in calls:  # the number that an earlier, failed transaction gave belongs to others
+        call.attempt_id = call.before
     seqs = {id_: stamp(session, id_) for id_ in sorted({call.grid_id for call in calls})}
     allowed: dict[int, Running] = {}
     for grid in connection.execute(statements.LIMITS, {"grids": list(seqs)}):
@@ -189,8 +192,9 @@ def let_go(session: Session, left: Sequence[Running]) -> list[None]:
         mine = latest == running.attempt_id
         back = mine and queue.put_back(session, running.queued.id, running.grid_id)
         why = queue.INTERRUPTED if back else queue.CANCELLED
-        attempt = col(Attempt.id) == running.attempt_id
-        break_off(session, running.grid_id, attempt, *why)
+        # Its number may come from a transaction that failed, and be another answer's by now.
+        own = col(Attempt.answer_id) == running.queued.id
+        break_off(session, running.grid_id, own & (col(Attempt.id) == running.attempt_id), *why)
     return [None] * len(left)
 
 

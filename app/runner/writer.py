@@ -14,11 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from app.db import Database
+from app.errors import Unavailable
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -27,6 +26,7 @@ T = TypeVar("T")
 GROUP = 64  # writes in a transaction: with more, answers come in waves that wait for each other
 DISTANCE_S = 0.005  # between the starts of two transactions, unless the first was full
 RETRY_S = 0.5  # while the database is locked, full or away
+CLASHES = 20  # times that a write is repeated at once because others were at the same rows
 STOP_S = 2.0
 
 Step = Callable[[Session, Sequence[Item]], Sequence[T]]
@@ -52,10 +52,14 @@ class Writer:
         self._steps = steps
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._give_up = threading.Event()
-        self.trouble = ""  # why the database cannot be written at the moment
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be written at the moment; empty: it can."""
+        return self._database.trouble
 
     def put(self, step: Step[Item, T], item: Item) -> asyncio.Future[T]:
         """Queue a write, which then happens whatever becomes of the caller.
@@ -88,54 +92,44 @@ class Writer:
                 time.sleep(max(0.0, started + DISTANCE_S - time.monotonic()))
 
     def _write(self, group: list[_Write]) -> None:
-        failures = 0
+        clashes = 0
         while not self._give_up.is_set():
             try:
                 self._together(group)
-                break
+            except Unavailable as exc:
+                clashes += exc.clashed
+                if not exc.clashed or clashes > CLASHES:
+                    self._wait(exc.reason)
+                continue
             except Exception as exc:
-                if _is_down(exc):
-                    failures += 1
-                    self.trouble = _reason(exc)
-                    if failures == 1:
-                        log.error("the database cannot be written, trying on: %s", self.trouble)
-                    self._give_up.wait(RETRY_S)
-                elif len(group) == 1:
-                    group[0].error = exc
-                    break
-                else:  # one bad write must not take its neighbours down
+                if len(group) > 1:  # one bad write must not take its neighbours down
                     log.debug("a group of %d writes failed", len(group), exc_info=True)
                     for write in group:
                         self._write([write])
                     return
-        else:
+                group[0].error = exc
+            if self._database.trouble:
+                self._database.trouble = ""
+                log.warning("the database can be written again")
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_resolve, group)
             return
-        if failures:
-            self.trouble = ""
-            log.warning("the database can be written again")
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, group)
+
+    def _wait(self, reason: str) -> None:
+        """The database cannot be written: say so, and give it time."""
+        if not self._database.trouble:
+            log.error("the database cannot be written, trying on: %s", reason)
+        self._database.trouble = reason
+        self._give_up.wait(RETRY_S)
 
     def _together(self, group: list[_Write]) -> None:
-        with self._database.write() as session:
+        with self._database.write(insist=True) as session:
             for number, step in enumerate(self._steps):
                 if writes := [write for write in group if write.step == number]:
                     results = step(session, [write.item for write in writes])
                     for write, result in zip(writes, results, strict=True):
                         write.result = result
             session.commit()
-
-
-def _is_down(exc: Exception) -> bool:
-    """Whether the database is locked, full, read-only or away, which may pass."""
-    return isinstance(exc, OperationalError | PoolTimeout) or bool(
-        getattr(exc, "connection_invalidated", False)
-    )
-
-
-def _reason(exc: Exception) -> str:
-    """What the driver said, without the statement and its values."""
-    return str(getattr(exc, "orig", exc)).strip()
 
 
 def _resolve(writes: list[_Write]) -> None:

@@ -43,6 +43,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (409, "Not possible in the present state"),
         (413, "The body is too large"),
         (422, "The input does not make sense; the detail says what to change"),
+        (503, "The database is locked, full, read-only or away: nothing was saved, try again"),
     )
 }
 WantedOrAll = Annotated[Wanted, Body(default_factory=Wanted)]

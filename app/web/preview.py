@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.errors import BluffcheckError
+from app.errors import BluffcheckError, Unavailable
 from app.messages import gives_its_own_way_out
 from app.plans import Plan, PlannedVariant, requests_preview
 from app.prompts import shorten
@@ -19,6 +19,13 @@ Requests = Sequence[tuple[str, PlannedVariant, Request]]
 
 def preview_of(server: Services, draft: Callable[[Session], Draft]) -> dict[str, Any]:
     """What partials/preview.html shows. Nothing is kept: new prompts are rolled back."""
+    try:
+        return _preview(server, draft)
+    except Unavailable as exc:  # the form is still worth something
+        return {"plan": None, "preview_error": f"There is no preview at the moment: {exc.reason}."}
+
+
+def _preview(server: Services, draft: Callable[[Session], Draft]) -> dict[str, Any]:
     with server.database.write() as session:
         try:
             drafted = draft(session)

@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
-from app.errors import BluffcheckError, InvalidInput
+from app.errors import BluffcheckError, InvalidInput, Unavailable
 from app.web.render import page
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+RETRY_AFTER_S = 2  # where the database cannot be used
 
 NOT_FOUND = "There is nothing at this address. Check that the link was copied whole."
 TOO_LARGE = "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES."
@@ -45,7 +46,11 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     """The form an error takes for whoever made this request."""
-    return _respond(scope, error.status, error.title, str(error))
+    response = _respond(scope, error.status, error.title, str(error))
+    if isinstance(error, Unavailable):
+        log.warning("%s %s: %s", scope["method"], scope["path"], error.reason)
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
 
 
 def broken(scope: Scope, error: Exception) -> Response:

@@ -63,6 +63,11 @@ def start(queued: Queued, expected_usd: float | None = None) -> Running:
     return Running(replace(queued, expected_usd=expected_usd), None, Cost())
 
 
+def next_try(running: Running) -> Running:
+    running.before = running.attempt_id
+    return running
+
+
 def end(running: Running, state: AnswerState = AnswerState.done, usd: float | None = 0.5) -> Close:
     assert running.attempt_id is not None
     if state is AnswerState.done:
@@ -113,7 +118,7 @@ def test_result_that_comes_late_or_twice_changes_nothing(
         assert records.begin(session, [again]) == [True]
         records.close(session, [end(early)])
         assert books(session)[0] == ("running", None, ["interrupted", "open"])
-        assert records.begin(session, [early]) == [False]  # its next try
+        assert records.begin(session, [next_try(early)]) == [False]
 
         records.close(session, [end(again), end(other)])
         records.close(session, [end(again, AnswerState.failed)])
@@ -148,9 +153,26 @@ def test_failed_try_goes_on_and_the_last_one_counts(
         records.begin(session, [first])
         records.close(session, [end(first, AnswerState.running)])
         assert books(session)[0] == ("running", None, ["server"])
-        assert records.begin(session, [first]) == [True]
+        assert records.begin(session, [next_try(first)]) == [True]
         records.close(session, [end(first, AnswerState.failed)])
         assert books(session)[0] == ("failed", 2, ["server", "server"])
+
+
+def test_begin_that_was_rolled_back_leaves_others_alone_and_can_be_repeated(
+    database: Database, queued: list[Queued]
+) -> None:
+    """As on a full disk, where the commit fails."""
+    one, two = start(queued[0]), start(queued[1])
+    with database.write() as session:
+        records.begin(session, [one])
+    with database.write() as session:
+        records.begin(session, [two])
+        one.attempt_id = two.attempt_id  # on SQLite it is so already: the number was free again
+        records.let_go(session, [one])
+        assert [kinds for _, _, kinds in books(session)] == [[], ["open"], []]
+        assert records.begin(session, [one]) == [True]
+        assert one.attempt_id != two.attempt_id
+        assert [kinds for _, _, kinds in books(session)] == [["open"], ["open"], []]
 
 
 def test_cancelled_grid_takes_no_claims_and_keeps_results(
@@ -162,7 +184,7 @@ def test_cancelled_grid_takes_no_claims_and_keeps_results(
         assert cancel(session, grid_row(session, queued[0])) == 3
         held = {run.queued.id: run.attempt_id or 0 for run in (one, two)}
         assert queue.stale(session, held) == set(held)
-        assert records.begin(session, [three, one]) == [False, False]
+        assert records.begin(session, [three, next_try(one)]) == [False, False]
         records.close(session, [end(one)])  # it came before its call could be ended
         records.let_go(session, [one, two])
         records.close(session, [end(two)])
@@ -255,7 +277,7 @@ def test_paused_grid_begins_nothing_and_its_next_tries_go_back(
         records.close(session, [end(one, AnswerState.running)])
         pause(session, grid_row(session, queued[0]))
         assert pending(session, queued[0].grid_id) == []
-        assert records.begin(session, [one, two]) == [False, False]
+        assert records.begin(session, [next_try(one), two]) == [False, False]
         records.let_go(session, [one])
         assert books(session)[0] == ("pending", None, ["server"])
         resume(session, grid_row(session, queued[0]))

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from app.db import Database
+from app.errors import Unavailable
 from app.runner.writer import GROUP, Step, Writer
+from tests.polling import wait_for
+from tests.support.postgres import PostgresServer
 
 
 class Notes:
@@ -159,6 +163,71 @@ def test_writes_wait_for_a_locked_database(
         "the database cannot be written, trying on: database is locked",
         "the database can be written again",
     ]
+
+
+def test_trouble_is_over_though_what_waited_was_bad(sqlite_notes: Notes) -> None:
+    database = sqlite_notes.database
+
+    async def use(writer: Writer) -> None:
+        with locked(database):
+            twice = [writer.put(sqlite_notes.add, "twice") for _ in range(2)]
+            await asyncio.to_thread(wait_for, lambda: writer.trouble, "that the writer notices")
+            # Everybody else is told at once, and does not wait for the lock.
+            with pytest.raises(Unavailable, match="Nothing was saved"), database.write():
+                pass
+        await asyncio.wait(twice)
+        assert [write.exception() is None for write in twice] == [True, False]
+        assert writer.trouble == ""
+
+    sqlite_notes.run(use)
+    assert sqlite_notes.all() == ["twice"]
+
+
+def test_deadlock_is_repeated_at_once(
+    postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database(postgres.create_database())
+    mine, theirs = (text(f"UPDATE note SET text = '{n}' WHERE text = '{n}'") for n in "ab")
+    notes = Notes(database)
+    with database.write() as session:
+        session.execute(text("INSERT INTO note VALUES ('a'), ('b')"))
+        session.commit()
+    other = database.writer.connect()
+    other.execute(text("SET deadlock_timeout = '60s'"))  # so that the writer is the one to give up
+    other.execute(theirs)
+    waiting = threading.Thread(target=other.execute, args=[mine])
+    tries = 0
+
+    def cross(session: Session, items: Sequence[str]) -> list[str]:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            waiting.join()
+            other.commit()
+        session.execute(mine)
+        if tries == 1:
+            waiting.start()
+            wait_for(lambda: is_waiting(database), "the other to wait")
+        session.execute(theirs)
+        return list(items)
+
+    async def use() -> None:
+        writer = Writer(database, [cross])
+        assert await writer.put(cross, "crossed") == "crossed"
+        await writer.stop()
+
+    asyncio.run(use())
+    other.close()
+    database.close()
+    assert (tries, notes.groups) == (2, [])
+    assert [record for record in caplog.records if record.name == "app.runner.writer"] == []
+
+
+def is_waiting(database: Database) -> bool:
+    """Whether anybody waits for a row that somebody else has changed."""
+    with database.reader.connect() as connection:
+        statement = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        return bool(connection.scalar(text(statement)))
 
 
 def test_stopping_does_not_wait_for_ever(
