@@ -23,7 +23,11 @@ class Process:
     """A command that prints its address when it is ready; what it prints is kept in ``output``."""
 
     def __init__(
-        self, command: Sequence[str], environ: Mapping[str, str] | None = None, cwd: Path = ROOT
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        stdin: int | None = None,
     ) -> None:
         self.output: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -31,6 +35,7 @@ class Process:
             [sys.executable, *command],
             cwd=cwd,
             env={**plain_environ(), **(environ or {})},
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -67,10 +72,17 @@ class Process:
 
     def wait(self, timeout_s: float) -> int:
         status = self._process.wait(timeout_s)
+        if self._process.stdin:
+            self._process.stdin.close()
         self._reader.join(timeout_s)
         if self._process.stdout and not self._reader.is_alive():
             self._process.stdout.close()
         return status
+
+    def write(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
     def get(self, path: str) -> Any:
         return request_json("GET", self.url + path)
