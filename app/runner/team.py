@@ -8,8 +8,8 @@ called stands in its row (see ratelimits.py), which all processes change under i
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from app import ratelimits
 from app.checks import Waiting
 from app.costs import price_again
 from app.db import Database
-from app.errors import ProviderError
+from app.errors import ProviderError, Unavailable
 from app.estimates import Estimator
 from app.ownprices import own_prices
 from app.pace import Pace
@@ -183,12 +183,12 @@ class TeamRunner:
         return self._writer.trouble
 
     def enqueue(self, grid_id: int) -> None:
-        with self._database.write() as session:
+        with self._later(), self._database.write() as session:
             jobs.enqueue(session, self._providers, grid_id)
             session.commit()
 
     def interrupt(self, grid_id: int) -> None:
-        with self._database.write() as session:
+        with self._later(), self._database.write() as session:
             jobs.drop(session, grid_id)
             session.commit()
         asyncio.run_coroutine_threadsafe(self._sweep(), self._loop)
@@ -204,6 +204,17 @@ class TeamRunner:
         now = self._now()
         waits = {a: self._limits[a].pace.wait_s(now) for a in self._busy.get(grid_id, ())}
         return {account: seconds for account, seconds in waits.items() if seconds}
+
+    @contextmanager
+    def _later(self) -> Iterator[None]:
+        """What is to be done is in the database; only its jobs may have to wait.
+
+        Whoever saved it must not hear that it was not saved, and start a second grid.
+        """
+        try:
+            yield
+        except Unavailable as exc:
+            log.warning("jobs could not be changed, they will be soon: %s", exc.reason)
 
     async def _price_again(self, models: Sequence[str]) -> None:
         # Calls are priced in this loop, just before they go to the writer: those that still had
