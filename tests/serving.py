@@ -29,6 +29,7 @@ class Process:
         environ: Mapping[str, str] | None = None,
         cwd: Path = ROOT,
         ready: re.Pattern[str] = _URL,
+        stdin: int | None = None,
     ) -> None:
         self.output: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -36,6 +37,7 @@ class Process:
             [sys.executable, *command],
             cwd=cwd,
             env={**plain_environ(), **(environ or {})},
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -76,10 +78,17 @@ class Process:
 
     def wait(self, timeout_s: float) -> int:
         status = self._process.wait(timeout_s)
+        if self._process.stdin:
+            self._process.stdin.close()
         self._reader.join(timeout_s)
         if self._process.stdout and not self._reader.is_alive():
             self._process.stdout.close()
         return status
+
+    def write(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
 
     def get(self, path: str) -> Any:
         return request_json("GET", self.url + path)

@@ -67,6 +67,24 @@ def test_sqlite_is_set_up_so_that_nothing_is_lost(tmp_path: Path, sqlite_templat
     database.close()
 
 
+def test_every_connection_of_the_writer_flushes_its_commits(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    database = Database(f"sqlite:///{sqlite_template}")
+
+    def synchronous() -> int | None:
+        with database.write() as session:
+            return session.execute(text("PRAGMA synchronous")).scalar()
+
+    assert synchronous() == 2
+    database.migrate()
+    assert synchronous() == 2
+    with database.writer.connect() as connection:
+        connection.invalidate()  # as after an error that no connection survives
+    assert synchronous() == 2
+    database.close()
+
+
 def test_foreign_keys_are_enforced(database: Database) -> None:
     nowhere = Answer(
         grid_id=999, prompt_id=999, variant_id=999, provider="p", model="p/m", repeat=1

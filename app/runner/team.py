@@ -7,6 +7,8 @@ called stands in its row (see ratelimits.py), which all processes change under i
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +22,7 @@ from sqlmodel import Session
 from app import ratelimits
 from app.checks import Waiting
 from app.db import Database
+from app.errors import Unavailable
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
@@ -108,12 +111,12 @@ class TeamRunner(RunningProcess):
             log.warning("what is left to do could not be queued again; others will find it")
 
     def enqueue(self, grid_id: int) -> None:
-        with self._database.write() as session:
+        with self._later(), self._database.write() as session:
             jobs.enqueue(session, self._providers, grid_id)
             session.commit()
 
     def interrupt(self, grid_id: int) -> None:
-        with self._database.write() as session:
+        with self._later(), self._database.write() as session:
             jobs.drop(session, grid_id)
             session.commit()
         asyncio.run_coroutine_threadsafe(self._sweep(), self._loop)
@@ -123,6 +126,17 @@ class TeamRunner(RunningProcess):
 
     def waits(self, grid_id: int) -> dict[str, float]:
         return self._limits.waits(grid_id)
+
+    @contextmanager
+    def _later(self) -> Iterator[None]:
+        """What is to be done is in the database; only its jobs may have to wait.
+
+        Whoever saved it must not hear that it was not saved, and start a second grid.
+        """
+        try:
+            yield
+        except Unavailable as exc:
+            log.warning("jobs could not be changed, they will be soon: %s", exc.reason)
 
     async def _work(self) -> None:
         """Take jobs until stopped; connect again when the database was away."""

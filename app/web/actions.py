@@ -136,8 +136,10 @@ def set_ceilings(
 
 
 async def check_model(server: Services, model: str) -> list[ModelCheck]:
-    """Make test calls of ``model`` and keep what they showed. Raises InvalidInput."""
+    """Make test calls of ``model`` and keep what they showed. Raises InvalidInput, Unavailable."""
     provider, name = find_model(model, server.providers)
+    with server.database.write():  # while there is trouble, no call whose result is not kept
+        pass
     results = await checks.check_model(provider, name, checks.settings_to_check(provider, name))
 
     def save() -> list[ModelCheck]:

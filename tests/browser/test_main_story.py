@@ -3,6 +3,9 @@
 import csv
 import io
 import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -167,6 +170,26 @@ def test_failed_save_is_shown_and_can_be_tried_again(open_page: Open) -> None:
     page.unroute("**/label?*")
     page.get_by_role("button", name="Try again").click()
     expect(failed).to_have_count(0)
+    expect(page.locator("#progress b").last).to_have_text("2")
+
+
+def test_label_on_a_locked_database_can_be_tried_again(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("/", expect_errors=True)
+    start_example(page)
+    page.locator(".chip").first.focus()
+    page.keyboard.press("c")
+    give_name(page)
+    expect(page.locator("#progress b").last).to_have_text("1")
+    with closing(sqlite3.connect(tmp_path / "bluffcheck.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        page.keyboard.press("h")
+        expect(page.locator(".chip[data-unsaved]")).to_have_count(1)
+        expect(page.get_by_text("Not saved: The database cannot be used.")).to_contain_text(
+            "database is locked. Nothing was saved: try again."
+        )
+        other.execute("ROLLBACK")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".chip[data-unsaved]")).to_have_count(0)
     expect(page.locator("#progress b").last).to_have_text("2")
 
 

@@ -1,5 +1,8 @@
 """The real server as a process, ended the hard way and the polite way."""
 
+import os
+import random
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -9,10 +12,27 @@ from typing import Any
 
 import pytest
 
+from tests.forking import forking
 from tests.polling import wait_for
-from tests.serving import Process, app_server, providers_at, wire_server
+from tests.runner import books
+from tests.runner.visitors import MODELS, Told, visiting
+from tests.serving import Process, app_server, providers_at, request_json, wire_server
+from tests.wire import WireServer
+from tests.wire_http import Recorded
+from tests.wire_scripts import Script
 
 AT_ONCE = 8
+MANY = 24  # at once where servers are killed again and again
+KILLS = 20
+LIFE_S = 1.3  # the longest that a server lives once it is ready
+# Status and how often, of so many in 200 prompts. Each 429 halves the calls in flight for a minute.
+TURNED_AWAY: list[tuple[int, int | None]] = [
+    (429, 1),
+    *6 * [(500, 1)],
+    *2 * [(500, None)],
+    (400, 9),
+]
+YEARS_AGO = "2020-01-01"
 GRID = {
     "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(10)],
     "models": ["openai-chat/plain", "anthropic/plain"],
@@ -26,10 +46,10 @@ def wire() -> Iterator[Process]:
         yield server
 
 
-def environ(wire: Process) -> dict[str, str]:
+def environ(wire: Process | WireServer, at_once: int = AT_ONCE) -> dict[str, str]:
     return {
         **providers_at(wire.url),
-        "BLUFFCHECK_CONCURRENCY": str(AT_ONCE),
+        "BLUFFCHECK_CONCURRENCY": str(at_once),
         "BLUFFCHECK_PREFLIGHT_CALLS": "1000",  # only the grid's own calls are counted here
     }
 
@@ -82,6 +102,87 @@ def test_kill_9_in_the_middle_loses_nothing_and_buys_nothing_twice(
     assert 200 <= asked.total() <= 200 + repeated
     assert len(asked) == 20
     assert min(asked.values()) == 10
+
+
+def test_kill_9_at_20_random_moments_keeps_the_books_right(tmp_path: Path) -> None:
+    """KILL_SEED=… makes the same choices again; what happens in between takes its own time."""
+    seed = os.environ.get("KILL_SEED") or str(random.SystemRandom().randrange(10**6))
+    print(f"KILL_SEED={seed}")  # noqa: T201 (shown where the test fails)
+    moments = random.Random(seed)
+    database = tmp_path / "data" / "bluffcheck.db"
+    told = Told()
+    open_at_kills: set[int] = set()
+
+    def look(before: books.Books) -> books.Books:
+        found = books.read(database, tmp_path / "copy")
+        books.check(found, before, models.calls)
+        assert list(told.missing(found)) == []
+        assert len(found.open) <= 2 * MANY * len(MODELS)
+        open_at_kills.update(found.open)
+        return found
+
+    with WireServer(handler=Unreliable(seed)) as models:
+        models.handler.server = models  # type: ignore[union-attr]
+        with app_server(database.parent, environ(models, MANY)) as server:
+            for model in MODELS:
+                price = {"model": model, "input_usd": 3, "output_usd": 15, "valid_from": YEARS_AGO}
+                server.post("/api/prices", price)
+            server.post("/api/grids", {**GRID, "models": MODELS, "repeats": 1})
+        found = look(books.read(database, tmp_path / "copy"))
+        with forking(database.parent, environ(models, MANY)) as servers:
+            for kill in range(KILLS):
+                servers.start()
+                if kill % 5 == 4:  # also while it starts, and takes over what was left
+                    threading.Event().wait(moments.uniform(0, 0.8))
+                    servers.kill()
+                else:
+                    with visiting(servers.ready(), told, f"{seed} {kill}"):
+                        threading.Event().wait(moments.uniform(0, LIFE_S))
+                        servers.kill()
+                wait_for(lambda: models.in_flight == 0, "that the calls are over")
+                found = look(found)
+        with app_server(database.parent, environ(models, MANY)) as server:
+            grids = [grid["id"] for grid in server.get("/api/grids?limit=50")["items"]]
+            for grid_id in grids:  # some were killed between a pause and its end
+                request_json("DELETE", f"{server.url}/api/grids/{grid_id}/pause")
+            for grid_id in grids:
+                wait_for(lambda: settled(server, grid_id), f"the end of {grid_id}", 60)  # noqa: B023
+            assert server.stop() == 0
+        kills, found = open_at_kills.copy(), look(found)
+
+    assert told.unexpected == []
+    assert (found.unsettled, found.open) == (0, set())
+    broken_off = {id_ for id_, a in found.attempts.items() if a["error_kind"] == "interrupted"}
+    assert broken_off <= kills
+    assert broken_off
+    assert len(told.labels) > 20
+    assert len(found.answers) > 200
+
+
+def settled(server: Process, grid_id: str) -> bool:
+    return bool(server.get(f"/api/grids/{grid_id}")["status"] != "running")
+
+
+class Unreliable:
+    """Every reply is another one. Some come in pieces; some calls are turned away, once or always.
+
+    Fails at some prompts, so that it is the same ones after each kill.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed
+        self.server: WireServer
+
+    def __call__(self, request: Recorded) -> Script:
+        number = len(self.server.calls) - 1
+        kind = random.Random(f"{self.seed} {books.call_of(request)}").randrange(200)
+        if kind < len(TURNED_AWAY):
+            status, times = TURNED_AWAY[kind]
+            wait = {"retry-after": "0.1"} if status == 429 else {}
+            return Script(text=f"Reply {number}", status=status, times=times, headers=wait)
+        delay_s = random.Random(f"{self.seed} {number}").uniform(0, 0.4)
+        cut = 60 if kind % 2 else 0
+        return Script(text=f"Reply {number}", delay_s=delay_s, cut=cut, drip_s=0.02)
 
 
 @pytest.mark.parametrize("busy", [False, True])
