@@ -7,7 +7,7 @@ from app.money import dollars
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """None: no ceiling. The one on cost also stops a grid that runs (see runner/budgets.py)."""
+    """None: no ceiling. The one on cost also stops a grid that runs (see runner/records.py)."""
 
     max_calls: int | None = None
     max_cost_usd: float | None = None
@@ -35,3 +35,9 @@ class Ceilings:
 
 
 NO_CEILINGS = Ceilings()
+NEAR = 0.8  # of a ceiling, from where on pages show it
+
+
+def near(used: float, ceiling: float | None) -> bool:
+    """Whether so much of a ceiling is used that it is worth a look."""
+    return ceiling is not None and used > 0 and used >= NEAR * ceiling

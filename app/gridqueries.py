@@ -11,12 +11,11 @@ import sqlalchemy
 from sqlalchemy import Select
 from sqlmodel import Session, col, func, select
 
+from app.chips import SHORT, Chip
 from app.costs import spending_of_columns
 from app.gridview import (
     FILTERS,
-    SHORT,
     Cell,
-    Chip,
     Column,
     GridRow,
     GridView,
@@ -84,13 +83,14 @@ def load_counts(session: Session, grid_id: int) -> tuple[list[Column], dict[str,
         col(Attempt.thought),
     )
     statement = (
-        sqlalchemy.select(*kinds, func.count())
+        sqlalchemy.select(*kinds, func.count(), func.max(col(Answer.id)))
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)
         .group_by(*kinds)
     )
-    for model, variant_id, *own, thought, n in session.execute(statement):
+    for model, variant_id, *own, thought, n, answer in session.execute(statement):
         column = by_key[model, variant_id]
+        column.answer = answer
         chip = make_chip(column, *own)
         column.add(chip, n, thought)
         for name in ["all", *chip.kinds]:

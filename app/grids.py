@@ -37,6 +37,7 @@ class Progress:
     hallucinated: int = 0
     abstained: int = 0
     disputed: int = 0
+    unanswered: int = 0  # finished without an answer: empty, truncated or refused
 
     @property
     def settled(self) -> int:
@@ -45,11 +46,6 @@ class Progress:
     @property
     def labelled(self) -> int:
         return self.correct + self.hallucinated + self.abstained
-
-    @property
-    def unanswered(self) -> int:
-        """Finished without an answer: empty, truncated or refused."""
-        return self.done - self.answered
 
 
 # Built once: the runner needs it for every transaction.
@@ -145,7 +141,9 @@ def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress
         add(grid_id, "total", n)
         add(grid_id, AnswerState(state).value, n)
         if state not in (AnswerState.failed, AnswerState.cancelled) and outcome == Outcome.answered:
-            add(grid_id, "answered", n)
+            add(grid_id, "answered", n)  # also while it is run again: what came earlier counts
+        elif state == AnswerState.done:
+            add(grid_id, "unanswered", n)
         if label is not None:
             add(grid_id, LabelValue(label).value, n)
         if disputed:

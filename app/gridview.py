@@ -1,11 +1,11 @@
 """One grid as it is shown: columns in levels, rows of cells, a chip for each repeat. Pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
+from app.chips import SHORT, Chip
 from app.money import Spending
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import (
@@ -21,7 +21,6 @@ from app.tables import (
     Wording,
 )
 
-SHORT = 90  # characters of an answer that a chip shows
 Show = Literal[
     "all",
     "unlabelled",
@@ -47,76 +46,6 @@ FILTERS: dict[Show, str] = {
 }
 DENSITIES: dict[Density, str] = {"chips": "Chips", "lines": "First lines", "full": "Full text"}
 CHARACTERS: dict[Density, int] = {"chips": SHORT, "lines": 400, "full": 20_000}
-_ABSTAINS = re.compile(
-    r"(?:i (?:do not|don['’]t) know|idk|unknown|not sure|n/a|i['’]?m not sure)\W*", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One repeat as shown in a cell."""
-
-    model: str
-    variant_id: int
-    state: AnswerState
-    outcome: Outcome | None
-    label: LabelValue | None
-    disputed: bool
-    mismatch: str  # a sentence when thinking asked and thinking seen do not fit
-    id: int = 0  # 0 and empty where a chip stands for all of its kind, when counting
-    prompt_id: int = 0
-    repeat: int = 0
-    text: str = ""  # the beginning of the answer
-    length: int = 0  # of the whole answer, in characters
-    error: str = ""
-
-    @property
-    def short(self) -> str:
-        """What fits on a chip: the answer's first line, "IDK", or the state."""
-        if self.state is AnswerState.done and self.outcome is Outcome.answered:
-            line = next((part for part in self.text.splitlines() if part.strip()), "")
-            return "IDK" if _ABSTAINS.fullmatch(line.strip()) else line.strip()
-        if self.state is AnswerState.done:
-            return str(self.outcome)
-        return {
-            AnswerState.pending: "waiting",
-            AnswerState.running: "running",
-            AnswerState.failed: "error",
-            AnswerState.cancelled: "cancelled",
-        }.get(self.state, "")
-
-    @property
-    def can_label(self) -> bool:
-        return self.state is AnswerState.done and self.outcome is Outcome.answered
-
-    @property
-    def status(self) -> str:
-        """One word for the style: the label, or why there is none."""
-        if self.disputed and self.label is None:
-            return "disputed"
-        if self.label is not None:
-            return self.label.value
-        if self.can_label:
-            return "unlabelled"
-        return str(self.outcome) if self.state is AnswerState.done else self.state.value
-
-    @property
-    def kinds(self) -> list[str]:
-        """The filters this chip belongs to."""
-        found = []
-        if self.can_label and self.label is None and not self.disputed:
-            found.append("unlabelled")
-        if self.label is not None:
-            found.append(self.label.value)
-        if self.disputed:
-            found.append("disputed")
-        if self.state is AnswerState.failed or (
-            self.state is AnswerState.done and not self.can_label
-        ):
-            found.append("failed")
-        if self.mismatch:
-            found.append("mismatch")
-        return found
 
 
 @dataclass(slots=True)
@@ -127,6 +56,7 @@ class Column:
     model: str
     variant: Variant
     wording: Wording
+    answer: int = 0  # the number of one of its answers, by which the column can be named
     total: int = 0
     settled: int = 0
     correct: int = 0
@@ -170,7 +100,7 @@ class Column:
             self.judged += n
             self.thought += n if thought is Thought.yes else 0
         self.total += n
-        if chip.state not in (AnswerState.pending, AnswerState.running):
+        if not chip.waiting:
             self.settled += n
         for kind in chip.kinds:
             setattr(self, kind, getattr(self, kind) + n)
@@ -200,6 +130,11 @@ class GridRow:
     cells: list[Cell]
     shown: bool = True
 
+    @property
+    def answer(self) -> int:
+        """The number of one of its answers, by which the row can be named; 0: it has none."""
+        return next((chip.id for cell in self.cells for chip in cell.chips), 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -228,6 +163,12 @@ class Counts(Protocol):
     def hallucinated(self) -> int: ...
     @property
     def abstained(self) -> int: ...
+
+
+def view_query(show: Show, density: Density) -> str:
+    """How a grid is shown, as the end of an address; empty: as usual."""
+    shown = [("show", show, "all"), ("density", density, "chips")]
+    return "&".join(f"{name}={value}" for name, value, usual in shown if value != usual)
 
 
 def bar_parts(counts: Counts) -> list[tuple[str, float, float]]:

@@ -26,9 +26,11 @@ from app.web import (
     api_additions,
     api_costs,
     api_docs,
+    api_limits,
     api_models,
     api_prices,
     compose,
+    control,
     exports,
     grids,
     home,
@@ -37,6 +39,7 @@ from app.web import (
     problems,
 )
 from app.web.deps import Services
+from app.web.notices import TroubleMiddleware
 from app.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
@@ -90,6 +93,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.add_middleware(
         SecurityMiddleware, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes
     )
+    app.add_middleware(TroubleMiddleware)
     problems.install(app)
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
@@ -98,8 +102,9 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.include_router(api_models.router)
     app.include_router(api_costs.router)
     app.include_router(api_prices.router)
+    app.include_router(api_limits.router)
     pages = APIRouter(include_in_schema=False)
-    for module in (home, compose, grids, additions, answers, library, models, exports):
+    for module in (home, compose, grids, control, additions, answers, library, models, exports):
         pages.include_router(module.router)
     app.include_router(pages)
     return app

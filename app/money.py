@@ -12,6 +12,11 @@ class Spending:
     known: int = 0
     unknown: int = 0
 
+    @property
+    def count(self) -> int:
+        """How many calls there are, with and without a known cost."""
+        return self.known + self.unknown
+
     def __add__(self, other: "Spending") -> "Spending":
         known, unknown = self.known + other.known, self.unknown + other.unknown
         return Spending(self.usd + other.usd, known, unknown)

@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import Session
 
+from app.chips import Chip
 from app.db import Database
 from app.gridqueries import load_changed, load_columns, load_view
-from app.gridview import Chip, bar_parts, observed
+from app.gridview import bar_parts, observed
 from app.labels import get_reviewer, set_label
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now
@@ -136,6 +137,11 @@ def test_chip_shows_the_first_line(text: str, short: str) -> None:
         ("done", "answered", "correct", False, "correct", ["correct"]),
         ("done", "answered", None, True, "disputed", ["disputed"]),
         ("done", "answered", "abstained", True, "abstained", ["abstained", "disputed"]),
+        # Run again: what came before counts, and is not what is waited for.
+        ("pending", "error", None, False, "pending", []),
+        ("running", "truncated", None, False, "running", []),
+        ("running", "answered", "correct", False, "running", ["correct"]),
+        ("pending", "answered", None, True, "pending", ["disputed"]),
     ],
 )
 def test_chip_says_what_it_is(

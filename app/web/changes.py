@@ -6,10 +6,12 @@ from typing import Any
 from sqlmodel import Session
 
 from app import grids
+from app.ceilings import near
 from app.gridqueries import answers_per_minute, load_changed, load_counts
 from app.gridview import CHARACTERS, Column, Density, Show
 from app.money import Spending
 from app.tables import Grid, HeldState
+from app.web.notices import NOTHING, Notice
 from app.web.render import render
 
 Wanted = tuple[Density, Show, int]  # how the grid is shown, and the last change that is known
@@ -28,14 +30,17 @@ def head(session: Session, grid: Grid, columns: Sequence[Column]) -> dict[str, A
         "progress": progress,
         "spending": sum((c.spending for c in columns), Spending()),
         "status": status,
+        "paused": grid.paused_at is not None and left > 0,
         "rate": rate,
         "to_test": len(waiting),
+        "near_calls": near(grid.calls, grid.max_calls),
+        "near_cost": near(grid.committed_usd, grid.max_cost_usd),
         "left_s": 60 * left / rate if rate else None,
     }
 
 
 def render_changes(
-    session: Session, grid: Grid, wanted: Iterable[Wanted], notice: str = ""
+    session: Session, grid: Grid, wanted: Iterable[Wanted], notice: Notice = NOTHING
 ) -> tuple[str, dict[Wanted, str]]:
     """The grid's status, and for each of ``wanted`` the fragments of what changed since.
 
@@ -56,5 +61,5 @@ def render_changes(
 
 
 def status_of(session: Session, grid: Grid) -> str:
-    """running, done, cancelled or stopped."""
+    """running, paused, done, cancelled or stopped."""
     return grids.status(grid, grids.progress(session, grid.id))

@@ -21,6 +21,7 @@ from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
 from app.web.live import Hub
+from app.web.notices import Notice, in_words
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
@@ -52,20 +53,13 @@ class Services:
     def __post_init__(self) -> None:
         self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
 
-    def runner_notice(self, grid_id: int) -> str:
+    def runner_notice(self, grid_id: int) -> Notice:
         """What there is to say of the runner that is no change of the grid. Asked often."""
-        if self.runner.trouble:
-            return (
-                f"The database cannot be written ({self.runner.trouble}). No new calls are made,"
-                " answers that came are kept in memory, and all goes on by itself once it can be"
-                " written again."
-            )
-        waits = [
-            f"{self.title_of(account)} ({seconds:.0f} s)"
-            for account, seconds in sorted(self.runner.waits(grid_id).items())
-            if seconds >= 1
-        ]
-        return f"Waiting for {', '.join(waits)}: its limit is used up." if waits else ""
+        waits = sorted(self.runner.waits(grid_id).items())
+        return Notice(
+            in_words(self.runner.trouble),
+            tuple((self.title_of(account), round(s)) for account, s in waits if s >= 1),
+        )
 
     def title_of(self, account: str) -> str:
         return self.providers[account].title if account in self.providers else account

@@ -1,30 +1,24 @@
-"""The grid page, its live updates, and what one can do to a grid as a whole."""
+"""The grid page and its live updates."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
 from app.gridqueries import load_view
 from app.gridview import CHARACTERS, Density, Show
 from app.providers import is_practice
-from app.tables import Grid
-from app.web import actions
-from app.web.api_shapes import CeilingInput, Wanted
 from app.web.changes import head, render_changes, status_of
 from app.web.deps import (
     MAX_INTEGER,
-    Form,
     GridHere,
     GridIdHere,
     MaybeReviewer,
     Reading,
     Server,
     Since,
-    decimal,
 )
 from app.web.live import View
-from app.web.problems import validated
 from app.web.render import page
 from app.web.streams import EventStream
 
@@ -94,54 +88,8 @@ def poll_grid(
     if grid.seq <= since:
         headers["X-Status"] = status_of(session, grid)
         if notice or noticed:
-            return page("partials/notice.html", headers=headers, notice=notice, oob=True)
+            return page("partials/notices.html", headers=headers, notice=notice)
         return HTMLResponse("", headers=headers)
     wanted = (density, show, since)
     headers["X-Status"], fragments = render_changes(session, grid, [wanted], notice)
     return HTMLResponse(fragments[wanted], headers=headers)
-
-
-@router.post("/grids/{grid_id}/cancellation")
-def cancel(server: Server, grid: GridHere, data: Form) -> Response:
-    actions.cancel(server, grid.id, _wanted(data))
-    return _back(grid, data)
-
-
-@router.post("/grids/{grid_id}/reruns")
-def rerun(server: Server, grid: GridHere, data: Form) -> Response:
-    actions.rerun(server, grid.id, _wanted(data))
-    return _back(grid, data)
-
-
-@router.post("/grids/{grid_id}/pause")
-def pause(server: Server, grid: GridHere) -> Response:
-    actions.pause(server, grid.id)
-    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
-
-
-@router.post("/grids/{grid_id}/resumption")
-def resume(server: Server, grid: GridHere) -> Response:
-    actions.resume(server, grid.id)
-    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
-
-
-@router.post("/grids/{grid_id}/ceiling")
-def set_ceilings(server: Server, grid: GridHere, data: Form) -> Response:
-    """Let the grid make more calls or cost more, and go on where it was stopped."""
-    calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
-    given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
-    actions.set_ceilings(server, grid.id, given.max_calls, given.max_cost_usd)
-    return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
-
-
-def _wanted(data: Form) -> Wanted:
-    """``all`` and ``labelled`` are ticks."""
-    given = {k: v for k, v in data.items() if k in ("answer", "extent")}
-    return validated(Wanted, failed="all" not in data, labelled="labelled" in data, **given)
-
-
-def _back(grid: Grid, data: Form) -> Response:
-    """To the grid; to the answer that it was about, where there is one."""
-    answer = str(data.get("answer", ""))
-    place = f"#a-{answer}" if answer.isdecimal() else ""
-    return RedirectResponse(f"/grids/{grid.public_id}{place}", status_code=303)

@@ -25,6 +25,7 @@ from app.gridview import CHARACTERS, Density, Show
 from app.partials import KEPT, Partial, Partials
 from app.tables import Grid, GridPrompt
 from app.web.changes import Wanted, render_changes
+from app.web.notices import NOTHING, Notice
 from app.web.render import render
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Listener:
 
     view: View
     seq: int  # the last change it was given
-    notice: str = ""
+    notice: Notice = NOTHING
     told: bool = False  # whether it has the partial text of before its time
     over: bool = False
     sent_at: float = field(default_factory=time.monotonic)
@@ -101,7 +102,7 @@ class Hub:
         database: Database,
         partials: Partials,
         stopping: asyncio.Event,
-        notice: Callable[[int], str],
+        notice: Callable[[int], Notice],
     ) -> None:
         self.database = database
         self.partials = partials
@@ -174,8 +175,9 @@ class _Watch:
                 failed = True
             took = time.monotonic() - started
             await asyncio.sleep(AFTER_ERROR_S if failed else max(TICK_S, SHARE * took))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), POLL_S - TICK_S)
+            with suppress(TimeoutError):  # wait_for of Python 3.11 may swallow a cancellation
+                async with asyncio.timeout(POLL_S - TICK_S):
+                    await self.wake.wait()
 
     async def _look(self) -> None:
         """Read what is new, and give everybody what it lacks."""
@@ -196,7 +198,7 @@ class _Watch:
                 it.give("done", _event(self._status, "done", found.seq))
                 it.end()
 
-    def _read(self, wanted: set[Wanted], known: int, notice: str) -> "_Found":
+    def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
             grid = session.get_one(Grid, self.grid_id)
             behind = [key for key in wanted if key[2] < grid.seq]
@@ -222,7 +224,7 @@ class _Watch:
         event = b""
         for it in self.listeners:
             if it.notice != notice and not it.busy("notice"):
-                event = event or _event(render("partials/notice.html", notice=notice, oob=True))
+                event = event or _event(render("partials/notices.html", notice=notice))
                 it.give("notice", event)
                 it.notice = notice
 

@@ -12,13 +12,14 @@ from sqlmodel import Session
 
 from app.catalogue import OWN_FILE, Entry, entries, list_models, thinking_in_words
 from app.checks import latest_checks, settings_to_check
-from app.errors import BluffcheckError, NotFound
+from app.errors import BluffcheckError, InvalidInput, NotFound
 from app.ownprices import PriceInput, own_prices
 from app.plans import find_model
 from app.prices import Quote
 from app.providers import ModelInfo, Thinking, ThinkingRule, switch_titles
+from app.ratelimits import LimitInput
 from app.tables import ModelCheck, now
-from app.web import actions
+from app.web import actions, limits
 from app.web.deps import (
     MAX_INTEGER,
     Form,
@@ -29,6 +30,7 @@ from app.web.deps import (
     Services,
     decimal,
 )
+from app.web.limits import AccountLimits
 from app.web.problems import validated
 from app.web.render import page
 
@@ -56,6 +58,8 @@ class ProviderRows:
     entry: Entry
     rows: Sequence[ModelRow]
     found: int  # how many match the search, shown or not
+    limits: AccountLimits
+    shares_with: str = ""  # the provider whose section has the form; empty: this one
 
 
 @router.get("/models")
@@ -63,13 +67,19 @@ def show_models(
     server: Server, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx, q: str = ""
 ) -> Response:
     """All providers; ``q`` keeps the models whose id or title contains it."""
-    template = "partials/model_list.html" if htmx else "pages/models.html"
-    found = _providers(server, session, q)
-    return page(
-        template, headers={"Vary": "HX-Request"}, providers=found, q=q, reviewer=reviewer,
-        calls=server.settings.concurrency, own_file=server.settings.data_dir / OWN_FILE,
-        switches=switch_titles(),
-    )  # fmt: skip
+    return _list_page(server, session, q, only_list=htmx, reviewer=reviewer)
+
+
+@router.post("/models/limits")
+def set_limit(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
+    """Set how fast an account may be called; a form that makes no sense comes back as typed."""
+    typed = {name: str(data.get(name, "")).strip() for name in ("account", *limits.FIELDS)}
+    given = {name: typed[name] for name in limits.FIELDS if typed[name]}
+    try:
+        actions.set_limit(server, typed["account"], validated(LimitInput, **given))
+    except InvalidInput as exc:
+        return _list_page(server, session, typed=typed, error=exc, reviewer=reviewer)
+    return RedirectResponse(f"/models#limits-{quote(typed['account'])}", status_code=303)
 
 
 @router.get("/models/{model:path}")
@@ -123,9 +133,34 @@ def remove_price(server: Server, data: Form) -> Response:
     return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
 
 
-def _providers(server: Services, session: Session, q: str) -> list[ProviderRows]:
+def _list_page(
+    server: Services,
+    session: Session,
+    q: str = "",
+    only_list: bool = False,
+    typed: Mapping[str, str] | None = None,
+    error: BluffcheckError | None = None,
+    **more: Any,
+) -> Response:
+    accounts = limits.account_limits(server, session, typed, str(error or ""))
+    return page(
+        "partials/model_list.html" if only_list else "pages/models.html",
+        status_code=error.status if error else 200,
+        headers={"Vary": "HX-Request"},
+        providers=_providers(server, session, q, accounts),
+        q=q,
+        own_file=server.settings.data_dir / OWN_FILE,
+        switches=switch_titles(),
+        **more,
+    )
+
+
+def _providers(
+    server: Services, session: Session, q: str, accounts: Mapping[str, AccountLimits]
+) -> list[ProviderRows]:
     checks, at, wanted = latest_checks(session), now(), q.strip().lower()
-    found = []
+    found: list[ProviderRows] = []
+    shown: dict[str, str] = {}  # by account, the provider whose section has its form
     for entry in entries(server.providers):
         matching = [m for m in entry.models if wanted in f"{m.id} {m.title}".lower()]
         if wanted and not matching:
@@ -140,7 +175,9 @@ def _providers(server: Services, session: Session, q: str) -> list[ProviderRows]
             )
             for info in islice(matching, AT_MOST if wanted else AT_FIRST)
         ]
-        found.append(ProviderRows(entry, rows, len(matching)))
+        account, other = accounts[provider.account], shown.get(provider.account, "")
+        shown.setdefault(provider.account, entry.title)
+        found.append(ProviderRows(entry, rows, len(matching), account, other))
     return found
 
 

@@ -9,9 +9,10 @@ from starlette.responses import HTMLResponse
 
 from app import __version__
 from app.db import ROOT
-from app.gridview import DENSITIES, FILTERS, bar_parts, observed
+from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
 from app.money import dollars, rate
 from app.prompts import shorten
+from app.web.notices import trouble_now
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
@@ -84,4 +85,6 @@ environment.globals |= {
     "densities": DENSITIES,
     "bar_parts": bar_parts,
     "observed": observed,
+    "view_query": view_query,
+    "trouble_now": trouble_now,
 }

@@ -2,6 +2,7 @@
 
 import { reveal } from "./page.js";
 import { keepLive } from "./live.js";
+import { again, setUp } from "./again.js";
 import { clearLabel, saveNote, setLabel, undo } from "./labels.js";
 
 const page = document.querySelector(".grid-page");
@@ -94,6 +95,7 @@ const keys = {
   c: () => label("correct"), h: () => label("hallucinated"), a: () => label("abstained"),
   u: () => current && clearLabel(current),
   z: () => undo(select),
+  r: () => current && again(current),
   " ": () => (drawer.hidden ? current && open(current) : close()),
   Escape: close,
   "?": () => document.getElementById("help").showModal(),
@@ -137,6 +139,7 @@ page.addEventListener("focusin", (event) => {
 
 // The drawer's form works without scripts; with them the page stays where it is.
 drawer.addEventListener("submit", (event) => {
+  if (!event.target.matches(".label-form")) return;
   event.preventDefault();
   const chip = document.getElementById(`a-${drawer.querySelector("[data-answer]").dataset.answer}`);
   const note = event.target.elements.note.value;
@@ -170,3 +173,9 @@ function openFromAddress() {
 window.addEventListener("hashchange", openFromAddress);
 window.addEventListener("load", openFromAddress);
 keepLive();
+// What was run again or cancelled has another face in the drawer; the keys go on from its chip.
+setUp(async () => {
+  if (!current || drawer.hidden) return;
+  await open(current);
+  if (document.activeElement === document.body) current.focus();
+});

@@ -1,10 +1,11 @@
 // Saving labels: shown at once, sent in order, undone on request, never silently lost.
 
-import { notice } from "./page.js";
+import { messageIn, notice } from "./page.js";
 
 const page = document.querySelector(".grid-page");
 const done = []; // [chip id, label before] of this visit, for undo
 let queue = Promise.resolve();
+export const saved = () => queue; // what was pressed so far, or could not be saved
 
 const seq = () => Number(document.getElementById("progress").dataset.seq);
 const stored = (chip) => (["correct", "hallucinated", "abstained"].includes(chip.dataset.status) ? chip.dataset.status : null);
@@ -33,8 +34,7 @@ async function send(id, value, note) {
     return send(id, value, note);
   }
   if (!response.ok) {
-    const message = new DOMParser().parseFromString(text, "text/html").body.textContent.trim();
-    throw new Error(message || `The server answered ${response.status}.`);
+    throw new Error(messageIn(text) || `The server answered ${response.status}.`);
   }
   return text;
 }

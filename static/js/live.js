@@ -23,6 +23,7 @@ let failures = 0;
 let heardAt = 0;
 let streamAfter = 0; // no stream before this time
 let gone = false;
+let live = false;
 let swaps = Promise.resolve();
 
 const progress = () => document.getElementById("progress").dataset;
@@ -69,7 +70,7 @@ function query(more) {
 }
 
 async function poll() {
-  const noticed = document.getElementById("runner-notice").hidden ? 0 : 1;
+  const noticed = document.querySelector("#runner-notice:not([hidden]), #trouble:not([hidden])") ? 1 : 0;
   const response = await fetch(`/grids/${page.dataset.grid}/changes?${query({ noticed })}`).catch(() => null);
   if (!response?.ok) return;
   const text = await response.text();
@@ -129,7 +130,7 @@ function recheck() {
 
 export function keepLive() {
   const rows = page.querySelectorAll("[data-row]");
-  if (progress().status !== "running") return;
+  live = wanted();
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting) visible.add(Number(target.dataset.row));
@@ -140,7 +141,12 @@ export function keepLive() {
   });
   for (const row of rows) observer.observe(row);
   if (!rows.length) step();
-  document.addEventListener("htmx:after:swap", recheck);
+  document.addEventListener("htmx:after:swap", () => {
+    recheck();
+    const before = live;
+    live = wanted();
+    if (live && !before) step(); // what is run again makes a grid live that was done
+  });
   document.addEventListener("visibilitychange", step);
   window.addEventListener("online", step);
   window.addEventListener("pagehide", () => { gone = true; letGo(); });

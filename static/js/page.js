@@ -15,6 +15,9 @@ export function notice(text, action) {
   setTimeout(() => box.remove(), action ? 20000 : 5000);
 }
 
+// What an error says that came as a piece of a page.
+export const messageIn = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent.trim();
+
 async function copy(path) {
   const url = new URL(path, location.href).href;
   try {

@@ -17,6 +17,7 @@ from app.grids import stamp
 from app.partials import Partials
 from app.settings import Settings
 from app.web.live import Hub, Listener, View
+from app.web.notices import Notice
 from tests.browser.conftest import Served, served
 from tests.factories import answers_of, finish, new_grid
 from tests.polling import wait_for
@@ -163,25 +164,30 @@ def test_notice_is_told_without_any_change(
 ) -> None:
     wire.handler = lambda request: Script(delay_s=30)
     grid_id = start(site.url, models=["openai-chat/x"], repeats=1)
-    said = [""]
+    said = [Notice()]
     monkeypatch.setattr(site.services.live, "notice", lambda grid_id: said[0])
     monkeypatch.setattr(site.services, "runner_notice", lambda grid_id: said[0])
     page = page_of(site.url, grid_id)
-    assert '<p id="runner-notice" class="note"  hidden></p>' in page
+    assert '<span id="runner-notice" class="waits" hidden>' in page
+    assert '<div id="trouble" class="trouble" role="alert" hidden></div>' in page
+    waits, away = Notice(waits=(("<them>", 12),)), Notice(trouble="<away>")
     with streams(site.url, f"/grids/{grid_id}/events?since=0") as [stream]:
         wait_for(lambda: "running" in stream.states().values(), "a call")
-        for text in ("waiting 12 s for <them>", ""):
+        for notice in (waits, away, Notice()):
             before = len(stream.changes)
-            said[0] = text
+            said[0] = notice
             wait_for(lambda n=before: len(stream.changes) > n, "a notice")  # type: ignore[misc]
             html = stream.changes[-1]["data"]
-            assert html.startswith('<p id="runner-notice"')
-            assert ("waiting 12 s for &lt;them&gt;" in html) is bool(text)
+            assert html.count('hx-swap-oob="outerMorph"') == 2
+            assert ("Waiting for &lt;them&gt; (12 s)" in html) is (notice is waits)
+            assert ('role="alert" hx-swap-oob="outerMorph">&lt;away&gt;' in html) is (
+                notice is away
+            )
             assert "id" not in stream.changes[-1]
         now = seq_of(page_of(site.url, grid_id))
         url = f"{site.url}/grids/{grid_id}/changes?since={now}"
         assert httpx.get(url).text == ""
-        assert " hidden>" in httpx.get(f"{url}&noticed=1").text
+        assert httpx.get(f"{url}&noticed=1").text.count(" hidden>") == 2
         httpx.post(f"{site.url}/grids/{grid_id}/cancellation")
         wait_for(lambda: stream.done, "the end")
 
@@ -223,7 +229,7 @@ def test_listener_that_is_slow_holds_nobody_up_and_misses_nothing(database: Data
         return found
 
     async def run() -> None:
-        hub = Hub(database, partials, asyncio.Event(), lambda grid_id: "")
+        hub = Hub(database, partials, asyncio.Event(), lambda grid_id: Notice())
         with (
             hub.listening(grid.id, View(), 0) as quick,
             hub.listening(grid.id, View(rows=(1, 9)), 0) as slow,
