@@ -137,6 +137,8 @@ def fill(client: TestClient) -> None:
         client.post("/api/models/checks", json={"model": model}).raise_for_status()
     price = {"model": models[2], "input_usd": 0.1, "output_usd": 1e-7, "note": ODD}
     assert client.post("/api/prices", json=price).status_code == 201
+    limit = {"calls": 3, "tokens_per_minute": 1_000_000}
+    client.put("/api/limits/openai", json=limit).raise_for_status()
 
 
 def test_everything_arrives_in_the_other_database_and_comes_back(
@@ -150,7 +152,7 @@ def test_everything_arrives_in_the_other_database_and_comes_back(
 
     copied = copy(database_url, there)
 
-    assert sum(map(bool, before.values())) >= 14  # the tables that there are
+    assert sum(map(bool, before.values())) >= 15  # the tables that there are
     assert {(one.table, one.rows, one.checked) for one in copied} == {
         (name, len(rows), len(rows)) for name, rows in before.items()
     }
