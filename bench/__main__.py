@@ -21,8 +21,8 @@ from bench.servers import Load
 NAMES = ("fanout", "large", "pages", "viewers", "first_token", "team")
 MORE = """
 More: python -m bench.pages, bench.viewers and bench.first_token, or make bench ARGS=pages (viewers,
-first_token, team, fanout, large); each takes --help. All of it is measured on a machine that the bare
-loop, the model server and Bluffcheck share: read it as ratios."""
+first_token, team, fanout, large); each takes --help. All of it is measured on a machine that the
+bare loop, the model server and Bluffcheck share: read it as ratios."""
 
 
 def main() -> None:
