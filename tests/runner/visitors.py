@@ -85,9 +85,9 @@ class Reviewer(Visitor):
 
     def visit(self) -> None:
         while not self.stopped.is_set():
-            _, found = self.answers()
-            fit = [a["id"] for a in found if a["state"] == "done" and a["id"] % 2 == 0]
-            for id_ in self.random.sample(fit, min(len(fit), 10)):
+            self.answers()
+            fit = [id_ for id_ in list(self.told.done) if id_ % 2 == 0]
+            for id_ in self.random.sample(fit, min(len(fit), 20)):
                 key, value = (id_, self.name), self.random.choice(LABELS)
                 self.told.perhaps.setdefault(key, set()).add(value)
                 self.ask(
