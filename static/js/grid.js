@@ -10,6 +10,7 @@ const drawer = document.getElementById("drawer");
 const chips = () => [...page.querySelectorAll(".chip")];
 const idOf = (chip) => chip.id.slice(2);
 let current = null; // the chip that keys act on
+let opening = 0; // counts what the drawer was asked for: only the latest is shown
 
 function select(chip, { focus = true } = {}) {
   if (!chip) return;
@@ -56,13 +57,14 @@ function nextUnlabelled(step) {
 }
 
 async function open(chip) {
+  const mine = ++opening;
   current?.removeAttribute("aria-current");
   current = chip;
   chip.setAttribute("aria-current", "true");
   history.replaceState(null, "", `#${chip.id}`);
   const response = await fetch(chip.href, { headers: { "HX-Request": "true" } });
   const html = await response.text();
-  if (current !== chip) return; // another one was opened meanwhile
+  if (mine !== opening) return; // another one was opened meanwhile, or it was closed
   drawer.hidden = false;
   drawer.dataset.status = chip.dataset.status;
   await htmx.swap({ text: html, sourceElement: drawer, target: drawer, swap: "innerHTML" });
@@ -71,6 +73,7 @@ async function open(chip) {
 }
 
 function close() {
+  opening += 1;
   if (drawer.hidden) return;
   drawer.hidden = true;
   drawer.replaceChildren();
