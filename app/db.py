@@ -244,7 +244,9 @@ def _told(what: Callable[..., Unavailable]) -> Iterator[None]:
         state = getattr(exc.orig, "sqlstate", None)
         # A connection that breaks is not always an OperationalError, nor is "read-only".
         lost = exc.connection_invalidated
-        if not (isinstance(exc, OperationalError) or lost or state == _READ_ONLY):
+        # "No such table" is an OperationalError of SQLite too, and none that passes.
+        broken = getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        if broken or not (isinstance(exc, OperationalError) or lost or state == _READ_ONLY):
             raise
         # The first line, without the statement and its values.
         reason = str(exc.orig).strip().partition("\n")[0]

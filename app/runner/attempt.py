@@ -87,7 +87,7 @@ class Attempts:
     ) -> ProviderError | None:
         """Make one call and save what came of it; the error if another try is to be made."""
         queued = running.queued
-        running.before = running.attempt_id
+        running.before, running.begun = running.attempt_id, False
         await slot.limit.turn(queued.expected_tokens)
         began, started_at = monotonic(), now()
         try:
@@ -95,6 +95,7 @@ class Attempts:
                 if number > 1:
                     self._writer.put(records.let_go, running)
                 return None
+            running.begun = True
             completion = await self._call(queued, running.request, provider, problem)
         except ProviderError as exc:
             return await self._failed(running, slot, exc, number, monotonic() - began)

@@ -106,6 +106,9 @@ class Preflights:
         slot = await self._limit_of(provider.name).slot()
         try:
             await slot.limit.turn(TOKENS * len(waiting.settings))
-            return await check_model(provider, name, waiting.settings)
+            try:
+                return await check_model(provider, name, waiting.settings)
+            finally:
+                slot.limit.over()
         finally:
             slot.release()

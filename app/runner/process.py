@@ -73,13 +73,14 @@ class RunningProcess:
         at_work = {
             task: running
             for task, running in self._tasks.items()
-            if running.attempt_id is not None and grid_id in (None, running.grid_id)
+            if running.begun and grid_id in (None, running.grid_id)
         }
         held = {r.queued.id: r.attempt_id or 0 for r in at_work.values()}
         stale = await self._read(lambda session: queue.stale(session, held)) if held else ()
         for task, running in at_work.items():
             # One that went on to its next attempt meanwhile was found to be wanted.
-            if running.queued.id in stale and held[running.queued.id] == running.attempt_id:
+            wanted = running.queued.id not in stale
+            if not wanted and running.begun and held[running.queued.id] == running.attempt_id:
                 task.cancel()
 
     async def _read(self, read: Callable[[Session], T]) -> T:

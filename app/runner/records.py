@@ -32,6 +32,7 @@ class Running:
     request: Request | None  # None: it cannot be made, which is put on record
     cost: Cost  # should nothing be heard of a call again
     attempt_id: int | None = None  # its latest attempt, once that is on disk
+    begun: bool = False  # whether that is known to be on disk
     before: int | None = None  # the one before: where ``begin`` starts when it is repeated
 
     @property
