@@ -159,8 +159,10 @@ class LocalRunner(RunningProcess):
                     self._preflights.begin(one)
             except Exception:
                 log.exception("the queue could not be read; it will be looked at again")
+            # Not wait_for: on Python 3.11 it can swallow the cancellation that ends this task.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._look.wait()
 
     def _held(self) -> set[int]:
         """The answers somebody works on. Called in the writer's thread.
