@@ -27,7 +27,9 @@ def seconds(server: Process, load: Load) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.team",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--answers", type=int, default=400)
     parser.add_argument("--latency", type=float, default=0.5, help="seconds of each call")
