@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             gc.collect()
-            gc.set_threshold(50000, 20, 100)
+            gc.set_threshold(50_000, 20, 100)  # an answer makes much garbage, and hardly a cycle
             gc.freeze()  # what is there now stays: looking through it again costs 100 ms a time
             self.announce()
 

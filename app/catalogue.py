@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.errors import InvalidInput, ProviderError
@@ -171,6 +172,20 @@ def thinking_choices(providers: Providers, models: Sequence[str]) -> list[Thinki
 def only_practice(providers: Providers) -> bool:
     """Whether nothing but practice models can be called."""
     return not any(e.ready and not e.practice for e in entries(providers))
+
+
+@asynccontextmanager
+async def in_use(providers: Providers, *, follow: bool) -> AsyncIterator[None]:
+    """Follow what providers offer, if wanted; at the end close their connections."""
+    watching = asyncio.create_task(watch(providers)) if follow else None
+    try:
+        yield
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
+        for provider in providers.values():
+            await provider.aclose()
 
 
 async def watch(providers: Providers) -> None:

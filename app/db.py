@@ -81,6 +81,14 @@ class Database:
         if self.trouble:
             raise _not_written(self.trouble)
 
+    def take_turns(self, session: Session) -> None:
+        """Let one process at a time go on from here, until its transaction ends.
+
+        SQLite does that by itself.
+        """
+        if not self.is_sqlite:
+            session.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
+
     def migrate(self) -> None:
         """Run all migrations in one transaction; safe when several processes start at once."""
         with self.writer.connect() as connection:

@@ -1,6 +1,5 @@
 """The application: opens database, providers and runner, mounts static files and routers."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
-from app.catalogue import configured, watch
+from app.catalogue import configured, in_use
 from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.errors import SettingsError
@@ -62,11 +61,10 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(watch(providers)) if settings.discover else None
         partials = Partials()
         runner = open_runner(database, providers, prices, settings, partials, works=works)
         try:
-            async with runner:
+            async with in_use(providers, follow=settings.discover), runner:
                 services = Services(settings, database, providers, prices, runner, partials)
                 app.state.services = services
                 try:
@@ -74,11 +72,6 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 finally:
                     await services.live.aclose()
         finally:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.wait([watching])
-            for provider in providers.values():
-                await provider.aclose()
             database.close()
 
     app = FastAPI(
@@ -136,6 +129,7 @@ def open_database(settings: Settings, prices: PriceBook) -> Database:
         before = database.revision()
         database.migrate()
         with database.write() as session:
+            database.take_turns(session)  # several processes may start at once
             prompts.ship(session)
             prices.use(own_prices(session))
             if database.revision() != before:  # tables of a time before prices, perhaps

@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from app.catalogue import configured, watch
+from app.catalogue import configured, in_use
 from app.errors import SettingsError
 from app.main import open_database, open_runner
 from app.partials import Partials
@@ -28,17 +28,10 @@ def run(settings: Settings, ready: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        watching = asyncio.create_task(watch(providers)) if settings.discover else None
-        try:
-            async with open_runner(database, providers, prices, settings, Partials(), works=True):
-                ready()
-                await stop.wait()
-        finally:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.wait([watching])
-            for provider in providers.values():
-                await provider.aclose()
+        runner = open_runner(database, providers, prices, settings, Partials(), works=True)
+        async with in_use(providers, follow=settings.discover), runner:
+            ready()
+            await stop.wait()
 
     try:
         asyncio.run(work())
