@@ -58,14 +58,14 @@ class HttpClient:
         give_up_at = self.deadline() if deadline is None else deadline
         silent_at = loop.time() + self.limits.silence_s
         received, ended = 0, False
-        request = self._request("POST", target, json.dumps(body).encode(), reader.content_type)
+        content = json.dumps(body).encode()
         response: httpx.Response | None = None
         watch: Watch | None = None
         # Deadlines surround no yield: one that passed while the caller holds an event would cancel
         # the caller.
         try:
             async with asyncio.timeout_at(min(give_up_at, silent_at)):
-                response = await self._open().handle_async_request(request)
+                response = await self._send("POST", target, content, reader.content_type)
                 await _check(target, response, reader.content_type)
             watch = Watch(min(give_up_at, silent_at), _body(response))
             async for chunk in _unpacked(response):
@@ -102,12 +102,11 @@ class HttpClient:
         """GET a JSON document, such as a list of models; POST where there is a ``body``."""
         content = None if body is None else json.dumps(body).encode()
         method = "GET" if content is None else "POST"
-        request = self._request(method, target, content, "application/json")
         response: httpx.Response | None = None
         answer = b""
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._open().handle_async_request(request)
+                response = await self._send(method, target, content, "application/json")
                 await _check(target, response, "application/json")
                 answer = await _read(response, self.limits.max_bytes)
             return json.loads(answer)
@@ -122,23 +121,22 @@ class HttpClient:
             if response is not None:
                 await response.aclose()
 
-    def _open(self) -> Transport:
-        if self._transport is None:
-            self._transport = Transport(self._ca_file)
-        return self._transport
-
-    def _request(
+    async def _send(
         self, method: str, target: Target, content: bytes | None, accept: str
-    ) -> httpx.Request:
+    ) -> httpx.Response:
         headers = _HEADERS | dict(target.headers) | {"Accept": accept}
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            if not all(value.isprintable() for value in headers.values()):
-                raise ValueError("line break")
-            return httpx.Request(method, _url(target.url), content=content, headers=headers)
-        except (httpx.InvalidURL, ValueError):  # which would show the value, perhaps the key
+            url = _address(target.url)
+        except httpx.InvalidURL:
+            url = ""
+        # What is wrong with them is not told: it would show the value, perhaps the key.
+        if not url or not all(v.isascii() and v.isprintable() for v in headers.values()):
             raise target.failure("bad_request", "has a malformed address or header.") from None
+        if self._transport is None:
+            self._transport = Transport(self._ca_file)
+        return await self._transport.send(method, url, headers, content)
 
     def _timeout(self, target: Target, *, total: bool) -> ProviderError:
         # Not retryable: the model may be at work, and the answer would be paid for twice.
@@ -150,8 +148,9 @@ class HttpClient:
 
 
 @lru_cache(256)
-def _url(url: str) -> httpx.URL:
-    return httpx.URL(url)
+def _address(url: str) -> str:
+    """As it is sent. Raises httpx.InvalidURL."""
+    return str(httpx.URL(url))
 
 
 def _body(response: httpx.Response) -> Body:

@@ -4,6 +4,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
@@ -184,13 +185,15 @@ def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completio
     def clean(text: str) -> str:
         return mask_exact(text, secrets, shortest=16)
 
+    usage = json.dumps(completion.usage)
+    if not any(secret in text for secret in secrets for text in (*_texts(completion), usage)):
+        return completion  # as nearly always: cleaning takes as long as reading the answer
     return replace(
         completion,
-        text=clean(completion.text),
-        note=clean(completion.note),
-        thinking_text=clean(completion.thinking_text),
-        finish_reason=clean(completion.finish_reason),
-        served_model=clean(completion.served_model),
-        response_id=clean(completion.response_id),
-        usage=json.loads(clean(json.dumps(completion.usage))),
+        **{name: clean(getattr(completion, name)) for name in _TEXTS},
+        usage=json.loads(clean(usage)),
     )
+
+
+_TEXTS = ("text", "note", "thinking_text", "finish_reason", "served_model", "response_id")
+_texts = attrgetter(*_TEXTS)

@@ -1,11 +1,11 @@
 """httpx on aiohttp's pool, which copes with hundreds of calls at once; httpx's own does not.
 
-Of httpx we use requests and responses, not the client on top: with its cookies, redirects and
+Of httpx we use addresses and responses, not the client on top: with its cookies, redirects and
 merging of headers it takes as long as all the rest of a call. Exceptions stay aiohttp's.
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cache
 
 import aiohttp
@@ -35,16 +35,17 @@ class Body(httpx.AsyncByteStream):
         self._response.close()
 
 
-class Transport(httpx.AsyncBaseTransport):
+class Transport:
     """aiohttp without its cookie jar and limits, which would act behind our back."""
 
     def __init__(self, ca_file: str = "") -> None:
         self._authorities = authorities(ca_file)
         self._session: aiohttp.ClientSession | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
+    ) -> httpx.Response:
         """Raises aiohttp.ClientError, OSError and UnusableProxy."""
-        url = str(request.url)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -55,16 +56,14 @@ class Transport(httpx.AsyncBaseTransport):
                 auto_decompress=False,
             )
         response = await self._session.request(
-            request.method,
+            method,
             url,
-            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
-            data=request.content or None,
+            headers=headers,
+            data=content,
             allow_redirects=False,
             timeout=_TIMEOUT,
         )
-        return httpx.Response(
-            response.status, headers=response.raw_headers, stream=Body(response), request=request
-        )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=Body(response))
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
