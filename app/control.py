@@ -6,7 +6,7 @@ The state of an answer is the truth: the runner ends calls whose answer is no lo
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, select, update
 from sqlmodel import Session, SQLModel, col
 
 from app.errors import Conflict, InvalidInput, NotFound
@@ -205,6 +205,18 @@ def break_off(
         .values(finished_at=now(), outcome=Outcome.error, error_kind=kind, error_message=message),
         execution_options={"synchronize_session": False},
     )
+
+
+def take_back(session: Session, grid_id: int, attempts: ColumnElement[bool]) -> None:
+    """Forget attempts of one grid, which the caller has stamped, whose calls were never made."""
+    forgotten = session.execute(
+        delete(Attempt)
+        .where(attempts, col(Attempt.finished_at).is_(None))
+        .returning(col(Attempt.expected_usd)),
+        execution_options={"synchronize_session": False},
+    ).all()
+    usd = sum(row.expected_usd or 0.0 for row in forgotten)
+    commit_usd(session, grid_id, -usd, -len(forgotten))
 
 
 _GRID = SQLModel.metadata.tables["grid"]

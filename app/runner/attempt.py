@@ -39,7 +39,7 @@ class Attempts:
         self._partials = partials
 
     async def run(self, running: Running, slot: Slot) -> bool:
-        """Run one answer to its end, holding ``slot`` until its last call is over.
+        """Run one answer to its end, with ``slot`` until its last call is over.
 
         False where no call of it was begun: it is not wanted, or its grid paused or stopped. The
         slot is kept while waiting for another try: a provider in trouble is called less.
@@ -86,25 +86,33 @@ class Attempts:
         number: int,
     ) -> ProviderError | None:
         """Make one call and save what came of it; the error if another try is to be made."""
-        queued = running.queued
-        running.before, running.begun = running.attempt_id, False
-        await slot.limit.turn(queued.expected_tokens)
-        began, started_at = monotonic(), now()
+        queued, limit = running.queued, slot.limit
+        running.before, running.begun, running.called_at = running.attempt_id, False, None
+        # Nothing is begun that has to wait for its turn, but it may be while all slots are held.
+        if has_turn := slot.held:
+            await limit.turn(queued.expected_tokens)
+        began = monotonic()
         try:
             if not await self._writer.put(records.begin, running):
                 if number > 1:
                     self._writer.put(records.let_go, running)
                 return None
             running.begun = True
+            if not has_turn:
+                await slot.hold()
+                await limit.turn(queued.expected_tokens)
+                has_turn = True
+            began, running.called_at = monotonic(), now()
             completion = await self._call(queued, running.request, provider, problem)
         except ProviderError as exc:
             return await self._failed(running, slot, exc, number, monotonic() - began)
         finally:
-            slot.limit.over()
+            if has_turn:
+                limit.over()
         slot.release()  # the next call need not wait for the disk
         used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
-        await slot.limit.went_through(used - queued.expected_tokens if used else 0)
-        cost = self._prices.cost_of(queued.model, started_at, completion)
+        await limit.went_through(used - queued.expected_tokens if used else 0)
+        cost = self._prices.cost_of(queued.model, running.called_at, completion)
         try:
             result = records.came(completion, running.request, cost)
             await self._close(running, result, AnswerState.done)

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections import deque
 from contextlib import suppress
 
 from app.errors import ProviderError
 from app.pace import Pace
 
 RECHECK_S = 0.25  # while an account regains its calls in flight
+AHEAD = 4  # of so many calls in flight, one more is got ready
 
 
 class Limit:
@@ -15,17 +17,31 @@ class Limit:
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.in_flight = 0  # slots, also those whose call waits
+        self.in_flight = 0  # slots that are held, also those whose call waits
+        self._given = 0  # slots, also those not held yet
         self._calling = 0
+        self._waiting: deque[Slot] = deque()
         self._freed = asyncio.Event()
         self._sleepers: dict[object, float] = {}
 
     async def slot(self) -> "Slot":
-        """Wait until one more call may be in flight."""
-        while self.in_flight >= self.pace.allowed(self.now()):
+        """Wait for a slot. It may have to be held yet.
+
+        Where nothing but the calls in flight is limited there are some more slots than that:
+        whoever has one gets its call ready, and no time is lost between two calls.
+        """
+        while True:
+            self._hand_on()
+            allowed = self.pace.allowed(self.now())
+            plain = not self.pace.metered and allowed == self.pace.calls
+            if self._given < allowed + (allowed // AHEAD if plain else 0):
+                break
             await self._change()
-        self.in_flight += 1
-        return Slot(self)
+        self._given += 1
+        slot = Slot(self)
+        self._waiting.append(slot)
+        self._hand_on()
+        return slot
 
     async def turn(self, tokens: int) -> None:
         """Wait until a call of about so many tokens may be made; ``over`` says that it was.
@@ -67,13 +83,23 @@ class Limit:
     def now(self) -> float:
         return time.monotonic()
 
-    def free(self) -> None:
-        self.in_flight -= 1
+    def give_back(self, *, held: bool) -> None:
+        """A slot is not needed any more."""
+        self._given -= 1
+        if held:
+            self.in_flight -= 1
+            self._hand_on()
         self._freed.set()
 
     def changed(self) -> None:
         """More may be allowed than before."""
         self._freed.set()
+
+    def _hand_on(self) -> None:
+        """Let those that have waited longest for it hold their slots."""
+        while self._waiting and self.in_flight < self.pace.allowed(self.now()):
+            if self._waiting.popleft().take():
+                self.in_flight += 1
 
     async def _change(self) -> None:
         """Wait until more may be allowed."""
@@ -88,13 +114,30 @@ class Limit:
 
 
 class Slot:
-    """The right to have one call in flight. Releasing it twice is harmless."""
+    """The right to have one call in flight, once it is held. Releasing it twice is harmless."""
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self._held = True
+        self.held = False
+        self._released = False
+        self._taken: asyncio.Future[None] | None = None
+
+    async def hold(self) -> None:
+        """Wait until the call may be in flight."""
+        if not self.held:
+            self._taken = asyncio.get_running_loop().create_future()
+            await self._taken
+
+    def take(self) -> bool:
+        """Have it held, unless nobody wants it any more."""
+        if self._released:
+            return False
+        self.held = True
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
+        return True
 
     def release(self) -> None:
-        if self._held:
-            self._held = False
-            self.limit.free()
+        if not self._released:
+            self._released = True
+            self.limit.give_back(held=self.held)

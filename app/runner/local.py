@@ -30,6 +30,7 @@ from app.runner.records import Running
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 BATCH = 200
+AT_ONCE = 16
 LOOK_S = 30  # between two looks for answers that nobody holds
 # In one transaction they come in this order: what calls cost is known before others begin, and
 # what is let go of was begun before.
@@ -144,6 +145,9 @@ class LocalRunner(RunningProcess):
         for lane in self._lanes.values():
             lane.drop(grid_id)  # what may still be called is found again
         self._preflights.cancel(grid_id)
+        for task, running in self._tasks.items():
+            if running.grid_id == grid_id and running.begun and running.called_at is None:
+                task.cancel()  # it is got ready again if it is still wanted
         await self._sweep(grid_id)
         self._look.set()
 
@@ -152,11 +156,13 @@ class LocalRunner(RunningProcess):
         while True:
             self._look.clear()
             try:
-                await self._writer.put(queue.recover, self._held)
                 for grid_id, provider in await self._read(queue.work):
                     self._lane(account_of(provider, self._providers)).add(grid_id)
                 for one in await self._read(checks.waiting):
                     self._preflights.begin(one)
+                # Last: whoever started a grid waits for its first answers.
+                if await self._writer.put(queue.recover, self._held):
+                    continue
             except Exception:
                 log.exception("the queue could not be read; it will be looked at again")
             # Not wait_for: on Python 3.11 it can swallow the cancellation that ends this task.
@@ -210,6 +216,8 @@ class LocalRunner(RunningProcess):
             task = asyncio.create_task(self._run(running, slot, lane))
             self._tasks[task] = running
             task.add_done_callback(partial(self._ended, slot))
+            if len(self._tasks) % AT_ONCE == 0:
+                await asyncio.sleep(0)  # these begin while others are still got ready
 
     def _ended(self, slot: Slot, task: asyncio.Task[None]) -> None:
         slot.release()  # a task that was cancelled before its first step never could

@@ -105,6 +105,7 @@ class Preflights:
             ]
         slot = await self._limit_of(provider.name).slot()
         try:
+            await slot.hold()
             await slot.limit.turn(TOKENS * len(waiting.settings))
             try:
                 return await check_model(provider, name, waiting.settings)

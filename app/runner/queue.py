@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlmodel import Session, col
@@ -23,10 +23,12 @@ from app.tables import (
     Wording,
 )
 
+T = TypeVar("T", Prompt, Variant, Wording)
+
 CANCELLED = ("cancelled", "Cancelled during this call.")
 INTERRUPTED = (
     "interrupted",
-    "The server stopped during this call. The provider may have billed it.",
+    "The server stopped during this call, or just before it. The provider may have billed it.",
 )
 
 
@@ -128,19 +130,19 @@ def stale(session: Session, held: Mapping[int, int]) -> set[int]:
     }
 
 
-def recover(session: Session, looks: Sequence[Callable[[], Collection[int]]]) -> list[None]:
+def recover(session: Session, looks: Sequence[Callable[[], Collection[int]]]) -> list[bool]:
     """Put running answers back in the queue that nobody holds; each look tells who is held.
 
-    Only for the one process that runs all answers of its database.
+    True if there were any. Only for the one process that runs all answers of its database.
     """
     running = session.execute(
         select(col(Answer.id), col(Answer.grid_id)).where(col(Answer.state) == AnswerState.running)
     ).all()
     held = {id_ for look in looks for id_ in look()}
-    for answer_id, grid_id in running:
-        if answer_id not in held:
-            take_over(session, answer_id, grid_id)
-    return [None] * len(looks)
+    left = [(answer_id, grid_id) for answer_id, grid_id in running if answer_id not in held]
+    for answer_id, grid_id in left:
+        take_over(session, answer_id, grid_id)
+    return [bool(left)] * len(looks)
 
 
 def close_left(session: Session, attempts: Collection[int] | None = None) -> None:
@@ -188,43 +190,50 @@ def _queued() -> Any:
             col(Answer.id),
             col(Answer.model),
             col(Answer.repeat),
-            col(Answer.attempt_id).is_not(None),
-            or_(col(Answer.state) == AnswerState.running, _OPEN.exists()),
-            Prompt,
-            Variant,
-            Wording,
+            col(Answer.attempt_id).is_not(None).label("again"),
+            or_(col(Answer.state) == AnswerState.running, _OPEN.exists()).label("left"),
+            col(Answer.prompt_id),
+            col(Answer.variant_id),
         )
         .join(Grid, col(Grid.id) == col(Answer.grid_id))
-        .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
         .join(Variant, col(Variant.id) == col(Answer.variant_id))
-        .join(Wording, col(Wording.id) == col(Variant.wording_id))
     )
 
 
 def _load(session: Session, estimator: Estimator, statement: Any) -> list[Queued]:
-    messages: dict[tuple[int, int], Message] = {}
+    rows = session.execute(statement).all()
+    # Once each, not beside every answer: making objects of a row takes longer than reading it.
+    prompts = _by_id(session, Prompt, {row.prompt_id for row in rows})
+    variants = _by_id(session, Variant, {row.variant_id for row in rows})
+    wordings = _by_id(session, Wording, {v.wording_id for v in variants.values()})
+    calls: dict[tuple[str, int, int], tuple[Message, float | None, int]] = {}
     found = []
-    for row in session.execute(statement):
-        grid_id, answer_id, model, repeat, again, left, prompt, variant, wording = row
-        key = (prompt.id, variant.id)
-        if key not in messages:
-            messages[key] = compose(prompt, wording, variant.system_prompt)
-        message = messages[key]
-        output, _ = estimator.output_tokens(model, variant.thinking, variant.max_tokens)
+    for row in rows:
+        prompt, variant = prompts[row.prompt_id], variants[row.variant_id]
+        wording = wordings[variant.wording_id]
+        key = (row.model, prompt.id, variant.id)
+        if key not in calls:
+            message = compose(prompt, wording, variant.system_prompt)
+            output, _ = estimator.output_tokens(row.model, variant.thinking, variant.max_tokens)
+            usd = estimator.call(row.model, variant, message)
+            calls[key] = message, usd, input_tokens(message) + output
         found.append(
             Queued(
-                grid_id,
-                answer_id,
-                model,
-                repeat,
-                bool(again),
-                bool(left),
+                row.grid_id,
+                row.id,
+                row.model,
+                row.repeat,
+                bool(row.again),
+                bool(row.left),
                 prompt,
                 variant,
                 wording,
-                message,
-                estimator.call(model, variant, message),
-                input_tokens(message) + output,
+                *calls[key],
             )
         )
     return found
+
+
+def _by_id(session: Session, table: type[T], ids: Collection[int]) -> dict[int, T]:
+    rows = session.scalars(select(table).where(col(table.id).in_(ids)))
+    return {row.id: row for row in rows}

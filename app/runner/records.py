@@ -6,12 +6,14 @@ Steps take many answers at once: under load that costs a fifth of one by one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import and_
 from sqlmodel import Session, col
 
-from app.control import break_off, commit_usd
+from app.control import break_off, commit_usd, take_back
 from app.errors import ProviderError
 from app.grids import stamp
 from app.labels import forget_labels
@@ -34,6 +36,7 @@ class Running:
     attempt_id: int | None = None  # its latest attempt, once that is on disk
     begun: bool = False  # whether that is known to be on disk
     before: int | None = None  # the one before: where ``begin`` starts when it is repeated
+    called_at: datetime | None = None  # None: what is begun has not been called yet
 
     @property
     def grid_id(self) -> int:
@@ -56,6 +59,7 @@ class Close:
 def came(completion: Completion, request: Request | None, cost: Cost) -> dict[str, Any]:
     """What came back, as columns of an attempt."""
     thought, evidence = observe(completion)
+    usage = usage_of(completion)
     asked = request.call.thinking if request and request.call else Thinking.default
     adaptive = request is not None and request.adaptive
     misfit = mismatch(asked, thought, evidence, adaptive=adaptive)
@@ -72,7 +76,7 @@ def came(completion: Completion, request: Request | None, cost: Cost) -> dict[st
         "thinking_text": storable(completion.thinking_text),
         "thinking_kind": completion.thinking_kind,
         "reasoning_tokens": believable(completion.reasoning_tokens),
-        **asdict(usage_of(completion)),
+        **{name: getattr(usage, name) for name in usage.__slots__},
         "cost_usd": cost.usd,
         "cost_source": cost.source,
         "usage": storable(completion.usage),
@@ -174,6 +178,7 @@ def close(session: Session, calls: Sequence[Close]) -> list[None]:
             statements.BLANK
             | call.result
             | {"attempt": call.running.attempt_id, "finished_at": now()}
+            | {"started_at": call.running.called_at}
             for call in live
         ],
     )
@@ -194,8 +199,13 @@ def let_go(session: Session, left: Sequence[Running]) -> list[None]:
         back = mine and queue.put_back(session, running.queued.id, running.grid_id)
         why = queue.INTERRUPTED if back else queue.CANCELLED
         # Its number may come from a transaction that failed, and be another answer's by now.
-        own = col(Attempt.answer_id) == running.queued.id
-        break_off(session, running.grid_id, own & (col(Attempt.id) == running.attempt_id), *why)
+        own = and_(
+            col(Attempt.answer_id) == running.queued.id, col(Attempt.id) == running.attempt_id
+        )
+        if running.called_at is None and running.attempt_id != running.before:
+            take_back(session, running.grid_id, own)
+        else:
+            break_off(session, running.grid_id, own, *why)
     return [None] * len(left)
 
 

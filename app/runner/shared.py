@@ -31,8 +31,10 @@ class SharedLimit(Limit):
 
     async def slot(self) -> Slot:
         """Whoever has a job may call."""
-        self.in_flight += 1
-        return Slot(self)
+        slot = Slot(self)
+        self._given += 1
+        self.in_flight += slot.take()
+        return slot
 
     async def refused(self, error: ProviderError, age_s: float) -> None:
         def change(pace: Pace, now: float) -> float:

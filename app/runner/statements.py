@@ -138,5 +138,5 @@ FAIL = GO_ON.values(
 CLOSE = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("attempt"), _ATTEMPT.c.finished_at.is_(None))
-    .values({name: bindparam(name) for name in ("finished_at", *BLANK)})
+    .values({name: bindparam(name) for name in ("started_at", "finished_at", *BLANK)})
 )

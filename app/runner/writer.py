@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 
 GROUP = 64  # writes in a transaction: with more, answers come in waves that wait for each other
-DISTANCE_S = 0.005  # between the starts of two transactions, unless the first was full
+DISTANCE_S = 0.01  # between the starts of two transactions, unless the first was full
 RETRY_S = 0.5  # while the database is locked, full or away
 CLASHES = 20  # times that a write is repeated at once because others were at the same rows
 STOP_S = 2.0

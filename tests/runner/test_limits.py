@@ -26,7 +26,7 @@ def test_calls_in_flight_fill_the_limit_and_stay_below_it(
 
 
 def test_retries_stay_below_the_limit_too(settings: Settings, wire: WireServer) -> None:
-    wire.handler = lambda _request: Script(status=500, times=1, delay_s=0.02)
+    wire.handler = lambda _request: Script(status=500, times=1, delay_s=0.1)
     with running(settings, concurrency=2) as client:
         run(client, "openai-chat/plain", prompts=6)
     assert len(wire.calls) == 12
