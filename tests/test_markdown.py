@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from app.markdown import MAX_CHARACTERS, MAX_DEPTH, markdown
 
-ELEMENTS = set(
-    "p span em strong s code pre blockquote ul ol li hr br div table thead tbody tr th td".split()
-)
+ELEMENTS = {"p", "span", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li"}
+ELEMENTS |= {"hr", "br", "div", "table", "thead", "tbody", "tr", "th", "td"}
 NAMES = {"heading", "h1", "h2", "h3", "h4", "h5", "h6", "link", "address"}
 NAMES |= {"table-scroll", "center", "right"}
 HOSTILE = [
