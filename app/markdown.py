@@ -80,7 +80,8 @@ class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], index: int, *_: object) -> str:
         return f'<pre tabindex="0"><code>{escapeHtml(tokens[index].content)}</code></pre>\n'
 
-    code_block = fence
+    def code_block(self, tokens: Sequence[Token], index: int, *_: object) -> str:
+        return self.fence(tokens, index)
 
     # A wide table is moved sideways by itself, also with the keys.
     def table_open(self, *_: object) -> str:

@@ -42,7 +42,7 @@ class WordDiff:
     @property
     def sentence(self) -> str:
         n = self.gone + self.new
-        if all(part.kind == "same" for part in self.parts):
+        if all(part.kind == "same" or part.text.isspace() for part in self.parts):
             return "The words are the same."
         if self.unit == "text":
             return "Too long or too different to be compared: the first text, then the second."
@@ -106,7 +106,10 @@ def _diff(unit: Unit, first: list[str], second: list[str]) -> WordDiff:
         if tag == "equal":
             parts.append(Part("same", "".join(of_second)))
             continue
-        parts += [Part("gone", "".join(of_first)), Part("new", "".join(of_second))]
+        new_text = "".join(of_second)
+        bare = new_text.lstrip()  # the space before it would be marked, too
+        space = new_text.removesuffix(bare) if bare else new_text
+        parts += [Part("gone", "".join(of_first)), Part("same", space), Part("new", bare)]
         gone += _count(unit, of_first)
         new += _count(unit, of_second)
     parts.append(Part("same", "".join(second[len(second) - end :])))

@@ -56,7 +56,14 @@ class Seen(HTMLParser):
     def handle_comment(self, data: str) -> None:
         self.other += data
 
-    handle_decl = handle_pi = unknown_decl = handle_comment
+    def handle_decl(self, decl: str) -> None:
+        self.other += decl
+
+    def handle_pi(self, data: str) -> None:
+        self.other += data
+
+    def unknown_decl(self, data: str) -> None:
+        self.other += data
 
 
 def harmless(html: str) -> Seen:

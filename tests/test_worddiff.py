@@ -29,7 +29,8 @@ def test_words_are_compared_whole() -> None:
     assert diff.parts == [
         Part("same", "On"),
         Part("gone", " 03-07"),
-        Part("new", " 03-08"),
+        Part("same", " "),
+        Part("new", "03-08"),
         Part("same", ", I don't know"),
         Part("gone", "."),
         Part("new", "!"),
@@ -46,6 +47,8 @@ def test_scripts_without_spaces_are_compared_by_character() -> None:
     ("first", "second", "sentence"),
     [
         ("", "", "The words are the same."),
+        ("  ", "", "The words are the same."),
+        ("", "\n", "The words are the same."),
         ("a  b\n", "a b", "The words are the same."),
         ("It is 1", "It is 1.", "The words are the same; punctuation differs."),
         ("", "one", "1 word differs: 0 only in A, 1 only in B."),

@@ -86,9 +86,9 @@ def test_markdown_and_comparison_in_the_drawer(
     expect(drawer.get_by_role("heading", name="Two answers compared")).to_be_focused()
     expect(drawer).to_contain_text("2 words differ: 1 only in A, 1 only in B.")
     expect(drawer.locator(".diff-text").first.locator("del")).to_have_text(" 1")
-    expect(drawer.locator(".diff-text").first.locator("ins")).to_have_text(" 2")
+    expect(drawer.locator(".diff-text").first.locator("ins")).to_have_text("2")
     drawer.locator(".thinking-text summary").click()
-    expect(drawer.locator(".thinking-text ins")).to_have_text(" two")
+    expect(drawer.locator(".thinking-text ins")).to_have_text("two")
     assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
