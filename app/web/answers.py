@@ -82,8 +82,7 @@ def show_diff(
     """What differs between two answers, in the drawer or as a page."""
     template = "partials/diff.html" if htmx else "pages/diff.html"
     two = compare(session, grid, answer_id, other_id)
-    shown = {"grid": grid, "two": two, "reviewer": reviewer, "alone": not htmx}
-    return page(template, headers=BY_KIND, **shown)
+    return page(template, headers=BY_KIND, alone=not htmx, grid=grid, two=two, reviewer=reviewer)
 
 
 @router.put("/answers/{answer_id}/label")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from app.settings import Settings
 from tests.browser.conftest import Open, axe_findings, serving
 from tests.factories import grid_input
-from tests.polling import wait_until_done
+from tests.polling import wait_for
 from tests.wire import WireServer
 from tests.wire_http import Recorded
 from tests.wire_scripts import Script
@@ -55,8 +55,9 @@ def grid(site: str) -> str:
         body = grid_input(models=models, variants=variants, repeats=1)
         created = client.post("/api/grids", json=body)
         assert created.status_code == 201, created.text
-        wait_until_done(client, created.json()["id"])
-        return f"/grids/{created.json()['id']}"
+        url = f"/grids/{created.json()['id']}"
+        wait_for(lambda: client.get(f"/api{url}").json()["status"] == "done", "the grid's end")
+        return url
 
 
 def open_first(page: Page) -> None:
