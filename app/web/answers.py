@@ -1,20 +1,30 @@
 """One answer: its drawer, and the label a reviewer gives it."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from app.answerview import (
+    AnswerLook,
+    AnswerText,
+    candidates,
+    compare,
+    load_answer,
+    neighbours,
+    siblings,
+)
 from app.errors import NotFound
-from app.gridqueries import load_chip, load_columns
 from app.gridview import Density, Show
-from app.labels import clear_label, labels_of, set_label
+from app.labels import clear_label, set_label
+from app.markdown import markdown
 from app.prompts import Text
-from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.tables import Answer, Grid, LabelValue, Reviewer
 from app.web.changes import render_changes
 from app.web.deps import (
+    MAX_INTEGER,
     AnswerId,
     Form,
     GridHere,
@@ -37,15 +47,42 @@ class LabelForm(BaseModel):
     note: Text | None = None
 
 
+Mark = Annotated[int | None, Query(ge=1, le=MAX_INTEGER)]
+BY_KIND = {"Vary": "HX-Request"}  # a page, or a piece of one
+
+
 @router.get("/grids/{grid_id}/answers/{answer_id}")
 def show_answer(
-    grid: GridHere, answer_id: AnswerId, session: Reading, reviewer: MaybeReviewer, htmx: IsHtmx
+    grid: GridHere,
+    answer_id: AnswerId,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+    text: AnswerText = "plain",
+    mark: Mark = None,
 ) -> Response:
     """The drawer for the grid page, or a page of its own where there are no scripts."""
-    template = "partials/drawer.html" if htmx else "pages/answer.html"
-    return page(
-        template, headers={"Vary": "HX-Request"}, **_drawer(session, grid, answer_id, reviewer)
-    )
+    shown = _drawer(session, grid, answer_id, reviewer, AnswerLook(text, mark))
+    if htmx:
+        return page("partials/drawer.html", headers=BY_KIND, alone=False, **shown)
+    row = siblings(session, grid.id, shown["prompt"].id)
+    around = neighbours(session, shown["answer"], row)
+    return page("pages/answer.html", headers=BY_KIND, alone=True, around=around, **shown)
+
+
+@router.get("/grids/{grid_id}/answers/{answer_id}/diff/{other_id}")
+def show_diff(
+    grid: GridHere,
+    answer_id: AnswerId,
+    other_id: AnswerId,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+) -> Response:
+    """What differs between two answers, in the drawer or as a page."""
+    template = "partials/diff.html" if htmx else "pages/diff.html"
+    two = compare(session, grid, answer_id, other_id)
+    return page(template, headers=BY_KIND, alone=not htmx, grid=grid, two=two, reviewer=reviewer)
 
 
 @router.put("/answers/{answer_id}/label")
@@ -121,30 +158,28 @@ def _changed(
 
 
 def _drawer(
-    session: Session, grid: Grid, answer_id: int, reviewer: Reviewer | None
+    session: Session, grid: Grid, answer_id: int, reviewer: Reviewer | None, look: AnswerLook
 ) -> dict[str, Any]:
-    answer = session.get(Answer, answer_id)
-    if answer is None or answer.grid_id != grid.id:
-        raise NotFound("This grid has no such answer.")
-    attempts = session.exec(
-        select(Attempt).where(Attempt.answer_id == answer_id).order_by(col(Attempt.number))
-    ).all()
-    attempt = next((a for a in attempts if a.id == answer.attempt_id), None)
-    column = next(
-        c
-        for c in load_columns(session, answer.grid_id)
-        if c.variant.id == answer.variant_id and c.model == answer.model
-    )
-    labels = labels_of(session, [answer_id]).get(answer_id, [])
+    view = load_answer(session, grid, answer_id)
+    attempt = view.attempt
+    to_choose, marked = [], None
+    if look.mark == answer_id:
+        to_choose = candidates(siblings(session, grid.id, view.prompt.id), answer_id)
+    elif look.mark is not None:
+        marked = load_answer(session, grid, look.mark)
     return {
         "grid": grid,
-        "answer": answer,
-        "chip": load_chip(session, answer),
-        "prompt": session.get_one(Prompt, answer.prompt_id),
-        "column": column,
+        "answer": view.answer,
+        "chip": view.chip,
+        "prompt": view.prompt,
+        "column": view.column,
         "attempt": attempt,
-        "attempts": attempts,
-        "labels": labels,
-        "own": next((la for la, r in labels if reviewer and r.id == reviewer.id), None),
+        "attempts": view.attempts,
+        "labels": view.labels,
+        "own": next((la for la, r in view.labels if reviewer and r.id == reviewer.id), None),
         "reviewer": reviewer,
+        "look": look,
+        "as_markdown": markdown(attempt.text) if attempt and look.text == "markdown" else None,
+        "to_choose": to_choose,
+        "marked": marked,
     }

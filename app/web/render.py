@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from app import __version__
+from app.answerview import received
 from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
 from app.money import dollars, rate
@@ -85,6 +86,7 @@ environment.globals |= {
     "densities": DENSITIES,
     "bar_parts": bar_parts,
     "observed": observed,
+    "received": received,
     "view_query": view_query,
     "trouble_now": trouble_now,
 }

@@ -1,5 +1,5 @@
-// What every page can do: open dialogs, copy links, show a notice. Controls that need scripts are
-// hidden in the HTML and shown here.
+// What every page can do: open dialogs, copy links and texts, show a notice. Controls that
+// need scripts are hidden in the HTML and shown here.
 
 export function notice(text, action) {
   const box = document.createElement("div");
@@ -18,13 +18,13 @@ export function notice(text, action) {
 // What an error says that came as a piece of a page.
 export const messageIn = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent.trim();
 
-async function copy(path) {
-  const url = new URL(path, location.href).href;
+async function copy({ copy: path, copyText: id }) {
+  const text = id ? document.getElementById(id).textContent : new URL(path, location.href).href;
   try {
-    await navigator.clipboard.writeText(url);
-    notice("Link copied.");
-  } catch {
-    notice(`Copy this link: ${url}`); // browsers only copy on https and localhost
+    await navigator.clipboard.writeText(text);
+    notice(id ? "Text copied." : "Link copied.");
+  } catch { // browsers only copy on https and localhost
+    notice(id ? "Not copied here: select the text." : `Copy this link: ${text}`);
   }
 }
 
@@ -33,9 +33,9 @@ export function reveal(root) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-copy], button[data-open]");
+  const button = event.target.closest("button[data-copy], button[data-copy-text], button[data-open]");
   if (!button) return;
-  if (button.dataset.copy) copy(button.dataset.copy);
+  if (!button.dataset.open) copy(button.dataset);
   else document.getElementById(button.dataset.open).showModal();
 });
 
