@@ -27,14 +27,14 @@ _END = 6  # words that may be the answer at its end
 
 def first_line(text: str) -> str:
     """The first line with something on it, without Markdown, cut to what fits."""
-    line = next((one for one in text.splitlines() if one.strip()), "")[: 4 * SHORT]
-    return cut(_unmarked(line))
+    lines = text.lstrip()[: 4 * SHORT].splitlines()
+    return cut(_unmarked(lines[0])) if lines else ""
 
 
 def tidy(text: str) -> str:
     """A short answer without marks, quotes and the full stop around it."""
     line = _LABEL.sub("", _unmarked(text[: 4 * SHORT]), count=1)
-    line = line.rstrip(" .!;:,")
+    line = line.rstrip(" .!;:,") or line
     if len(line) > 2 and _QUOTES.get(line[0]) == line[-1]:
         line = line[1:-1].rstrip(" .!;:,")
     return cut(line)

@@ -24,7 +24,7 @@ _TAKES_BACK = set_of(
     " wouldnt incorrect wrong false instead rather except unlikely without versus vs than"
     " between"
 )
-_UNSURE = frozenset(("sure", "certain"))
+_VERY = set_of("so too very quite really entirely completely totally fully absolutely")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def taken_back(said: Sequence[str], value: Value, others: Sequence[Value]) -> bo
 
 def _only_unsure(said: Sequence[str], at: int) -> bool:
     """ "Not sure" and "not entirely certain" hedge what they stand near, and do not deny it."""
-    return said[at] == "not" and not _UNSURE.isdisjoint(said[at + 1 : at + 3])
+    if said[at] != "not" or at + 1 == len(said):
+        return False
+    return said[at + 2 if said[at + 1] in _VERY else at + 1 :][:1] in (["sure"], ["certain"])
 
 
 def _kind(references: Sequence[tuple[str, list[str]]], order: str) -> Kind:
