@@ -173,8 +173,9 @@ def test_what_is_read_later_shows_on_open_pages(database: Database) -> None:
 
 
 def test_reading_goes_on_in_batches_after_trouble(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr(suggestions, "RETRY_S", 0.01)
     with database.write() as session:
         grid = new_grid(session, models=["practice/honest"], repeats=20,
@@ -187,13 +188,12 @@ def test_reading_goes_on_in_batches_after_trouble(
     async def catch_up() -> None:
         database.trouble = "the disk is full"
         async with catching_up(database):
-            await asyncio.sleep(0)
+            await asyncio.to_thread(wait_for, lambda: "the disk is full" in caplog.text, "trouble")
             assert _unread(database) == 120
             database.trouble = ""
-            while _unread(database):
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(wait_for, lambda: not _unread(database), "the end")
 
-    asyncio.run(asyncio.wait_for(catch_up(), 60))
+    asyncio.run(catch_up())
     with database.read() as session:
         found = gists(session)
     assert [one[1] for one in found].count(LabelValue.abstained) == 114
@@ -239,7 +239,7 @@ def test_answers_from_before_the_rules_are_read_after_the_start(
             found: list[dict[str, Any]] = client.get("/api/grids/abc/answers").json()["items"]
             return found
 
-        wait_for(lambda: all(one["suggestion_method"] == METHOD for one in items()))
+        wait_for(lambda: {one["suggestion_method"] for one in items()} == {METHOD}, "reading")
         assert [(one["suggested"], one["suggestion_strength"]) for one in items()] == [
             ("correct", "strong"),
             ("hallucinated", "strong"),

@@ -84,8 +84,8 @@ def gist(text: str, question: Question) -> Gist:
 
 def _ends(text: str) -> str:
     """Beginning and end of a long text, without the words that are cut in two."""
-    head, tail = text[:LOOK].rsplit(None, 1), text[-LOOK:].split(None, 1)
-    return f"{head[0]}\n\n{tail[-1]}"
+    head, tail = text[:LOOK].rsplit(None, 1)[:-1], text[-LOOK:].split(None, 1)[1:]
+    return "\n\n".join(head + tail)
 
 
 def _without_label(said: list[str]) -> list[str]:
@@ -188,4 +188,4 @@ def _only_value(read: _Read, question: Question) -> Value | None:
 
 
 def _shown(said: Sequence[str]) -> str:
-    return " ".join(word.capitalize() if word.isalpha() else word for word in said)
+    return cut(" ".join(word.capitalize() if word.isalpha() else word for word in said))

@@ -296,6 +296,14 @@ def test_time_does_not_grow_with_the_text(piece: str) -> None:
     assert seconds(long) < 10 * seconds(short) + 0.02
 
 
+@pytest.mark.parametrize("text", ["1" * 80, "1" * 300, "1" * 5_000, "1" * 300_000])
+def test_endless_number_is_cut_on_the_chip_and_never_correct(text: str) -> None:
+    found = gist(text, DS)
+    assert len(found.short) <= SHORT
+    assert len(found.key) <= KEY
+    assert found.suggested == ("hallucinated" if len(text) <= 2 * LOOK else None)
+
+
 def test_gist_is_a_value() -> None:
     one: Any = gist("1", DS)
     assert one == Gist("1", "1", "correct", "strong", "The whole answer is a reference.")
