@@ -1,15 +1,11 @@
 """One repeat as a grid shows it: what fits on its chip, its status, the filters it belongs to."""
 
-import re
 from dataclasses import dataclass
 
 from app.providers import Outcome
 from app.tables import AnswerState, LabelValue
 
 SHORT = 90  # characters of an answer that a chip shows
-_ABSTAINS = re.compile(
-    r"(?:i (?:do not|don['’]t) know|idk|unknown|not sure|n/a|i['’]?m not sure)\W*", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +25,18 @@ class Chip:
     text: str = ""  # the beginning of the answer
     length: int = 0  # of the whole answer, in characters
     error: str = ""
+    said: str = ""  # its short answer, as rules found it; empty before they have read it
+    answer_key: str = ""  # the same for equal short answers; empty: it cannot be compared
+    suggested: LabelValue | None = None
+    suggestion_strength: str = ""  # strong or weak
+    hedged: bool = False
 
     @property
     def short(self) -> str:
-        """What fits on a chip: the answer's first line, "IDK", or the state."""
-        if self.state is AnswerState.done and self.outcome is Outcome.answered:
-            line = next((part for part in self.text.splitlines() if part.strip()), "")
-            return "IDK" if _ABSTAINS.fullmatch(line.strip()) else line.strip()
+        """What fits on a chip: the short answer, such as "03-07" or "IDK", or the state."""
+        if self.can_label:
+            lines = (line.strip() for line in self.text.splitlines())
+            return self.said or next(filter(None, lines), "")
         if self.state is AnswerState.done:
             return str(self.outcome)
         return {
@@ -57,6 +58,11 @@ class Chip:
     @property
     def can_label(self) -> bool:
         return self.state is AnswerState.done and self.outcome is Outcome.answered
+
+    @property
+    def suggestion(self) -> LabelValue | None:
+        """The label that rules suggest, as long as there is no other."""
+        return self.suggested if self.status == "unlabelled" else None
 
     @property
     def status(self) -> str:

@@ -23,6 +23,7 @@ from app.gridview import (
     levels,
     make_chip,
 )
+from app.providers import Outcome
 from app.tables import (
     Answer,
     Attempt,
@@ -30,6 +31,7 @@ from app.tables import (
     GridModel,
     GridPrompt,
     HeldBack,
+    LabelValue,
     Prompt,
     Variant,
     Wording,
@@ -183,6 +185,7 @@ def _chips(grid_id: int, characters: int) -> Select[Any]:
             func.substr(Attempt.text, 1, characters),
             func.length(Attempt.text),
             col(Attempt.error_message),
+            *_GIST,
         )
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)
@@ -193,7 +196,7 @@ def _to_chips(
     session: Session, statement: Select[Any], columns: Sequence[Column]
 ) -> Iterable[Chip]:
     by_key = {(c.model, c.variant.id): c for c in columns}
-    for answer, outcome, mismatch, text, length, error in session.execute(statement):
+    for answer, outcome, mismatch, text, length, error, *gist in session.execute(statement):
         column = by_key[answer.model, answer.variant_id]
         yield make_chip(
             column,
@@ -209,4 +212,26 @@ def _to_chips(
             length=length or 0,
             error=error or column.why_not_called(answer),
             model=answer.model,
+            **(_gist(*gist) if outcome is Outcome.answered else {}),
         )
+
+
+_GIST = (
+    col(Attempt.short),
+    col(Attempt.answer_key),
+    col(Attempt.suggested),
+    col(Attempt.suggestion_strength),
+    col(Attempt.hedged),
+)
+
+
+def _gist(
+    short: str, key: str, suggested: LabelValue | None, strength: str, hedged: bool
+) -> dict[str, Any]:
+    return {
+        "said": short,
+        "answer_key": key,
+        "suggested": suggested,
+        "suggestion_strength": strength,
+        "hedged": hedged,
+    }

@@ -111,18 +111,17 @@ def test_changes_are_those_after_a_number(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "short"),
+    ("text", "said", "short"),
     [
-        ("07-03", "07-03"),
-        ("I don’t know.", "IDK"),
-        ("i don't know", "IDK"),
-        ("Unknown", "IDK"),
-        ("I don't know, but maybe 3", "I don't know, but maybe 3"),
-        ("\n\n  second line first\nthird", "second line first"),
+        ("The birthday is 07-03.", "07-03", "07-03"),
+        ("I don’t know.", "IDK", "IDK"),
+        # No rules have read it yet.
+        ("07-03", "", "07-03"),
+        ("\n\n  second line first\nthird", "", "second line first"),
     ],
 )
-def test_chip_shows_the_first_line(text: str, short: str) -> None:
-    chip = Chip("m", 1, AnswerState.done, Outcome.answered, None, False, "", text=text)
+def test_chip_shows_the_short_answer(text: str, said: str, short: str) -> None:
+    chip = Chip("m", 1, AnswerState.done, Outcome.answered, None, False, "", text=text, said=said)
     assert (chip.short, chip.status, chip.kinds) == (short, "unlabelled", ["unlabelled"])
 
 
