@@ -71,7 +71,7 @@ function distance(from, to, [dx, dy]) {
   const gap = (start, end) => Math.max(b[start] - a[end], 0) - Math.max(a[start] - b[end], 0);
   const [x, y] = [gap("left", "right"), gap("top", "bottom")];
   const along = dx * x + dy * y;
-  return along > 0 ? along + 4 * Math.abs(dx ? y : x) + Math.abs(a.top - b.top) / 1000 : Infinity;
+  return along > 0 ? along + 20 * Math.abs(dx ? y : x) + Math.abs(a.top - b.top) / 1000 : Infinity;
 }
 
 // The nearest in the direction of an arrow key, with Shift in another cell; at the ends, of the row.

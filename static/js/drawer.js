@@ -16,12 +16,13 @@ export const isOpen = () => !drawer.hidden;
 const kindOf = ({ dataset: { status } }) => (["pending", "running", "cancelled", "failed"].includes(status) ? status : "");
 
 export async function show(url) {
-  const number = ++asked;
+  const [number, time] = [++asked, performance.now()];
   const text = await ask(url);
-  if (number !== asked) return; // another one was opened meanwhile, or it was closed
+  // Another one was opened meanwhile, or it was closed, or a note is being written.
+  if (number !== asked || drawer.querySelector("textarea:focus")) return;
   drawer.hidden = false;
   await htmx.swap({ text, sourceElement: drawer, target: drawer, swap: "innerHTML" });
-  learn(drawer);
+  learn(drawer, time);
   current()?.scrollIntoView({ block: "nearest", inline: "nearest" }); // the drawer took some of the room
 }
 
@@ -47,9 +48,10 @@ export async function refresh() {
   const labels = drawer.querySelector("[data-labels]");
   if (!isOpen() || !current()) return;
   if (!labels || kindOf(current()) !== shown) return open(current());
+  const time = performance.now();
   const text = await ask(labels.dataset.labels);
   if (labels.isConnected) await htmx.swap({ text, sourceElement: labels, target: labels, swap: "outerMorph" });
-  learn(drawer);
+  learn(drawer, time);
 }
 
 const go = async (step) => open(await next(step));

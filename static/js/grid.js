@@ -34,7 +34,7 @@ async function label(key) {
 
 // The equal answers of the row, to be labelled by the next key.
 function group() {
-  const textOf = (chip) => chip.dataset.eq ?? chip.textContent.replace(/repeat \d+/i, "");
+  const textOf = (chip) => chip.dataset.eq ?? chip.querySelector(".text").textContent;
   const isEqual = (chip) => canLabel(chip) && textOf(chip) === textOf(current());
   equal = canLabel(current()) ? [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual) : [];
   if (equal.length < 2) return letGo("No other answer of this row is equal.");

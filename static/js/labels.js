@@ -8,6 +8,7 @@ const AT_ONCE = 2; // of the six connections that HTTP/1.1 has for pages, stream
 const NONE = { value: "", note: "", tags: [] };
 const own = new Map(); // what the reader says of each answer, as far as it is known here
 const queues = new Map(); // what is still to be stored of each answer: { jobs, busy, error }
+const storedAt = new Map(); // by answer: what was asked for before is older than what is known
 const done = []; // on this visit, for undo: { id, before, group }
 const tagOf = {}; // by key
 const reviewer = document.getElementById("reviewer").dataset;
@@ -19,18 +20,21 @@ const merged = (a, b) => (b.value === null ? b : { ...a, ...b });
 export const mine = (id) => own.get(id) ?? NONE;
 export const saved = (id) => queues.get(id)?.jobs.at(-1).stored;
 
-// The reader's own labels as forms show them, but where something newer is still to be stored.
-export function learn(root) {
+// The reader's own labels as forms show them that were asked for at `time`; newer ones stay.
+export function learn(root, time) {
   for (const form of root.querySelectorAll(".label-form")) {
     const { answer } = form.closest("[data-answer]").dataset;
     const buttons = [...form.querySelectorAll("[data-tag]")];
     for (const { dataset } of buttons) tagOf[dataset.key] = dataset.tag;
     const value = form.querySelector('.label[aria-pressed="true"]')?.value ?? "";
     const tags = buttons.filter((it) => it.ariaPressed === "true").map((it) => it.dataset.tag);
-    if (!queues.has(answer)) own.set(answer, { value, note: form.elements.note.value, tags });
+    if (!queues.has(answer) && !(storedAt.get(answer) > time)) own.set(answer, { value, note: form.elements.note.value, tags });
   }
 }
-const learnFrom = async (chip) => learn(parse(await ask(chip.href)));
+async function learnFrom(chip) {
+  const time = performance.now();
+  learn(parse(await ask(chip.href)), time);
+}
 
 // What the reader said before a change. Where somebody labelled it the server is asked who.
 function known(id) {
@@ -88,7 +92,7 @@ async function send(id, queue) {
   const text = await request(id, job.change).catch((error) => { queue.error = error.message; });
   queue.busy = false;
   if (queue.error) for (const { told: tell } of queue.jobs) tell(false);
-  else job.told(swap(text).then(() => true));
+  else job.told(swap(text).then(() => true), storedAt.set(id, performance.now()));
   if (!queue.error && queue.jobs.shift() && !queue.jobs.length) queues.delete(id);
   show(id);
   pump();
