@@ -5,7 +5,9 @@ const known = new Map(); // text so far, by answer
 function show(text, id) {
   const chip = document.getElementById(`a-${id}`);
   if (!["pending", "running"].includes(chip?.dataset.status)) return known.delete(id);
-  const parts = { ".status": "running", ".text": text, ".short": text.trim().split("\n")[0] || "running" };
+  const line = text.trim().split("\n")[0] || "running";
+  const { density } = chip.closest("[data-density]").dataset;
+  const parts = { ".status": "running", ".text": density === "chips" ? line : text, ".short": line };
   chip.dataset.status = "running";
   for (const [part, says] of Object.entries(parts)) chip.querySelector(part)?.replaceChildren(says);
   const whole = document.querySelector(`#drawer [data-partial="${id}"]`);

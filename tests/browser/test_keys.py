@@ -1,4 +1,4 @@
-"""The grid by keyboard, touch and ear: every key, keys of one's own, and labels that are never lost."""
+"""The grid by keyboard, touch and ear: every key, other keys, and labels that are never lost."""
 
 import itertools
 import re
