@@ -11,8 +11,10 @@ const page = document.querySelector(".grid-page");
 let here = null;
 
 export const idOf = (chip) => chip.id.slice(2);
-export const nameOf = (chip) => [chip.closest(".cell").querySelector(".cell-name").textContent,
-  /repeat \d+/i.exec(chip.ariaLabel ?? chip.textContent)?.[0].toLowerCase()].join(", ");
+export function nameOf(chip) {
+  const cell = chip.closest(".cell");
+  return `${cell.querySelector(".cell-name").textContent}, repeat ${[...cell.querySelectorAll(".chip")].indexOf(chip) + 1}`;
+}
 
 // A chip that was replaced is found again; null where its rows were let go.
 export function current() {
