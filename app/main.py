@@ -36,6 +36,7 @@ from app.web import (
     library,
     models,
     problems,
+    review,
 )
 from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
@@ -97,7 +98,18 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.include_router(api_prices.router)
     app.include_router(api_limits.router)
     pages = APIRouter(include_in_schema=False)
-    for module in (home, compose, grids, control, additions, answers, library, models, exports):
+    for module in (
+        home,
+        compose,
+        grids,
+        control,
+        additions,
+        answers,
+        library,
+        models,
+        exports,
+        review,
+    ):
         pages.include_router(module.router)
     app.include_router(pages)
     return app

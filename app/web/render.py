@@ -12,6 +12,7 @@ from app.db import ROOT
 from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
 from app.money import dollars, rate
 from app.prompts import shorten
+from app.review import ORDERS
 from app.web.notices import trouble_now
 
 environment = Environment(
@@ -83,6 +84,7 @@ environment.globals |= {
     "version": __version__,
     "filters": FILTERS,
     "densities": DENSITIES,
+    "orders": ORDERS,
     "bar_parts": bar_parts,
     "observed": observed,
     "view_query": view_query,
