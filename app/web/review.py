@@ -170,7 +170,7 @@ class Review:
             labels = labels_of(self.session, [latest.id])[latest.id]
             last = {
                 "url": self.place.to(latest),
-                "text": self._said(answer.prompt_id)[latest.id],
+                "text": self.session.get_one(Attempt, answer.attempt_id).text,
                 "label": next(la for la, who in labels if who.id == self.reviewer.id),
             }
         return {"place": self.place, "queue": self.queue, "last": last, "said": said}
