@@ -1,65 +1,46 @@
-// Running again, cancelling, pausing: what it means is shown in a dialog, then done without leaving
-// the page. Without scripts the same links and forms lead to pages and back.
+// Running again, cancelling, pausing, deciding: what it means is shown in a dialog where that is not
+// clear, then done without leaving the page. Without scripts the links and forms lead to pages and back.
 
-import { saved } from "./labels.js";
-import { messageIn, notice } from "./page.js";
+import { refresh } from "./drawer.js";
+import { query, swap } from "./live.js";
+import { ask, notice, told } from "./page.js";
 
-const page = document.querySelector(".grid-page");
 const dialog = document.getElementById("reruns");
-const place = () => ({ show: page.dataset.show, density: page.dataset.density });
-let afterwards = () => {};
 
-async function ask(url, options = {}) {
-  const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } }).catch(() => null);
-  if (!response) return notice("The server cannot be reached: nothing was done.");
-  const text = await response.text();
-  if (!response.ok) return notice(messageIn(text) || `The server answered ${response.status}.`);
-  return text;
-}
-
-export async function showChoice(url) {
+async function showChoice(url) {
   const text = await ask(url);
-  if (!text) return;
   await htmx.swap({ text, sourceElement: dialog, target: dialog.firstElementChild, swap: "innerHTML" });
   if (!dialog.open) dialog.showModal();
   dialog.querySelector(".do :is(button, input:not([type=hidden]))")?.focus();
 }
 
-export async function act(url, fields) {
-  const body = new URLSearchParams(fields);
-  for (const [name, value] of Object.entries(place())) body.set(name, value);
-  const text = await ask(`${url}?since=${document.getElementById("progress").dataset.seq}`, { method: "POST", body });
-  if (!text) return;
-  await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
+async function act(url, fields) {
+  const known = query();
+  await swap(await ask(`${url}?since=${known.get("since")}`, { method: "POST", body: new URLSearchParams([...known, ...fields]) }));
   dialog.close();
-  afterwards();
+  await refresh();
 }
 
 // One answer at once; where it is labelled, what that means comes first.
-export async function again(chip) {
-  const url = `/grids/${page.dataset.grid}/reruns`;
-  const answer = chip.id.slice(2);
-  await saved();
-  chip = document.getElementById(chip.id); // another one, perhaps, since the label was saved
-  if (["pending", "running"].includes(chip.dataset.status)) return notice("This answer is on its way already.");
-  const marked = /correct|hallucinated|abstained|disputed/.test(chip.dataset.kinds);
-  return marked ? showChoice(`${url}?answer=${answer}`) : act(url, { answer, all: "1" });
+export async function again({ dataset: { status }, id }) {
+  const url = `/grids/${document.querySelector(".grid-page").dataset.grid}/reruns`;
+  const answer = id.slice(2);
+  if (["pending", "running"].includes(status)) notice("This answer is on its way already.");
+  else if (/correct|hallucinated|abstained|disputed/.test(status)) await showChoice(`${url}?answer=${answer}`);
+  else await act(url, Object.entries({ answer, all: "1" }));
 }
 
-export function setUp(done) {
-  afterwards = done;
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[data-menu]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    showChoice(link.href);
-  });
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form[data-act]")) return;
-    event.preventDefault();
-    const form = event.target;
-    if (form.dataset.sent) return;
-    form.dataset.sent = "1"; // a second press would mean something else by then
-    act(form.action, new FormData(form)).finally(() => delete form.dataset.sent);
-  });
-}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-menu]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  told(showChoice(link.href));
+});
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (!form.matches("form[data-act]") || event.defaultPrevented) return;
+  event.preventDefault();
+  if (form.dataset.sent) return;
+  form.dataset.sent = "1"; // a second press would mean something else by then
+  told(act(form.action, new FormData(form, submitter))).finally(() => delete form.dataset.sent);
+});

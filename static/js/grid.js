@@ -1,184 +1,108 @@
-// The grid page: moving between chips, the drawer, and the keys. Labels are saved by labels.js.
+// The grid page: what each key does there.
 
-import { reveal } from "./page.js";
+import { again } from "./again.js";
+import { beside, current, idOf, nameOf, next, reach, select } from "./chips.js";
+import { close, isOpen, open, show } from "./drawer.js";
+import { face, usual } from "./keys.js";
+import { mine, save, saved, toggleTag, undo } from "./labels.js";
 import { keepLive } from "./live.js";
-import { again, setUp } from "./again.js";
-import { clearLabel, saveNote, setLabel, undo } from "./labels.js";
+import { say, told } from "./page.js";
 
+const VALUES = { c: "correct", h: "hallucinated", a: "abstained" };
+const ANYWHERE = ["z", "f", "b", "Escape", "?"]; // the others need a chip to act on
 const page = document.querySelector(".grid-page");
-const drawer = document.getElementById("drawer");
-const chips = () => [...page.querySelectorAll(".chip")];
-const idOf = (chip) => chip.id.slice(2);
-let current = null; // the chip that keys act on
-let opening = 0; // counts what the drawer was asked for: only the latest is shown
+const review = page.querySelector("[data-review]");
+let labelled = null; // the chip that tags go to: the last that was labelled, until one moves
+let equal = []; // chips that are about to be labelled together
+let marked = null; // the chip that the next one is compared with
+let turn = Promise.resolve(); // keys wait for those before them: where these lead, decides what they do
 
-function select(chip, { focus = true } = {}) {
-  if (!chip) return;
-  current?.removeAttribute("aria-current");
-  current = chip;
-  chip.setAttribute("aria-current", "true");
-  if (focus) chip.focus();
-  if (!drawer.hidden) open(chip);
+const canLabel = (chip) => chip?.hasAttribute("data-can-label");
+const unlabelled = (chip) => chip.dataset.status === "unlabelled";
+
+async function label(key) {
+  const chips = equal.length ? equal : [current()].filter(canLabel);
+  letGo();
+  if (!chips.length) return;
+  for (const chip of chips) save(idOf(chip), { value: VALUES[key] }, chips);
+  const other = (chip) => !chips.includes(chip) && canLabel(chip);
+  const chip = await next(1, (it) => other(it) && unlabelled(it), true) ?? await next(1, (it) => other(it) && !mine(idOf(it)).value);
+  labelled = chips[0];
+  select(chip);
+  say(`${VALUES[key]}, ${chip ? `next: ${nameOf(chip)}` : "no other is left"}`, true);
 }
 
-// Chips are laid out in cells of rows: move by what is nearest on the screen.
-function move(key) {
-  if (!current) return select(chips()[0]);
-  const cell = current.closest(".cell");
-  const index = [...cell.querySelectorAll(".chip")].indexOf(current);
-  const vertical = key === "ArrowUp" || key === "ArrowDown";
-  const step = key === "ArrowUp" || key === "ArrowLeft" ? -1 : 1;
-  if (vertical) {
-    const inCell = cell.querySelectorAll(".chip")[index + step];
-    if (inCell) return select(inCell);
-    const column = [...cell.parentElement.children].indexOf(cell);
-    let row = cell.parentElement;
-    while ((row = step < 0 ? row.previousElementSibling : row.nextElementSibling)) {
-      const found = row.children[column]?.querySelectorAll(".chip");
-      if (found?.length) return select(found[step < 0 ? found.length - 1 : 0]);
-    }
-    return;
-  }
-  let next = cell;
-  while ((next = step < 0 ? next.previousElementSibling : next.nextElementSibling)) {
-    const found = next.querySelectorAll(".chip");
-    if (found.length) return select(found[Math.min(index, found.length - 1)]);
-  }
+// The equal answers of the row, to be labelled by the next key.
+function group() {
+  const textOf = (chip) => chip.dataset.eq ?? chip.textContent.replace(/repeat \d+/i, "");
+  const isEqual = (chip) => canLabel(chip) && textOf(chip) === textOf(current());
+  equal = canLabel(current()) ? [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual) : [];
+  if (equal.length < 2) return letGo("No other answer of this row is equal.");
+  for (const chip of equal) chip.dataset.lit = "";
+  say(`${equal.length} equal answers: ${["c", "h", "a"].map(face).join(" ")} label them all, ${face("Escape")} cancels`);
 }
 
-function nextUnlabelled(step) {
-  const all = chips();
-  const start = current ? all.indexOf(current) : step < 0 ? all.length : -1;
-  for (let i = 1; i <= all.length; i++) {
-    const chip = all[(start + step * i + all.length * 2) % all.length];
-    if (chip !== current && chip.dataset.status === "unlabelled") return chip;
-  }
-  return null;
+function letGo(text = "") {
+  for (const chip of equal) delete chip.dataset.lit;
+  equal = [];
+  say(text);
 }
 
-async function open(chip) {
-  const mine = ++opening;
-  current?.removeAttribute("aria-current");
-  current = chip;
-  chip.setAttribute("aria-current", "true");
-  history.replaceState(null, "", `#${chip.id}`);
-  const response = await fetch(chip.href, { headers: { "HX-Request": "true" } });
-  const html = await response.text();
-  if (mine !== opening) return; // another one was opened meanwhile, or it was closed
-  drawer.hidden = false;
-  drawer.dataset.status = chip.dataset.status;
-  await htmx.swap({ text: html, sourceElement: drawer, target: drawer, swap: "innerHTML" });
-  reveal(drawer);
-  chip.scrollIntoView({ block: "nearest", inline: "nearest" }); // the drawer took some of the room
+async function tag(key) {
+  const chip = labelled ?? current();
+  if (!chip?.matches(".chip")) return;
+  const tags = await toggleTag(idOf(chip), key);
+  say(`tags of ${nameOf(chip)}: ${tags.join(", ").replaceAll("_", " ") || "none"}`);
 }
 
-function close() {
-  opening += 1;
-  if (drawer.hidden) return;
-  drawer.hidden = true;
-  drawer.replaceChildren();
-  history.replaceState(null, "", location.pathname + location.search);
-  current?.focus();
+function compare() {
+  const [one, other] = [marked, current()];
+  one?.removeAttribute("data-marked");
+  marked = one ? null : other;
+  marked?.setAttribute("data-marked", "");
+  if (marked) say(`Marked. ${face("d")} on another answer shows where the two differ.`);
+  else if (one !== other) told(show(`/grids/${page.dataset.grid}/answers/${idOf(one)}/diff/${idOf(other)}`));
 }
 
-function label(value) {
-  if (!current) return;
-  const chip = current;
-  if (!("canLabel" in chip.dataset)) return;
-  setLabel(chip, value);
-  const next = nextUnlabelled(1);
-  if (next) select(next);
-  else if (!drawer.hidden) open(chip);
+async function note() {
+  if (!isOpen()) await open(current());
+  document.querySelector("#drawer [name=note]")?.focus();
 }
 
-const keys = {
-  ArrowLeft: () => move("ArrowLeft"), ArrowRight: () => move("ArrowRight"),
-  ArrowUp: () => move("ArrowUp"), ArrowDown: () => move("ArrowDown"),
-  "[": () => select(nextUnlabelled(-1)), "]": () => select(nextUnlabelled(1)),
-  c: () => label("correct"), h: () => label("hallucinated"), a: () => label("abstained"),
-  u: () => current && clearLabel(current),
-  z: () => undo(select),
-  r: () => current && again(current),
-  " ": () => (drawer.hidden ? current && open(current) : close()),
-  Escape: close,
+async function goTo(chip) {
+  letGo();
+  labelled = null;
+  select(await chip);
+}
+
+async function rerun(chip) {
+  await saved(idOf(chip));
+  await again(current());
+}
+
+const actions = {
+  "[": () => goTo(next(-1, unlabelled, true)), "]": () => goTo(next(1, unlabelled, true)),
+  c: label, h: label, a: label, g: group, e: note, d: compare,
+  u: () => { if (canLabel(current())) save(idOf(current()), { value: null }); },
+  z: async () => goTo(reach(await undo())),
+  r: () => { told(rerun(current())); },
+  " ": () => { if (isOpen()) close(); else told(open(current())); },
+  f: () => review?.click(),
+  b: () => review && location.assign(`${review.href}${review.search ? "&" : "?"}blind=1`),
+  Escape: () => (equal.length ? letGo() : close()),
   "?": () => document.getElementById("help").showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, dialog, [contenteditable]");
-  if (event.key === "Escape" && event.target.closest("#drawer textarea")) return close();
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  // Space presses the button or opens the fold that has the focus.
-  if (event.key === " " && event.target.closest("button, summary")) return;
-  const action = keys[event.key];
-  if (!action) return;
+  const key = usual(event);
+  const moves = /Arrow|Home|End|^[[\]]$/.test(key);
+  const act = actions[key] ?? (moves ? () => goTo(beside(key)) : /^\d$/.test(key) && tag);
+  if (!act) return;
   event.preventDefault();
-  action();
+  if (event.repeat && !moves) return; // held down, a label is given once
+  turn = told(turn.then(() => {
+    if (document.activeElement.closest("textarea, dialog")) return null; // which came up meanwhile
+    return current()?.matches(".chip") || moves || ANYWHERE.includes(key) ? act(key) : null;
+  }));
 });
-
-page.addEventListener("click", (event) => {
-  const chip = event.target.closest(".chip");
-  if (chip && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
-    event.preventDefault();
-    return open(chip);
-  }
-  if (event.target.closest("[data-close=drawer]")) return close();
-  const go = event.target.closest("[data-go]");
-  if (go && current) {
-    const all = chips();
-    const next = all[all.indexOf(current) + (go.dataset.go === "next" ? 1 : -1)];
-    if (next) open(next);
-  }
-});
-
-page.addEventListener("focusin", (event) => {
-  const chip = event.target.closest(".chip");
-  if (chip && chip !== current) {
-    current?.removeAttribute("aria-current");
-    current = chip;
-    chip.setAttribute("aria-current", "true");
-  }
-});
-
-// The drawer's form works without scripts; with them the page stays where it is.
-drawer.addEventListener("submit", (event) => {
-  if (!event.target.matches(".label-form")) return;
-  event.preventDefault();
-  const chip = document.getElementById(`a-${drawer.querySelector("[data-answer]").dataset.answer}`);
-  const note = event.target.elements.note.value;
-  const value = event.submitter?.value;
-  const done = value === "none" ? clearLabel(chip) : setLabel(chip, value, note);
-  done.then(() => current === chip && open(chip));
-});
-drawer.addEventListener("change", (event) => {
-  if (event.target.name !== "note") return;
-  const id = drawer.querySelector("[data-answer]").dataset.answer;
-  const pressed = drawer.querySelector('.label[aria-pressed="true"]');
-  if (pressed) saveNote(document.getElementById(`a-${id}`), pressed.value, event.target.value);
-});
-
-// A new version of the open answer's chip means that the answer in the drawer has news too.
-document.addEventListener("htmx:after:swap", () => {
-  if (current && !current.isConnected) current = document.getElementById(current.id);
-  current?.setAttribute("aria-current", "true");
-  if (current && !drawer.hidden && drawer.dataset.status !== current.dataset.status) {
-    drawer.dataset.status = current.dataset.status;
-    if (!drawer.contains(document.activeElement)) open(current);
-  }
-});
-
-function openFromAddress() {
-  const chip = /^#a-\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
-  if (!chip) return;
-  chip.scrollIntoView({ block: "center", inline: "center" });
-  open(chip);
-}
-window.addEventListener("hashchange", openFromAddress);
-window.addEventListener("load", openFromAddress);
 keepLive();
-// What was run again or cancelled has another face in the drawer; the keys go on from its chip.
-setUp(async () => {
-  if (!current || drawer.hidden) return;
-  await open(current);
-  if (document.activeElement === document.body) current.focus();
-});

@@ -1,111 +1,161 @@
-// Saving labels: shown at once, sent in order, undone on request, never silently lost.
+// Saving labels, notes and tags: in order for each answer, two requests at a time, shown before they
+// are stored, undone on request. What could not be saved is kept to be tried again: nothing is lost.
 
-import { messageIn, notice } from "./page.js";
+import { query, swap } from "./live.js";
+import { ask, notice, parse, told } from "./page.js";
 
-const page = document.querySelector(".grid-page");
-const done = []; // [chip id, label before] of this visit, for undo
-let queue = Promise.resolve();
-export const saved = () => queue; // what was pressed so far, or could not be saved
+const AT_ONCE = 2; // of the six connections that HTTP/1.1 has for pages, streams and labels
+const NONE = { value: "", note: "", tags: [] };
+const own = new Map(); // what the reader says of each answer, as far as it is known here
+const queues = new Map(); // what is still to be stored of each answer: { jobs, busy, error }
+const done = []; // on this visit, for undo: { id, before, group }
+const tagOf = {}; // by key
+const reviewer = document.getElementById("reviewer").dataset;
+const dialog = document.getElementById("ask-name");
+let [naming, complaint, learning] = [null, null, Promise.resolve()];
 
-const seq = () => Number(document.getElementById("progress").dataset.seq);
-const stored = (chip) => (["correct", "hallucinated", "abstained"].includes(chip.dataset.status) ? chip.dataset.status : null);
+const chipOf = (id) => document.getElementById(`a-${id}`);
+const merged = (a, b) => (b.value === null ? b : { ...a, ...b });
+export const mine = (id) => own.get(id) ?? NONE;
+export const saved = (id) => queues.get(id)?.jobs.at(-1).stored;
 
-function show(chip, value) {
-  chip.dataset.status = value ?? "unlabelled";
-  chip.dataset.kinds = value ?? "unlabelled";
-  chip.querySelector(".mark").textContent = value ? value[0].toUpperCase() : "";
-  chip.querySelector(".status").textContent = value ?? "unlabelled";
-  chip.dataset.saving = "";
-}
-
-async function send(id, value, note) {
-  if (!("named" in page.dataset)) await askForName();
-  const body = new URLSearchParams(value ? { value } : {});
-  if (note !== undefined) body.set("note", note);
-  const view = new URLSearchParams({ since: seq(), density: page.dataset.density, show: page.dataset.show });
-  const response = await fetch(`/answers/${id}/label?${view}`, {
-    method: value ? "PUT" : "DELETE",
-    headers: { "HX-Request": "true" },
-    ...(value ? { body } : {}),
-  });
-  const text = await response.text();
-  if (response.status === 428) { // the cookie is gone
-    delete page.dataset.named;
-    return send(id, value, note);
+// The reader's own labels as forms show them, but where something newer is still to be stored.
+export function learn(root) {
+  for (const form of root.querySelectorAll(".label-form")) {
+    const { answer } = form.closest("[data-answer]").dataset;
+    const buttons = [...form.querySelectorAll("[data-tag]")];
+    for (const { dataset } of buttons) tagOf[dataset.key] = dataset.tag;
+    const value = form.querySelector('.label[aria-pressed="true"]')?.value ?? "";
+    const tags = buttons.filter((it) => it.ariaPressed === "true").map((it) => it.dataset.tag);
+    if (!queues.has(answer)) own.set(answer, { value, note: form.elements.note.value, tags });
   }
-  if (!response.ok) {
-    throw new Error(messageIn(text) || `The server answered ${response.status}.`);
-  }
-  return text;
 }
+const learnFrom = async (chip) => learn(parse(await ask(chip.href)));
 
-// One after the other, so that the last press is the one that stays.
-function save(chip, value, note) {
-  const id = chip.id.slice(2);
-  show(chip, value);
-  queue = queue.then(async () => {
-    try {
-      const text = await send(id, value, note);
-      await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
-    } catch (error) {
-      const here = document.getElementById(`a-${id}`);
-      here.dataset.unsaved = "";
-      notice(`Not saved: ${error.message}`, { name: "Try again", run: () => { delete here.dataset.unsaved; save(here, value, note); } });
-    }
+// What the reader said before a change. Where somebody labelled it the server is asked who.
+function known(id) {
+  learning = learning.then(async () => {
+    const chip = chipOf(id);
+    if (!own.has(id) && chip?.dataset.status === "unlabelled") own.set(id, NONE);
+    else if (!own.has(id) && chip) await learnFrom(chip).catch(() => {});
+    return own.get(id);
   });
-  return queue;
+  return learning;
 }
 
-export function setLabel(chip, value, note) {
-  done.push([chip.id, stored(chip)]);
-  return save(chip, value, note);
+// `change` has value (null: take all away), note and tags, or some of them. Gives whether it was stored;
+// if not, it is tried again. The steps of one group are undone together.
+export async function save(id, change, group) {
+  const before = await known(id);
+  done.push({ id, before, group });
+  return store(id, change, before);
 }
 
-export function saveNote(chip, value, note) {
-  return save(chip, value, note);
+function store(id, change, before) {
+  const after = merged(before, change);
+  if (before) own.set(id, after.value === null ? NONE : after);
+  const queue = queues.get(id) ?? { jobs: [] };
+  const failed = queue.error ? queue.jobs.splice(0).map((job) => job.change) : [];
+  const job = { change: [...failed, change].reduce(merged) };
+  job.stored = new Promise((resolve) => { job.told = resolve; });
+  queue.jobs.push(job);
+  queues.set(id, queue);
+  retry(id);
+  return job.stored;
 }
 
-export function clearLabel(chip) {
-  if (!("canLabel" in chip.dataset)) return queue;
-  done.push([chip.id, stored(chip)]);
-  return save(chip, null);
+// Without an answer: of all of them.
+export function retry(id) {
+  for (const [each, queue] of queues) if (!id || each === id) queue.error = "";
+  pump();
 }
 
-export function undo(select) {
-  const last = done.pop();
-  if (!last) return notice("Nothing to undo on this visit.");
-  const chip = document.getElementById(last[0]);
-  select(chip);
-  return save(chip, last[1]);
+function pump() {
+  const all = [...queues];
+  const room = AT_ONCE - all.filter(([, queue]) => queue.busy).length;
+  all.filter(([, queue]) => !queue.busy && !queue.error).slice(0, room).forEach(([id, queue]) => send(id, queue));
+  showAll();
+  const failed = all.filter(([, queue]) => queue.error);
+  const text = `${failed.length > 1 ? `${failed.length} answers not` : "Not"} saved: ${failed[0]?.[1].error}`;
+  if (complaint?.isConnected && complaint.firstChild.data === text) return;
+  complaint?.remove();
+  complaint = failed.length ? notice(text, { name: "Try again", run: retry }) : null;
 }
 
-// Asked once; the label that was waiting is then sent.
+async function send(id, queue) {
+  queue.busy = true;
+  const [job] = queue.jobs;
+  const text = await request(id, job.change).catch((error) => { queue.error = error.message; });
+  queue.busy = false;
+  if (queue.error) for (const { told: tell } of queue.jobs) tell(false);
+  else job.told(swap(text).then(() => true));
+  if (!queue.error && queue.jobs.shift() && !queue.jobs.length) queues.delete(id);
+  show(id);
+  pump();
+}
+
+async function request(id, change) {
+  const options = change.value === null ? { method: "DELETE" } : { method: "PUT", body: new URLSearchParams(change) };
+  if (!("named" in reviewer)) await (naming ??= askForName().finally(() => { naming = null; }));
+  return ask(`/answers/${id}/label?${query()}`, options).catch((error) => {
+    if (error.status !== 428) throw error;
+    delete reviewer.named; // the cookie is gone
+    return request(id, change);
+  });
+}
+
+// On the chip, also where the server's piece of the page is older.
+function show(id) {
+  const [chip, queue] = [chipOf(id), queues.get(id)];
+  if (!chip) return;
+  chip.toggleAttribute("data-saving", Boolean(queue && !queue.error));
+  chip.toggleAttribute("data-unsaved", Boolean(queue?.error));
+  if (queue?.error) chip.title = `not saved: ${queue.error}`;
+  const status = queue?.jobs.map(({ change }) => change.value).findLast((value) => value !== undefined);
+  if (status === undefined) return;
+  chip.ariaLabel = chip.ariaLabel?.replace(`, ${chip.dataset.status}`, `, ${status || "unlabelled"}`) ?? null;
+  chip.dataset.status = status || "unlabelled";
+}
+const showAll = () => queues.forEach((_, id) => show(id));
+
+// Gives the answer that is as it was before; the first of several that were labelled together.
+export async function undo() {
+  await learning;
+  const { id, before, group } = done.pop() ?? {};
+  if (!id) throw new Error("Nothing to undo on this visit.");
+  if (!before) throw new Error("What you said before is not known: the server could not be reached.");
+  store(id, before.value || before.note || before.tags.length ? before : { value: null }, before);
+  return group && done.at(-1)?.group === group ? undo() : id;
+}
+
+// Puts the tag of a key on the reader's own label or takes it off. Gives those that are on then.
+export async function toggleTag(id, key) {
+  if (!(key in tagOf)) await learnFrom(chipOf(id));
+  if (!(key in tagOf)) throw new Error(`No tag has the key ${key}.`);
+  const before = (await known(id)) ?? NONE;
+  const others = before.tags.filter((tag) => tag !== tagOf[key]);
+  const tags = others.length < before.tags.length ? others : [...others, tagOf[key]];
+  save(id, { tags });
+  return tags;
+}
+
+// Asked once; the labels that were waiting are then sent.
 function askForName() {
+  const refusal = new Error("give your name first, so that the label carries it.");
+  dialog.showModal();
   return new Promise((resolve, reject) => {
-    const dialog = document.createElement("dialog");
-    dialog.className = "ask-name";
-    const form = document.querySelector("#reviewer .reviewer-form").cloneNode(true);
-    const heading = document.createElement("h2");
-    heading.textContent = "Who is reviewing?";
-    dialog.setAttribute("aria-label", heading.textContent);
-    dialog.append(heading, form);
-    document.body.append(dialog);
-    let named = false;
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      const response = await fetch("/reviewer", { method: "POST", body: new URLSearchParams(new FormData(form)) });
-      if (!response.ok) return notice("Please give a name of 1 to 80 characters.");
-      named = true;
-      page.dataset.named = "";
-      document.querySelector("#reviewer summary").textContent = `reviewing as ${form.elements.name.value.trim()}`;
-      dialog.close();
-    });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      if (named) resolve();
-      else reject(new Error("give your name first, so that the label carries it."));
-    });
-    dialog.showModal();
+    dialog.addEventListener("close", () => ("named" in reviewer ? resolve() : reject(refusal)), { once: true });
   });
 }
+dialog.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(event.target));
+  told(ask("/reviewer", { method: "POST", body }).then(() => {
+    document.querySelector("#reviewer summary").textContent = `reviewing as ${body.get("name").trim()}`;
+    reviewer.named = "";
+    dialog.close();
+  }));
+});
+
+for (const name of ["htmx:after:swap", "rows"]) document.addEventListener(name, showAll);
+window.addEventListener("beforeunload", (event) => { if (queues.size) event.preventDefault(); });

@@ -1,155 +1,121 @@
-// Live updates of a running grid: one stream while the page is seen, closed when the grid is done.
-// Where no stream gets through, or other tabs have them all, the page asks every two seconds.
+// Live updates of a grid: one stream while the page is seen, also when all answers are in, if the
+// server keeps it. Where no stream gets through, or other tabs have them all, the page asks.
 
+import { ask } from "./page.js";
 import { showPartials } from "./partials.js";
 import { takeSlot } from "./slots.js";
 
 const POLL_MS = 2000;
-const BACKOFF_MS = 500; // doubles with each failure
-const BACKOFF_MAX_MS = 15000;
+const BACKOFF_MS = [500, 15000]; // doubles with each failure, up to
 const SILENT_MS = 40000; // the server says something every 15 s: the connection died, or we slept
 const SETTLE_MS = 300; // of scrolling, before the stream is asked for other rows
-
+const EVERYTHING = 2147483647; // is known where nothing of the grid is shown
 const page = document.querySelector(".grid-page");
-const drawer = document.getElementById("drawer");
-const visible = new Set(); // numbers of the rows on the screen
-let source = null;
-let freeSlot = null;
-let asked = null; // the rows and the answer that the stream tells the text of
-let stepping = false;
-let timer = null;
-let settling = null;
-let failures = 0;
-let heardAt = 0;
-let streamAfter = 0; // no stream before this time
-let gone = false;
-let live = false;
+const progress = () => document.getElementById("progress")?.dataset ?? {};
+const wanted = () => (progress().status === "running" || !over) && !document.hidden && !gone;
+let [source, freeSlot, timer, settling] = [null, null, null, null];
+let asked = {}; // the rows and the answer that the stream tells the text of
+let [stepping, gone, over] = [false, false, false];
+let [failures, heardAt, streamAfter] = [0, 0, 0]; // no stream before that time
 let swaps = Promise.resolve();
 
-const progress = () => document.getElementById("progress").dataset;
-const wanted = () => progress().status === "running" && !document.hidden && !gone;
+// How the page shows the grid and what it knows of it: goes with all that answers with pieces.
+export function query(more = {}) {
+  const known = { since: progress().seq ?? EVERYTHING, stay: 1, ...more };
+  return new URLSearchParams([...Object.entries(known), ...new URLSearchParams(page?.dataset.look ?? location.search)]);
+}
 
-function swap(text) {
-  swaps = swaps.then(() => htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" }));
-  return swaps.then(() => wanted() || letGo());
+// Pieces that were overtaken on their way are left out: the newer ones hold all that they say.
+async function swapNext(text) {
+  const [, seq] = /id="progress"[^>]* data-seq="(\d+)"/.exec(text) ?? [];
+  if (!progress().seq || Number(seq) < Number(progress().seq)) return;
+  await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
+}
+export function swap(text) {
+  swaps = swaps.then(() => swapNext(text), () => swapNext(text));
+  return swaps;
 }
 
 function letGo() {
   clearTimeout(timer);
   source?.close();
   freeSlot?.();
-  source = freeSlot = asked = null;
+  [source, freeSlot] = [null, null];
 }
 
 // What to do now: nothing, hold a stream, or ask.
 async function step() {
+  if (stepping || (source && wanted())) return;
   clearTimeout(timer);
-  if (stepping) return;
   stepping = true;
-  try {
-    if (!wanted()) return letGo();
-    const mayStream = Date.now() >= streamAfter;
-    if (mayStream && !freeSlot) freeSlot = await takeSlot(lost);
-    if (!wanted()) return letGo();
-    if (mayStream && freeSlot) return connect();
-    await poll();
-  } finally {
-    stepping = false;
-  }
-  if (wanted()) timer = setTimeout(step, POLL_MS);
-  else letGo();
-}
-
-function lost() {
-  letGo();
-  step();
-}
-
-function query(more) {
-  return new URLSearchParams({ since: progress().seq, density: page.dataset.density, show: page.dataset.show, ...more });
+  const mayStream = wanted() && Date.now() >= streamAfter;
+  if (mayStream) freeSlot ??= await takeSlot(() => { letGo(); step(); }).catch(() => null); // no storage to agree by
+  if (wanted() && mayStream && freeSlot) connect();
+  else if (wanted()) await poll();
+  stepping = false;
+  if (!wanted()) letGo();
+  else if (!source) timer = setTimeout(step, POLL_MS);
 }
 
 async function poll() {
   const noticed = document.querySelector("#runner-notice:not([hidden]), #trouble:not([hidden])") ? 1 : 0;
-  const response = await fetch(`/grids/${page.dataset.grid}/changes?${query({ noticed })}`).catch(() => null);
-  if (!response?.ok) return;
-  const text = await response.text();
+  const text = await ask(`/grids/${page.dataset.grid}/changes?${query({ noticed })}`).catch(() => "");
   if (text) await swap(text);
 }
 
-// More rows than are seen, so that a little scrolling changes nothing.
-function view() {
-  const [first, last] = [Math.min(...visible), Math.max(...visible)];
-  const margin = Math.max(10, last - first + 1);
-  const open = drawer.querySelector("[data-partial]")?.dataset.partial;
-  return {
-    ...(visible.size ? { rows: `${Math.max(1, first - margin)}-${last + margin}` } : {}),
-    ...(open ? { open } : {}),
-  };
+// The rows on the screen and the answer in the drawer.
+function seen() {
+  const onScreen = ({ top, bottom }) => bottom > 0 && top < innerHeight;
+  const rows = [...page.querySelectorAll("[data-row]")].filter((row) => onScreen(row.getBoundingClientRect()));
+  const numbers = rows.map((row) => Number(row.dataset.row));
+  const open = document.querySelector("#drawer [data-partial]")?.dataset.partial;
+  return { first: Math.min(...numbers), last: Math.max(...numbers), open };
 }
 
 function connect() {
   source?.close();
-  asked = view();
+  const { first, last, open } = seen();
+  const margin = Math.max(10, last - first + 1); // so that a little scrolling changes nothing
+  asked = { first: Math.max(1, first - margin), last: last + margin, open };
   heardAt = Date.now();
-  source = new EventSource(`/grids/${page.dataset.grid}/events?${query(asked)}`);
-  const on = (name, act) => source.addEventListener(name, (event) => {
-    heardAt = Date.now();
-    failures = 0;
-    act(event.data);
-  });
-  on("message", swap);
-  on("partial", (data) => showPartials(JSON.parse(data)));
-  on("ping", () => {});
-  on("done", letGo);
-  source.addEventListener("error", failed);
+  const view = { ...(last > 0 && { rows: `${asked.first}-${asked.last}` }), ...(open && { open }) };
+  source = new EventSource(`/grids/${page.dataset.grid}/events?${query(view)}`);
+  const done = () => { over = true; letGo(); };
+  const acts = { message: swap, partial: (data) => showPartials(JSON.parse(data)), ping() {}, done, error: failed };
+  for (const [name, act] of Object.entries(acts)) {
+    source.addEventListener(name, ({ data }) => {
+      if (act !== failed) [heardAt, failures] = [Date.now(), 0];
+      act(data);
+    });
+  }
 }
 
 // Not left to the browser, which gives up for good when a proxy says that the server is away.
 function failed() {
   source?.close();
   source = null;
-  const wait = Math.min(BACKOFF_MS * 2 ** failures, BACKOFF_MAX_MS) * (0.7 + 0.6 * Math.random());
-  failures += 1;
+  const wait = Math.min(BACKOFF_MS[0] * 2 ** failures++, BACKOFF_MS[1]) * (0.7 + 0.6 * Math.random());
   streamAfter = Date.now() + wait;
   clearTimeout(timer);
   timer = setTimeout(step, Math.min(wait, POLL_MS));
 }
 
-// The stream tells the text of some rows and of the answer in the drawer: ask for others in time.
-function recheck() {
+// After scrolling or a change: other rows may be seen, or the grid may run again.
+function recheck({ type }) {
+  if (settling && type !== "scroll") return;
   clearTimeout(settling);
   settling = setTimeout(() => {
-    if (!source || !wanted()) return;
-    const [first, last] = (asked.rows ?? "0-0").split("-").map(Number);
-    const inside = [...visible].every((row) => row >= first && row <= last);
-    const open = drawer.querySelector("[data-partial]")?.dataset.partial;
-    if (!inside || (open && open !== asked.open)) connect();
+    settling = null;
+    const { first, last, open } = source && wanted() ? seen() : {};
+    if (first < asked.first || last > asked.last || (open && open !== asked.open)) connect();
+    else step();
   }, SETTLE_MS);
 }
 
 export function keepLive() {
-  const rows = page.querySelectorAll("[data-row]");
-  live = wanted();
-  const observer = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) visible.add(Number(target.dataset.row));
-      else visible.delete(Number(target.dataset.row));
-    }
-    if (source) recheck();
-    else step();
-  });
-  for (const row of rows) observer.observe(row);
-  if (!rows.length) step();
-  document.addEventListener("htmx:after:swap", () => {
-    recheck();
-    const before = live;
-    live = wanted();
-    if (live && !before) step(); // what is run again makes a grid live that was done
-  });
-  document.addEventListener("visibilitychange", step);
-  window.addEventListener("online", step);
+  for (const name of ["scroll", "rows", "htmx:after:swap"]) document.addEventListener(name, recheck, true);
+  for (const name of ["visibilitychange", "online"]) window.addEventListener(name, step, true);
   window.addEventListener("pagehide", () => { gone = true; letGo(); });
-  window.addEventListener("pageshow", (event) => { gone = false; if (event.persisted) step(); });
+  window.addEventListener("pageshow", () => { gone = false; step(); });
   setInterval(() => { if (source && Date.now() - heardAt > SILENT_MS) failed(); }, 5000);
 }

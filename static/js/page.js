@@ -1,49 +1,55 @@
-// What every page can do: open dialogs, copy links, show a notice. Controls that need scripts are
-// hidden in the HTML and shown here.
+// What every page can do: ask the server, tell the reader, copy links, open dialogs. Controls that
+// need scripts are hidden in the HTML and shown here.
 
+export const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+export const messageIn = (html) => parse(html).body.textContent.trim();
+
+// The text of the answer. Throws what the server says where it did not do it.
+export async function ask(url, options) {
+  const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } }).catch(() => null);
+  if (!response) throw new Error("The server cannot be reached.");
+  const text = await response.text();
+  if (response.ok) return text;
+  throw Object.assign(new Error(messageIn(text) || `The server answered ${response.status}.`), { status: response.status });
+}
+
+// With an action it stays until that is taken, or until the caller removes it.
 export function notice(text, action) {
   const box = document.createElement("div");
-  box.textContent = text;
-  if (action) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = action.name;
-    button.addEventListener("click", () => { box.remove(); action.run(); });
-    box.append(button);
-  }
+  const button = document.createElement("button");
+  box.append(text, ...(action ? [button] : []));
+  button.textContent = action?.name;
+  button.addEventListener("click", () => { box.remove(); action.run(); });
+  if (!action) setTimeout(() => box.remove(), 5000);
   document.getElementById("notices").append(box);
-  setTimeout(() => box.remove(), action ? 20000 : 5000);
+  return box;
 }
 
-// What an error says that came as a piece of a page.
-export const messageIn = (html) => new DOMParser().parseFromString(html, "text/html").body.textContent.trim();
+export const told = (promise) => promise.catch((error) => { notice(error.message); });
 
-async function copy(path) {
-  const url = new URL(path, location.href).href;
-  try {
-    await navigator.clipboard.writeText(url);
-    notice("Link copied.");
-  } catch {
-    notice(`Copy this link: ${url}`); // browsers only copy on https and localhost
-  }
+// One polite line for what keys did. A quiet one is only for those who hear the page.
+export function say(text, quiet = false) {
+  document.getElementById("said").classList.toggle("sr", quiet);
+  document.getElementById("said").textContent = text;
 }
 
-export function reveal(root) {
+export function reveal(root = document) {
   for (const control of root.querySelectorAll("button[hidden]")) control.hidden = false;
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-copy], button[data-open]");
-  if (!button) return;
-  if (button.dataset.copy) copy(button.dataset.copy);
-  else document.getElementById(button.dataset.open).showModal();
-});
+async function copy(path) {
+  const url = new URL(path, location.href).href;
+  const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
+  notice(copied ? "Link copied." : `Copy this link: ${url}`); // browsers only copy on https and localhost
+}
 
-// The name form returns to the page it was opened on.
-document.addEventListener("submit", (event) => {
-  const next = event.target.matches(".reviewer-form") && event.target.elements.next;
-  if (next) next.value = location.pathname + location.search + location.hash;
+document.addEventListener("click", ({ target }) => {
+  const { copy: path, open: id } = target.closest("button[data-copy], button[data-open]")?.dataset ?? {};
+  if (path) copy(path);
+  if (id) document.getElementById(id).showModal();
 });
-
-document.addEventListener("htmx:after:swap", () => reveal(document));
-reveal(document);
+document.addEventListener("submit", ({ target }) => { // the name form returns to the page it was opened on
+  if (target.matches(".reviewer-form")) target.elements.next.value = location.pathname + location.search + location.hash;
+});
+document.addEventListener("htmx:after:swap", () => reveal());
+reveal();

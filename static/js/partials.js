@@ -2,27 +2,20 @@
 
 const known = new Map(); // text so far, by answer
 
-function show(id, text) {
+function show(text, id) {
   const chip = document.getElementById(`a-${id}`);
-  const status = chip?.dataset.status;
-  if (status !== "pending" && status !== "running") return known.delete(id);
+  if (!["pending", "running"].includes(chip?.dataset.status)) return known.delete(id);
+  const parts = { ".status": "running", ".text": text, ".short": text.trim().split("\n")[0] || "running" };
   chip.dataset.status = "running";
-  chip.querySelector(".status").textContent = "running";
-  chip.querySelector(".text").textContent = text;
-  chip.querySelector(".short").textContent = text.split("\n").find((line) => line.trim())?.trim() ?? "running";
+  for (const [part, says] of Object.entries(parts)) chip.querySelector(part)?.replaceChildren(says);
   const whole = document.querySelector(`#drawer [data-partial="${id}"]`);
-  if (whole) {
-    whole.hidden = false;
-    whole.textContent = text;
-  }
+  whole?.replaceChildren(text);
+  whole?.removeAttribute("hidden");
 }
 
 export function showPartials(texts) {
-  for (const [id, text] of Object.entries(texts)) {
-    known.set(id, text);
-    show(id, text);
-  }
+  for (const [id, text] of Object.entries(texts)) show(known.set(id, text).get(id), id);
 }
 
 // A chip that comes anew while its answer is running says so, and nothing of the text.
-document.addEventListener("htmx:after:swap", () => known.forEach((text, id) => show(id, text)));
+document.addEventListener("htmx:after:swap", () => known.forEach(show));

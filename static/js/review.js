@@ -1,45 +1,31 @@
 // The review: one answer at a time. What comes next is fetched ahead, labels are saved behind.
 
-import { messageIn, notice, reveal } from "./page.js";
+import { usual } from "./keys.js";
+import { ask, notice, parse, reveal, say } from "./page.js";
 
 const AHEAD = 16; // answers asked for at a time
 const main = document.querySelector(".review");
-const failed = document.getElementById("review-failed");
-const article = () => main.querySelector(".one");
-const labelled = new Set(); // by this page, also as equal to another
-let coming = []; // the answers after the one that is shown
-let more = true; // whether there are others after those
-let asking = null;
+const find = (selector) => main.querySelector(selector);
+let coming = { list: [], over: false, asking: null };
+let [queue, unsaved] = [Promise.resolve(), 0];
 let busy = false; // another answer is about to be shown: a key must not label what nobody has seen
-let queue = Promise.resolve();
-let unsaved = 0;
 
-async function ask(url, options = {}) {
-  const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } });
-  const html = await response.text();
-  if (!response.ok) throw new Error(messageIn(html) || `The server answered ${response.status}.`);
-  const parts = [...new DOMParser().parseFromString(html, "text/html").body.children];
+// The answers in what the server sends; the progress in it is shown.
+async function answers(url, options) {
+  const parts = [...parse(await ask(url, options)).body.children];
   const progress = parts.find((part) => part.id === "review-progress");
-  if (progress) document.getElementById(progress.id).replaceWith(progress);
-  if (progress?.dataset.said) document.getElementById("review-said").textContent = progress.dataset.said;
+  if (progress) find("#review-progress").replaceWith(progress);
+  if (progress?.dataset.said) say(progress.dataset.said, true);
   return parts.filter((part) => part !== progress);
 }
 
-// One after the other. One that fails holds up those behind it until it is tried again or left.
-async function insist(url, body) {
-  for (;;) {
-    try {
-      return await ask(url, { method: "POST", body });
-    } catch (error) {
-      failed.firstElementChild.textContent = `Not saved${unsaved > 1 ? `, and ${unsaved - 1} behind it wait` : ""}: ${error.message}`;
-      failed.hidden = false;
-      const choice = await new Promise((resolve) => { failed.onclick = (event) => event.target.value && resolve(event.target.value); });
-      failed.hidden = true;
-      if (choice === "leave") return [];
-    }
-  }
-}
-
+// In order: one that fails holds up those behind it until it is tried again; one refused does not.
+const insist = (url, body) => answers(url, { method: "POST", body }).catch((error) => new Promise((done) => {
+  const refused = error.status < 500 && error.status !== 428;
+  const run = () => (refused ? location.assign(url) : done(insist(url, body)));
+  notice(`Not saved: ${error.message}`, { name: refused ? "Look at it" : "Try again", run });
+  if (refused) done([]);
+}));
 function save(url, body) {
   unsaved += 1;
   queue = queue.then(() => insist(url, body)).finally(() => { unsaved -= 1; });
@@ -47,96 +33,74 @@ function save(url, body) {
 }
 
 function show(one) {
-  article().replaceWith(document.adoptNode(one));
+  find(".one").replaceWith(one);
   history.replaceState(null, "", one.dataset.here);
   reveal(one);
   one.focus({ preventScroll: true });
   scrollTo(0, 0);
-  if (coming.length < AHEAD / 2) fill().catch(() => {}); // it is asked again when it is needed
+  if (coming.list.length < AHEAD / 2) fill().catch(() => {}); // asked again when it is needed
 }
-
-function fill() {
+async function fill() {
   const into = coming;
-  if (asking || !more) return asking ?? Promise.resolve();
-  asking = ask(`${(into.at(-1) ?? article()).dataset.here}&ahead=${AHEAD}`).then((found) => {
-    if (into === coming) more = found.length === AHEAD;
-    into.push(...found);
-  }).finally(() => { asking = null; });
-  return asking;
+  const last = into.list.at(-1) ?? find(".one");
+  if (!into.over) into.asking ??= answers(`${last.dataset.here}&ahead=${AHEAD}`).then((found) => {
+    into.list.push(...found);
+    into.over = found.length < AHEAD;
+  }).finally(() => { into.asking = null; });
+  await into.asking;
 }
+const forget = () => { coming = { list: [], over: false, asking: null }; };
+const begin = ([one]) => one && (forget(), show(one));
+const load = (url) => queue.then(() => answers(url)).then(begin); // labels decide what is shown
 
 async function busily(work) {
   busy = true;
   await work().catch((error) => notice(error.message));
   busy = false;
 }
-
-async function load(url) {
-  await queue; // what is shown of an answer depends on whether it is labelled
-  begin(await ask(url));
-}
-
-function begin([one]) {
-  coming = [];
-  more = true;
-  if (one) show(one);
-}
-
-function ready() {
-  while (labelled.has(coming[0]?.dataset.alias)) coming.shift();
-  return coming.length > 0;
-}
-
-function next() {
-  if (ready()) return show(coming.shift());
-  return busily(async () => {
-    await fill();
-    if (!ready()) await queue.then(fill);
-    if (ready()) show(coming.shift());
-    else await load(article().dataset.end);
-  });
+async function next() {
+  if (!coming.list.length) await busily(() => queue.then(fill));
+  if (coming.list.length) show(coming.list.shift());
+  else if (coming.over) await busily(() => load(find(".one").dataset.end));
 }
 
 main.addEventListener("submit", (event) => {
+  const form = event.target;
   event.preventDefault();
   if (busy) return;
-  const form = event.target;
-  if (form.matches(".last")) return busily(() => save(form.action).then((shown) => { labelled.clear(); begin(shown); }));
-  const { alias, equal = "" } = article().dataset;
-  for (const one of [alias, ...(form.elements.equal?.checked ? equal.split(" ") : [])]) labelled.add(one);
+  if (form.matches(".last")) return busily(() => save(form.action).then(begin));
   save(form.action, new URLSearchParams(new FormData(form, event.submitter)));
+  if (form.elements.equal?.checked) forget(); // some of them are labelled too
   if (event.submitter.value === "none") busily(() => load(form.action));
   else next();
 });
-main.addEventListener("change", (event) => { // a note to a label that was given
-  const { form } = event.target;
-  const value = event.target.name === "note" && form.querySelector('[aria-pressed="true"]')?.value;
-  if (value) save(form.action, new URLSearchParams({ value, note: event.target.value }));
+main.addEventListener("change", ({ target }) => {
+  if (target.type === "checkbox") return find(".one").focus(); // where keys are heard
+  const value = target.form.querySelector('[aria-pressed="true"]')?.value;
+  if (value) save(target.form.action, new URLSearchParams({ value, note: target.value }));
 });
 main.addEventListener("click", (event) => {
   const link = event.target.closest("a");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !(unsaved || "swap" in link.dataset)) return;
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (!("swap" in link.dataset)) queue.then(() => location.assign(link.href));
   else if (!busy) link.rel === "next" ? next() : busily(() => load(link.href));
 });
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input:not([type=checkbox]), textarea, select, dialog");
-  if (event.key === "Escape" && event.target.matches("textarea")) return article().focus();
-  if (typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-  const control = main.querySelector(`[data-keys~="${CSS.escape(event.key)}"]`);
+  if (event.key === "Escape" && event.target.matches("textarea")) return find(".one").focus();
+  const key = event.repeat ? undefined : usual(event);
+  const control = key && find(`[data-keys~="${CSS.escape(key)}"]`);
   if (!control) return;
   event.preventDefault();
-  control.click();
-  if (control.matches("summary")) control.parentElement.querySelector("textarea")?.focus();
+  if (!control.matches("summary")) return control.click();
+  control.parentElement.open = true;
+  control.parentElement.querySelector("textarea").focus();
 });
 let from = null; // where a finger came down
-main.addEventListener("touchstart", (event) => { from = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });
-main.addEventListener("touchend", (event) => {
-  const [to] = event.changedTouches;
+main.addEventListener("touchstart", ({ touches }) => { from = touches.length === 1 ? touches[0] : null; }, { passive: true });
+main.addEventListener("touchend", ({ changedTouches: [to] }) => {
   const across = from ? to.clientX - from.clientX : 0;
-  if (Math.abs(across) < 70 || Math.abs(across) < 2 * Math.abs(to.clientY - from.clientY)) return;
-  main.querySelector(`[rel="${across < 0 ? "next" : "prev"}"]`)?.click();
+  if (Math.abs(across) > Math.max(70, 2 * Math.abs(to.clientY - from.clientY))) find(`[rel="${across < 0 ? "next" : "prev"}"]`)?.click();
 });
 addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 fill().catch(() => {});

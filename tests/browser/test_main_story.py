@@ -22,7 +22,7 @@ def give_name(page: Page, name: str = "Ada") -> None:
     dialog = page.locator("dialog.ask-name")
     dialog.get_by_label("Your name").fill(name)
     dialog.get_by_role("button", name="Use this name").click()
-    expect(dialog).to_have_count(0)
+    expect(dialog).to_be_hidden()
 
 
 def test_story_from_compose_to_csv(open_page: Open) -> None:
