@@ -1,6 +1,7 @@
 """The review's order, its queue, sittings and undo."""
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise, product
 
@@ -22,7 +23,7 @@ C, H, A = LabelValue.correct, LabelValue.hallucinated, LabelValue.abstained
 PLACES = list(product(range(2), range(2), range(2), range(1, 3)))  # prompt, model, variant, repeat
 
 
-def items(**own: dict[int, object]) -> list[Item]:
+def items(**own: Mapping[int, object]) -> list[Item]:
     """Sixteen answers, numbered as in their grid."""
     return [
         Item(number, place, **{name: said[number] for name, said in own.items() if number in said})  # type: ignore[arg-type]
@@ -171,8 +172,9 @@ def test_queue_holds_what_can_be_labelled(database: Database) -> None:
         set_label(session, answers[2], bob, C)
 
         def found(left: bool, chosen: set[int] | None = None) -> Queue:
-            how = {"blind": False, "left": left}
-            return load_queue(session, grid.id, ada, "row", 1, chosen=chosen, **how)
+            return load_queue(
+                session, grid.id, ada, "row", 1, blind=False, left=left, chosen=chosen
+            )
 
         assert ids(list(found(left=True).after(None))) == [answers[2], answers[3]]
         assert ids(list(found(left=False).after(None))) == [answers[0], answers[2], answers[3]]
@@ -189,8 +191,7 @@ def test_informative_order_reads_texts_and_others_labels(database: Database) -> 
         grid, answers, ada = answered_grid(session, ["1", "1", "1"])
         set_label(session, answers[2], get_reviewer(session, "Bob"), C)
         set_label(session, answers[2], get_reviewer(session, "Eve"), H)
-        how = {"blind": True, "left": True}
-        found = load_queue(session, grid.id, ada, "informative", 1, **how)
+        found = load_queue(session, grid.id, ada, "informative", 1, blind=True, left=True)
         assert found.items[0].id == answers[2]
         assert sorted(found.items[0].others) == [C, H]
 

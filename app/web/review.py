@@ -40,7 +40,7 @@ from app.web.render import page, render
 
 router = APIRouter()
 SWITCHES = ("blind", "reference", "left")  # on, if not said otherwise
-OWN = {"order", "seed", *SWITCHES, "at", "ahead"}
+OWN = {"way", "seed", *SWITCHES, "at", "ahead"}
 END = "end"  # in place of an answer
 UNNAMED = "Give your name first, so that your labels carry it."
 
@@ -68,7 +68,7 @@ class Place:
         """This address, with changes; what is as usual is not in it."""
         there = replace(self, **changes)
         own = {
-            "order": None if there.order == "row" else there.order,
+            "way": None if there.order == "row" else there.order,
             "seed": there.seed,
             **{name: None if getattr(there, name) else 0 for name in SWITCHES},
             "at": there.at,
@@ -105,7 +105,7 @@ class Place:
 def place_at(
     request: Request,
     grid_id: str,
-    order: Order = "row",
+    order: Annotated[Order, Query(alias="way")] = "row",  # "order" is the grid's, of its columns
     seed: Annotated[int | None, Query(ge=0, le=MAX_INTEGER)] = None,
     blind: bool = True,
     reference: bool = True,

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
@@ -12,10 +13,14 @@ from playwright.sync_api import Page, Request, Route, expect
 from tests.browser.conftest import Open, axe_findings, start_example, wait_on
 
 LABELS = {"c": "correct", "h": "hallucinated", "a": "abstained"}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 
-def start_review(open_page: Open, query: str = "", **options: object) -> Page:
+def start_review(open_page: Open, query: str = "", **options: Any) -> Page:
     """The example's grid, and a reviewer at its first answer."""
     page = open_page("/", **options)
     start_example(page)
@@ -257,7 +262,7 @@ def swipe(page: Page, start: int, end: int) -> None:
     [{"color_scheme": "light"}, {"color_scheme": "dark"}, {**PHONE, "color_scheme": "dark"}],
     ids=["light", "dark", "phone"],
 )
-def test_review_is_accessible(open_page: Open, options: dict[str, object]) -> None:
+def test_review_is_accessible(open_page: Open, options: dict[str, Any]) -> None:
     page = start_review(open_page, **options)
     assert axe_findings(page) == []
     page.locator("summary", has_text="Borderline cases").click()

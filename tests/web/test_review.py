@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx import Response
+from httpx2 import Response
 from sqlmodel import Session, col, select
 
 from app.aliases import alias_of
@@ -89,9 +89,9 @@ def grid_id(client: TestClient) -> str:
 
 def test_review_asks_who_one_is_first(client: TestClient) -> None:
     found = run_grid(client)
-    page = client.get(f"/grids/{found}/review?order=random")
+    page = client.get(f"/grids/{found}/review?way=random")
     assert "Who is reviewing?" in page.text
-    assert f'value="/grids/{found}/review?order=random"' in page.text
+    assert f'value="/grids/{found}/review?way=random"' in page.text
     asked = client.get(f"/grids/{found}/review", headers=HTMX)
     assert asked.status_code == 428
     assert client.post(f"/grids/{found}/review", headers=HTMX).status_code == 428
@@ -122,7 +122,7 @@ def test_what_is_hidden_is_there_when_not_blind(client: TestClient, grid_id: str
 def test_blind_review_holds_nothing_hidden(client: TestClient, grid_id: str) -> None:
     url = f"/grids/{grid_id}/review?seed=4"
     for order in ("row", "random", "informative"):
-        place = f"{url}&order={order}"
+        place = f"{url}&way={order}"
         for headers in ({}, HTMX):
             response = client.get(place, headers=headers)
             if not headers:  # without the guideline and the example in the page's frame
@@ -143,7 +143,7 @@ def test_blind_addresses_and_attributes_name_no_answer(client: TestClient, grid_
     with database_of(client) as session:
         answers = [answer.id for answer in answers_in(session, grid_id)]
     assert aliases == {alias_of(number, grid_id) for number in answers}
-    query = r"(order=\w+&)?seed=4(&blind=0)?(&reference=0)?(&left=0)?(&at=(\w+))?"
+    query = r"(way=\w+&)?seed=4(&blind=0)?(&reference=0)?(&left=0)?(&at=(\w+))?"
     for address in page.addresses:
         found = re.fullmatch(rf"/grids/{grid_id}/review(/undo)?\?{query}", address)
         assert found, address
@@ -248,8 +248,8 @@ def test_equal_answers_are_labelled_together(client: TestClient, grid_id: str) -
     with database_of(client) as session:
         answers = {a.id: a for a in answers_in(session, grid_id)}
         assert {answers[i].prompt_id for i in labelled} == {answers[next(iter(labelled))].prompt_id}
-        texts = {session.get_one(Attempt, answers[i].attempt_id).text for i in labelled}
-    assert "Three" not in texts
+        said = {session.get_one(Attempt, answers[i].attempt_id).text for i in labelled}
+    assert "Three" not in said
     client.post(f"/grids/{grid_id}/review/undo?seed=5")
     assert labels_by(client, "Ada") == {}
 
@@ -281,7 +281,7 @@ def test_what_makes_no_sense_is_refused(client: TestClient, grid_id: str) -> Non
     assert client.get("/grids/nothere/review?seed=1").status_code == 404
     for query in ("at=nothere", "at=", "at=234567", "at=%00"):
         assert client.get(f"{url}?seed=1&{query}").status_code == 404
-    for query in ("order=best", "seed=-1", f"seed={2**31}", "blind=maybe", "ahead=31"):
+    for query in ("way=best", "seed=-1", f"seed={2**31}", "blind=maybe", "ahead=31"):
         assert client.get(f"{url}?{query}").status_code == 422
     for data in ({}, {"value": "wrong"}, {"value": "correct", "equal": "perhaps"}):
         assert client.post(action, data=data).status_code == 422
@@ -304,5 +304,5 @@ def test_answer_that_runs_again_is_no_longer_there(client: TestClient, grid_id: 
 
 def test_grid_leads_to_its_review(client: TestClient, grid_id: str) -> None:
     page = client.get(f"/grids/{grid_id}?show=unlabelled").text
-    link = f'href="/grids/{grid_id}/review?show=unlabelled">Review 11 left</a>'
+    link = f'data-review href="/grids/{grid_id}/review?show=unlabelled">Review 11 left</a>'
     assert link in page
