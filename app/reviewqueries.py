@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import and_
 from sqlmodel import Session, col, func, select
 
 from app.grids import Progress
@@ -148,31 +147,27 @@ def _load_items(
     session: Session, grid_id: int, reviewer: Reviewer, *, compared: bool
 ) -> list[Item]:
     prompts, models, variants = _places(session, grid_id)
-    own = and_(col(Label.answer_id) == Answer.id, col(Label.reviewer_id) == reviewer.id)
-    text = func.substr(Attempt.text, 1, KEY_CHARACTERS) if compared else sqlalchemy.literal("")
-    statement = _can_label(
-        sqlalchemy.select(
-            col(Answer.id),
-            col(Answer.prompt_id),
-            col(Answer.model),
-            col(Answer.variant_id),
-            col(Answer.repeat),
-            col(Label.id),
-            text,
-        ),
-        grid_id,
-    ).outerjoin(Label, own)
+    wanted = [Answer.id, Answer.prompt_id, Answer.model, Answer.variant_id, Answer.repeat]
+    text = [func.substr(Attempt.text, 1, KEY_CHARACTERS)] if compared else []
+    statement = _can_label(sqlalchemy.select(*wanted, *text), grid_id)
     others = _labels_of_others(session, grid_id, reviewer) if compared else {}
+    own = set(session.exec(_own(select(Label.answer_id), grid_id, reviewer)))
     return [
         Item(
             answer_id,
             (prompts[prompt], models[model], variants[variant], repeat),
-            label is not None,
-            answer_key(said),
+            answer_id in own,
+            answer_key(said[0]) if said else "",
             tuple(others.get(answer_id, ())),
         )
-        for answer_id, prompt, model, variant, repeat, label, said in session.execute(statement)
+        for answer_id, prompt, model, variant, repeat, *said in session.execute(statement)
     ]
+
+
+def _own(statement: Any, grid_id: int, reviewer: Reviewer) -> Any:
+    return statement.join(Answer, col(Answer.id) == Label.answer_id).where(
+        Answer.grid_id == grid_id, Label.reviewer_id == reviewer.id
+    )
 
 
 def _places(
