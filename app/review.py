@@ -47,27 +47,13 @@ class Sitting:
         return 60 * (len(self.answers) - 1) / max((self.ended - self.began).total_seconds(), 1)
 
 
-@dataclass(frozen=True)
-class Queue:
-    """``wanted`` are shown when going on; going back also passes what was labelled just now."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a reviewer is with what they chose to review."""
 
-    items: list[Item]
-    chosen: Collection[int]  # by the filters
-    wanted: Collection[int]
+    done: int
+    total: int
     sitting: Sitting
-    _places: dict[int, int] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        places = {item.id: place for place, item in enumerate(self.items)}
-        object.__setattr__(self, "_places", places)
-
-    @property
-    def total(self) -> int:
-        return len(self.chosen)
-
-    @property
-    def done(self) -> int:
-        return sum(1 for item in self.items if item.mine and item.id in self.chosen)
 
     @property
     def left(self) -> int:
@@ -84,6 +70,26 @@ class Queue:
         if not self.left:
             return speed
         return f"{speed}, about {f'{minutes} minutes' if minutes > 1 else 'a minute'} left"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """``wanted`` are shown when going on; going back also passes what was labelled just now."""
+
+    items: list[Item]
+    chosen: Collection[int]  # by the filters
+    wanted: Collection[int]
+    sitting: Sitting
+    _places: dict[int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        places = {item.id: place for place, item in enumerate(self.items)}
+        object.__setattr__(self, "_places", places)
+
+    @property
+    def standing(self) -> Standing:
+        done = sum(1 for item in self.items if item.mine and item.id in self.chosen)
+        return Standing(done, len(self.chosen), self.sitting)
 
     def item(self, answer_id: int) -> Item | None:
         place = self._places.get(answer_id)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from app.grids import Progress
 from app.labels import clear_label, set_label
 from app.providers import Outcome
-from app.review import Item, Order, Queue, Sitting, answer_key, in_order
+from app.review import Item, Order, Queue, Sitting, Standing, answer_key, in_order
 from app.tables import (
     Answer,
     AnswerState,
@@ -47,6 +47,28 @@ def load_queue(
     kept = {i.id for i in items if chosen is None or i.id in chosen}
     wanted = {i.id for i in items if i.id in kept and not (left and i.mine)}
     return Queue(items, kept, wanted, load_sitting(session, grid_id, reviewer))
+
+
+def load_standing(
+    session: Session, grid_id: int, reviewer: Reviewer, chosen: Collection[int] | None = None
+) -> Standing:
+    """What a queue would say of it, without its order: this is asked at every label."""
+    sitting = load_sitting(session, grid_id, reviewer)
+    own = _own(select(Label.answer_id), grid_id, reviewer)
+    if chosen is None:
+        total = session.scalar(_can_label(sqlalchemy.select(func.count(col(Answer.id))), grid_id))
+        mine = _can_label(sqlalchemy.select(func.count(col(Answer.id))), grid_id)
+        done = session.scalar(mine.where(col(Answer.id).in_(own)))
+        return Standing(done or 0, total or 0, sitting)
+    kept = set(session.scalars(_can_label(sqlalchemy.select(col(Answer.id)), grid_id))) & set(
+        chosen
+    )
+    return Standing(len(kept & set(session.exec(own))), len(kept), sitting)
+
+
+def can_label(session: Session, grid_id: int, answer_id: int) -> bool:
+    statement = _can_label(sqlalchemy.select(col(Answer.id)), grid_id)
+    return session.scalar(statement.where(col(Answer.id) == answer_id)) is not None
 
 
 def load_said(session: Session, grid_id: int, prompt_id: int) -> dict[int, str]:
@@ -147,9 +169,12 @@ def _load_items(
     session: Session, grid_id: int, reviewer: Reviewer, *, compared: bool
 ) -> list[Item]:
     prompts, models, variants = _places(session, grid_id)
-    wanted = [Answer.id, Answer.prompt_id, Answer.model, Answer.variant_id, Answer.repeat]
-    text = [func.substr(Attempt.text, 1, KEY_CHARACTERS)] if compared else []
-    statement = _can_label(sqlalchemy.select(*wanted, *text), grid_id)
+    wanted: list[Any] = [
+        Answer.id, Answer.prompt_id, Answer.model, Answer.variant_id, Answer.repeat
+    ]  # fmt: skip
+    if compared:
+        wanted.append(func.substr(Attempt.text, 1, KEY_CHARACTERS))
+    statement = _can_label(sqlalchemy.select(*wanted), grid_id)
     others = _labels_of_others(session, grid_id, reviewer) if compared else {}
     own = set(session.exec(_own(select(Label.answer_id), grid_id, reviewer)))
     return [

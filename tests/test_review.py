@@ -14,8 +14,16 @@ from app.aliases import LENGTH, alias_of, answer_of
 from app.db import Database
 from app.labels import get_reviewer, labels_of, set_label
 from app.pubid import ALPHABET
-from app.review import Item, Queue, Sitting, answer_key, in_order, informative
-from app.reviewqueries import PAUSE, label_all, load_queue, load_said, load_sitting, undo_last
+from app.review import Item, Queue, Sitting, Standing, answer_key, in_order, informative
+from app.reviewqueries import (
+    PAUSE,
+    label_all,
+    load_queue,
+    load_said,
+    load_sitting,
+    load_standing,
+    undo_last,
+)
 from app.tables import Grid, Label, LabelValue, Reviewer, now
 from tests.factories import answers_of, finish, new_grid
 
@@ -101,7 +109,8 @@ def test_going_on_passes_what_is_labelled_and_going_back_what_was_labelled_just_
     assert ids(list(found.after(9))) == []
     back = [found.before(place) for place in (None, 9, 7, 5)]
     assert [item and item.id for item in back] == [9, 7, 5, None]
-    assert (found.done, found.total, found.left) == (14, 16, 2)
+    assert found.standing == Standing(14, 16, Sitting([7]))
+    assert found.standing.left == 2
 
 
 def test_equal_answers_are_those_still_to_come() -> None:
@@ -114,14 +123,14 @@ def test_equal_answers_are_those_still_to_come() -> None:
 def test_pace_is_told_from_the_third_label_on() -> None:
     end = now()
     minute = timedelta(minutes=1)
-    assert queue(set(), Sitting([1, 2], end - minute, end)).pace == ""
-    assert queue(set(range(1, 15)), Sitting([1, 2, 3], end - minute, end)).pace == (
+    assert queue(set(), Sitting([1, 2], end - minute, end)).standing.pace == ""
+    assert queue(set(range(1, 15)), Sitting([1, 2, 3], end - minute, end)).standing.pace == (
         "2 a minute, about 7 minutes left"
     )
-    assert queue({4}, Sitting([1, 2, 3], end - minute, end)).pace == (
+    assert queue({4}, Sitting([1, 2, 3], end - minute, end)).standing.pace == (
         "2 a minute, about a minute left"
     )
-    assert queue(set(), Sitting([1, 2, 3], end - 8 * minute, end)).pace == (
+    assert queue(set(), Sitting([1, 2, 3], end - 8 * minute, end)).standing.pace == (
         "less than one a minute"
     )
 
@@ -179,7 +188,13 @@ def test_queue_holds_what_can_be_labelled(database: Database) -> None:
         assert ids(list(found(left=True).after(None))) == [answers[2], answers[3]]
         assert ids(list(found(left=False).after(None))) == [answers[0], answers[2], answers[3]]
         few = found(left=True, chosen={answers[0], answers[3]})
-        assert (ids(list(few.after(None))), few.done, few.total) == ([answers[3]], 1, 2)
+        assert (ids(list(few.after(None))), few.standing.done, few.standing.total) == (
+            [answers[3]],
+            1,
+            2,
+        )
+        for chosen in (None, {answers[0], answers[3]}, set()):  # the same without the order
+            assert load_standing(session, grid.id, ada, chosen) == found(True, chosen).standing
         prompt = answers_of(session, grid)[0].prompt_id
         assert load_said(session, grid.id, prompt) == {
             answers[0]: "1", answers[2]: "2", answers[3]: "1",

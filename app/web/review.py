@@ -22,8 +22,16 @@ from app.errors import NotFound
 from app.gridqueries import load_columns
 from app.labels import clear_label, labels_of
 from app.prompts import Text
-from app.review import Item, Order, Queue
-from app.reviewqueries import count_own, label_all, load_queue, load_said, undo_last
+from app.review import Item, Order, Queue, Sitting
+from app.reviewqueries import (
+    can_label,
+    count_own,
+    label_all,
+    load_queue,
+    load_said,
+    load_standing,
+    undo_last,
+)
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.web.deps import (
     MAX_INTEGER,
@@ -42,6 +50,10 @@ router = APIRouter()
 SWITCHES = ("blind", "reference", "left")  # on, if not said otherwise
 OWN = {"way", "seed", *SWITCHES, "at", "ahead"}
 END = "end"  # in place of an answer
+GONE = (
+    "There is no such answer to review here. It may be running again; start the review from its"
+    " grid."
+)
 UNNAMED = "Give your name first, so that your labels carry it."
 
 
@@ -92,13 +104,9 @@ class Place:
             return None
         if self.at is None:
             return next(iter(queue.after(None)), None)
-        answer_id = answer_of(self.at, self.grid_id)
-        item = None if answer_id is None else queue.item(answer_id)
+        item = queue.item(answer_of(self.at, self.grid_id) or 0)
         if item is None:
-            raise NotFound(
-                "There is no such answer to review here. It may be running again; start the review"
-                " from its grid."
-            )
+            raise NotFound(GONE)
         return item
 
 
@@ -137,7 +145,7 @@ class Review:
         there = {
             "grid": self.grid,
             "place": here,
-            "queue": self.queue,
+            "standing": self.queue.standing,
             "previous": here.to(back) if back else None,
         }
         if item is None:
@@ -160,20 +168,6 @@ class Review:
             "equal": [self.place.alias(one) for one in equal],
             "facts": self._facts(answer, given) if self._open(item) else None,
         }
-
-    def progress(self, said: str = "") -> dict[str, Any]:
-        """What partials/review_progress.html shows. ``said`` is for screen readers."""
-        latest = next((i for i in map(self.queue.item, self.queue.sitting.answers) if i), None)
-        last = None
-        if latest:
-            answer = self.session.get_one(Answer, latest.id)
-            labels = labels_of(self.session, [latest.id])[latest.id]
-            last = {
-                "url": self.place.to(latest),
-                "text": self.session.get_one(Attempt, answer.attempt_id).text,
-                "label": next(la for la, who in labels if who.id == self.reviewer.id),
-            }
-        return {"place": self.place, "queue": self.queue, "last": last, "said": said}
 
     def _open(self, item: Item) -> bool:
         """Whether this reviewer may know whose answer it is, and what others say."""
@@ -234,8 +228,9 @@ def show_review(
         coming = review.queue.after(item.id) if item else ()
         return _fragments(_answers(review, islice(coming, ahead)))
     if htmx:
-        return _fragments([*_answers(review, [item]), _progress(review)])
-    return page("pages/review.html", reviewer=reviewer, **(review.progress() | review.answer(item)))
+        return _fragments([*_answers(review, [item]), _progress(session, grid, place, reviewer)])
+    shown = progress(session, grid, place, reviewer) | review.answer(item)
+    return page("pages/review.html", reviewer=reviewer, **shown)
 
 
 @router.post("/grids/{grid_id}/review")
@@ -252,28 +247,30 @@ def label_answer(
     if reviewer is None:
         return _ask_for_name(place, htmx)
     given = validated(ReviewForm, **{k: v for k, v in data.items() if k in ReviewForm.model_fields})
-    review = open_review(session, grid, place, reviewer)
-    item = place.item(review.queue)
-    if item is None:
-        raise NotFound("There is no answer here that could be labelled.")
-    answer = session.get_one(Answer, item.id)
-    ids = [item.id]
-    if given.equal:
-        ids += review.queue.equal(item.id, load_said(session, grid.id, answer.prompt_id))
+    answer_id = answer_of(place.at or "", place.grid_id) or 0
+    if not can_label(session, grid.id, answer_id):
+        raise NotFound(GONE)
+    queue, ids = None, [answer_id]
+    if given.equal or not htmx:  # else the order is not needed, which takes long in a large grid
+        queue = open_review(session, grid, place, reviewer).queue
+    if given.equal and queue:
+        prompt_id = session.get_one(Answer, answer_id).prompt_id
+        ids += queue.equal(answer_id, load_said(session, grid.id, prompt_id))
     with server.database.write() as writing:
         if given.value == "none":
-            clear_label(writing, item.id, reviewer)
+            clear_label(writing, answer_id, reviewer)
         else:
             label_all(writing, ids, reviewer, given.value, given.note)
         writing.commit()
-    if htmx:
+    if htmx or queue is None:
         many = f"{len(ids)} answers " if len(ids) > 1 else ""
         said = "label cleared" if given.value == "none" else f"{many}labelled {given.value}"
         with server.database.read() as fresh:
-            return _fragments([_progress(open_review(fresh, grid, place, reviewer), said)])
-    coming = (one for one in review.queue.after(item.id) if one.id not in ids)
-    goes_on = given.value != "none"
-    return RedirectResponse(place.to(next(coming, None) if goes_on else item), status_code=303)
+            return _fragments([_progress(fresh, grid, place, reviewer, said)])
+    if given.value == "none":
+        return RedirectResponse(place.url(), status_code=303)
+    coming = (one for one in queue.after(answer_id) if one.id not in ids)
+    return RedirectResponse(place.to(next(coming, None)), status_code=303)
 
 
 @router.post("/grids/{grid_id}/review/undo")
@@ -293,7 +290,7 @@ def undo_label(
         review = open_review(fresh, grid, there, reviewer)
         shown = _answers(review, [there.item(review.queue)]) if undone else []
         said = "undone" if undone else "nothing to undo in this sitting"
-        return _fragments([*shown, _progress(review, said)])
+        return _fragments([*shown, _progress(fresh, grid, there, reviewer, said)])
 
 
 def _ask_for_name(place: Place, htmx: bool) -> Response:
@@ -306,8 +303,39 @@ def _answers(review: Review, items: Iterable[Item | None]) -> list[str]:
     return [render("partials/review_answer.html", **review.answer(item)) for item in items]
 
 
-def _progress(review: Review, said: str = "") -> str:
-    return render("partials/review_progress.html", **review.progress(said))
+def progress(
+    session: Session, grid: Grid, place: Place, reviewer: Reviewer, said: str = ""
+) -> dict[str, Any]:
+    """What partials/review_progress.html shows. ``said`` is for screen readers."""
+    chosen = in_filter(session, grid, place, reviewer)
+    standing = load_standing(session, grid.id, reviewer, chosen)
+    return {
+        "place": place,
+        "standing": standing,
+        "last": _last(session, place, reviewer, standing.sitting),
+        "said": said,
+    }
+
+
+def _last(
+    session: Session, place: Place, reviewer: Reviewer, sitting: Sitting
+) -> dict[str, Any] | None:
+    if not sitting.answers:
+        return None
+    answer = session.get_one(Answer, sitting.answers[0])
+    labels = labels_of(session, [answer.id])[answer.id]
+    return {
+        "url": place.url(at=place.alias(answer.id)),
+        "text": session.get_one(Attempt, answer.attempt_id).text,
+        "label": next(la for la, who in labels if who.id == reviewer.id),
+    }
+
+
+def _progress(
+    session: Session, grid: Grid, place: Place, reviewer: Reviewer, said: str = ""
+) -> str:
+    shown = progress(session, grid, place, reviewer, said)
+    return render("partials/review_progress.html", **shown)
 
 
 def _fragments(parts: Iterable[str]) -> Response:
