@@ -40,6 +40,7 @@ from app.web import (
     library,
     models,
     problems,
+    review,
 )
 from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
@@ -108,7 +109,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
-        library, models, exports,
+        library, models, exports, review,
     ):  # fmt: skip
         pages.include_router(module.router)
     app.include_router(pages)

@@ -14,6 +14,7 @@ from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
 from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
+from app.review import ORDERS
 from app.web.notices import trouble_now
 
 environment = Environment(
@@ -93,6 +94,7 @@ environment.globals |= {
     "tag_help": TAGS,
     "label_tags": _LABEL_TAGS,
     "why_no_label": _WHY_NO_LABEL,
+    "orders": ORDERS,
     "bar_parts": bar_parts,
     "observed": observed,
     "received": received,

@@ -1,0 +1,224 @@
+"""Reads and writes for the review: one reviewer's queue, their sitting, labels and undo."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy
+from sqlmodel import Session, col, func, select
+
+from app.grids import Progress
+from app.labels import clear_label, set_label
+from app.providers import Outcome
+from app.review import Item, Order, Queue, Sitting, Standing, answer_key, in_order
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    GridModel,
+    GridPrompt,
+    Label,
+    LabelChange,
+    LabelValue,
+    Reviewer,
+    Variant,
+    now,
+)
+
+PAUSE = timedelta(minutes=10)  # after which another sitting begins
+KEY_CHARACTERS = 300  # of an answer, in which its first line ends or is cut
+
+
+def load_queue(
+    session: Session,
+    grid_id: int,
+    reviewer: Reviewer,
+    order: Order,
+    seed: int,
+    *,
+    blind: bool,
+    left: bool,
+    chosen: Collection[int] | None = None,
+) -> Queue:
+    """``left``: go on only to what the reviewer has not labelled. ``chosen``: what the filters
+    leave, None for all."""
+    found = _load_items(session, grid_id, reviewer, compared=order == "informative")
+    items = in_order(found, order, seed, blind=blind)
+    kept = {i.id for i in items if chosen is None or i.id in chosen}
+    wanted = {i.id for i in items if i.id in kept and not (left and i.mine)}
+    return Queue(items, kept, wanted, load_sitting(session, grid_id, reviewer))
+
+
+def load_standing(
+    session: Session, grid_id: int, reviewer: Reviewer, chosen: Collection[int] | None = None
+) -> Standing:
+    """What a queue would say of it, without its order: this is asked at every label."""
+    sitting = load_sitting(session, grid_id, reviewer)
+    own = _own(select(Label.answer_id), grid_id, reviewer)
+    if chosen is None:
+        total = session.scalar(_can_label(sqlalchemy.select(func.count(col(Answer.id))), grid_id))
+        mine = _can_label(sqlalchemy.select(func.count(col(Answer.id))), grid_id)
+        done = session.scalar(mine.where(col(Answer.id).in_(own)))
+        return Standing(done or 0, total or 0, sitting)
+    kept = set(session.scalars(_can_label(sqlalchemy.select(col(Answer.id)), grid_id))) & set(
+        chosen
+    )
+    return Standing(len(kept & set(session.exec(own))), len(kept), sitting)
+
+
+def can_label(session: Session, grid_id: int, answer_id: int) -> bool:
+    statement = _can_label(sqlalchemy.select(col(Answer.id)), grid_id)
+    return session.scalar(statement.where(col(Answer.id) == answer_id)) is not None
+
+
+def load_said(session: Session, grid_id: int, prompt_id: int) -> dict[int, str]:
+    """What each answer to a prompt says, for telling equal ones."""
+    said = (col(Answer.id), func.substr(Attempt.text, 1, KEY_CHARACTERS))
+    statement = _can_label(sqlalchemy.select(*said), grid_id)
+    rows = session.execute(statement.where(col(Answer.prompt_id) == prompt_id))
+    return {answer_id: answer_key(text) for answer_id, text in rows}
+
+
+def count_own(session: Session, grid_id: int, reviewer: Reviewer) -> Progress:
+    """How often the reviewer gave each label in this grid."""
+    statement = (
+        select(Label.value, func.count())
+        .join(Answer, col(Answer.id) == Label.answer_id)
+        .where(Answer.grid_id == grid_id, Label.reviewer_id == reviewer.id)
+        .group_by(col(Label.value))
+    )
+    own = {str(value): n for value, n in session.exec(statement)}
+    return Progress(sum(own.values()), **own)
+
+
+def load_sitting(session: Session, grid_id: int, reviewer: Reviewer) -> Sitting:
+    """The reviewer's labels up to now, without a pause between them or since."""
+    statement = (
+        select(Label.answer_id, Label.labelled_at)
+        .join(Answer, col(Answer.id) == Label.answer_id)
+        .where(Answer.grid_id == grid_id, Label.reviewer_id == reviewer.id)
+        .order_by(col(Label.labelled_at).desc(), col(Label.id).desc())
+        .limit(10_000)
+    )
+    answers, times = [], [now()]
+    for answer_id, labelled_at in session.exec(statement):
+        if times[-1] - labelled_at > PAUSE:
+            break
+        answers.append(answer_id)
+        times.append(labelled_at)
+    return Sitting(answers, times[-1], times[1]) if answers else Sitting()
+
+
+def label_all(
+    session: Session,
+    answer_ids: Sequence[int],
+    reviewer: Reviewer,
+    value: LabelValue,
+    note: str | None = None,
+) -> None:
+    """Label several at once; they are undone at once too. Raises NotFound or Conflict."""
+    labels = [set_label(session, one, reviewer, value, note) for one in answer_ids]
+    for label in labels:  # by which they are known to belong together
+        label.labelled_at = labels[0].labelled_at
+
+
+def undo_last(session: Session, grid_id: int, reviewer: Reviewer) -> list[int]:
+    """Take back what was labelled last in this sitting, to what it was before. Gives the answers.
+
+    What was restored gets its old time, so that doing this again goes on to what was before that.
+    """
+    sitting = load_sitting(session, grid_id, reviewer)
+    last = session.exec(
+        select(Label)
+        .join(Answer, col(Answer.id) == Label.answer_id)
+        .where(
+            Answer.grid_id == grid_id,
+            Label.reviewer_id == reviewer.id,
+            Label.labelled_at == sitting.ended,
+        )
+        .order_by(col(Label.answer_id))
+    ).all()
+    answer_ids = [label.answer_id for label in last]
+    for label in last:
+        before = session.exec(
+            select(LabelChange)
+            .where(
+                LabelChange.answer_id == label.answer_id,
+                LabelChange.reviewer_id == reviewer.id,
+                LabelChange.changed_at < label.labelled_at,
+            )
+            .order_by(col(LabelChange.changed_at).desc(), col(LabelChange.id).desc())
+        ).first()
+        if before is None or before.value is None:
+            clear_label(session, label.answer_id, reviewer)
+        else:
+            restored = set_label(session, label.answer_id, reviewer, before.value, before.note)
+            restored.labelled_at = before.changed_at
+    return answer_ids
+
+
+def _can_label(statement: Any, grid_id: int) -> Any:
+    return statement.join(Attempt, col(Attempt.id) == col(Answer.attempt_id)).where(
+        col(Answer.grid_id) == grid_id,
+        col(Answer.state) == AnswerState.done,
+        col(Attempt.outcome) == Outcome.answered,
+    )
+
+
+def _load_items(
+    session: Session, grid_id: int, reviewer: Reviewer, *, compared: bool
+) -> list[Item]:
+    prompts, models, variants = _places(session, grid_id)
+    wanted: list[Any] = [
+        Answer.id, Answer.prompt_id, Answer.model, Answer.variant_id, Answer.repeat
+    ]  # fmt: skip
+    if compared:
+        wanted.append(func.substr(Attempt.text, 1, KEY_CHARACTERS))
+    statement = _can_label(sqlalchemy.select(*wanted), grid_id)
+    others = _labels_of_others(session, grid_id, reviewer) if compared else {}
+    own = set(session.exec(_own(select(Label.answer_id), grid_id, reviewer)))
+    return [
+        Item(
+            answer_id,
+            (prompts[prompt], models[model], variants[variant], repeat),
+            answer_id in own,
+            answer_key(said[0]) if said else "",
+            tuple(others.get(answer_id, ())),
+        )
+        for answer_id, prompt, model, variant, repeat, *said in session.execute(statement)
+    ]
+
+
+def _own(statement: Any, grid_id: int, reviewer: Reviewer) -> Any:
+    return statement.join(Answer, col(Answer.id) == Label.answer_id).where(
+        Answer.grid_id == grid_id, Label.reviewer_id == reviewer.id
+    )
+
+
+def _places(
+    session: Session, grid_id: int
+) -> tuple[dict[int, int], dict[str, int], dict[int, int]]:
+    """Where prompts, models and variants stand in the grid."""
+    prompts = select(GridPrompt.prompt_id, GridPrompt.position).where(GridPrompt.grid_id == grid_id)
+    models = select(GridModel.model, GridModel.position).where(GridModel.grid_id == grid_id)
+    variants = session.exec(select(Variant).where(Variant.grid_id == grid_id)).all()
+    ordered = sorted(variants, key=lambda v: (v.thinking.position, v.position))
+    return (
+        dict(session.exec(prompts).all()),
+        dict(session.exec(models).all()),
+        {variant.id: place for place, variant in enumerate(ordered)},
+    )
+
+
+def _labels_of_others(
+    session: Session, grid_id: int, reviewer: Reviewer
+) -> dict[int, list[LabelValue]]:
+    statement = (
+        select(Label.answer_id, Label.value)
+        .join(Answer, col(Answer.id) == Label.answer_id)
+        .where(Answer.grid_id == grid_id, Label.reviewer_id != reviewer.id)
+    )
+    found: dict[int, list[LabelValue]] = {}
+    for answer_id, value in session.exec(statement):
+        found.setdefault(answer_id, []).append(LabelValue(value))
+    return found
