@@ -115,7 +115,7 @@ class Queue:
         return next((i for i in earlier if i.id in self.wanted or i.id in passed), None)
 
 
-def answer_key(text: str) -> str:
+def first_line(text: str) -> str:
     """What an answer says, for telling equal ones: its first line, without case and spaces."""
     line = next((line for line in text.splitlines() if line.strip()), "")
     return " ".join(line.casefold().split())

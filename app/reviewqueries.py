@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from app.grids import Progress
 from app.labels import clear_label, set_label
 from app.providers import Outcome
-from app.review import Item, Order, Queue, Sitting, Standing, answer_key, in_order
+from app.review import Item, Order, Queue, Sitting, Standing, first_line, in_order
 from app.tables import (
     Answer,
     AnswerState,
@@ -27,6 +27,10 @@ from app.tables import (
 
 PAUSE = timedelta(minutes=10)  # after which another sitting begins
 KEY_CHARACTERS = 300  # of an answer, in which its first line ends or is cut
+# What the rules found it to say; else as it begins.
+_SAYS = func.coalesce(
+    func.nullif(col(Attempt.answer_key), ""), func.substr(Attempt.text, 1, KEY_CHARACTERS)
+)
 
 
 def load_queue(
@@ -73,10 +77,9 @@ def can_label(session: Session, grid_id: int, answer_id: int) -> bool:
 
 def load_said(session: Session, grid_id: int, prompt_id: int) -> dict[int, str]:
     """What each answer to a prompt says, for telling equal ones."""
-    said = (col(Answer.id), func.substr(Attempt.text, 1, KEY_CHARACTERS))
-    statement = _can_label(sqlalchemy.select(*said), grid_id)
+    statement = _can_label(sqlalchemy.select(col(Answer.id), _SAYS), grid_id)
     rows = session.execute(statement.where(col(Answer.prompt_id) == prompt_id))
-    return {answer_id: answer_key(text) for answer_id, text in rows}
+    return {answer_id: first_line(text) for answer_id, text in rows}
 
 
 def count_own(session: Session, grid_id: int, reviewer: Reviewer) -> Progress:
@@ -87,7 +90,7 @@ def count_own(session: Session, grid_id: int, reviewer: Reviewer) -> Progress:
         .where(Answer.grid_id == grid_id, Label.reviewer_id == reviewer.id)
         .group_by(col(Label.value))
     )
-    own = {str(value): n for value, n in session.exec(statement)}
+    own = {str(value): n for value, n in session.exec(statement) if value is not None}
     return Progress(sum(own.values()), **own)
 
 
@@ -113,11 +116,13 @@ def label_all(
     session: Session,
     answer_ids: Sequence[int],
     reviewer: Reviewer,
-    value: LabelValue,
+    value: LabelValue | None,
     note: str | None = None,
+    tags: Sequence[str] | None = None,
 ) -> None:
-    """Label several at once; they are undone at once too. Raises NotFound or Conflict."""
-    labels = [set_label(session, one, reviewer, value, note) for one in answer_ids]
+    """Label several at once; they are undone at once too. Raises as ``set_label`` does."""
+    given = (set_label(session, one, reviewer, value, note, tags) for one in answer_ids)
+    labels = [label for label in given if label is not None]
     for label in labels:  # by which they are known to belong together
         label.labelled_at = labels[0].labelled_at
 
@@ -149,10 +154,11 @@ def undo_last(session: Session, grid_id: int, reviewer: Reviewer) -> list[int]:
             )
             .order_by(col(LabelChange.changed_at).desc(), col(LabelChange.id).desc())
         ).first()
-        if before is None or before.value is None:
+        if before is None or not (before.value or before.tags or before.note):
             clear_label(session, label.answer_id, reviewer)
-        else:
-            restored = set_label(session, label.answer_id, reviewer, before.value, before.note)
+            continue
+        said = (before.value, before.note, before.tags, before.decides)
+        if restored := set_label(session, label.answer_id, reviewer, *said):
             restored.labelled_at = before.changed_at
     return answer_ids
 
@@ -173,7 +179,7 @@ def _load_items(
         Answer.id, Answer.prompt_id, Answer.model, Answer.variant_id, Answer.repeat
     ]  # fmt: skip
     if compared:
-        wanted.append(func.substr(Attempt.text, 1, KEY_CHARACTERS))
+        wanted.append(_SAYS)
     statement = _can_label(sqlalchemy.select(*wanted), grid_id)
     others = _labels_of_others(session, grid_id, reviewer) if compared else {}
     own = set(session.exec(_own(select(Label.answer_id), grid_id, reviewer)))
@@ -182,7 +188,7 @@ def _load_items(
             answer_id,
             (prompts[prompt], models[model], variants[variant], repeat),
             answer_id in own,
-            answer_key(said[0]) if said else "",
+            first_line(said[0]) if said else "",
             tuple(others.get(answer_id, ())),
         )
         for answer_id, prompt, model, variant, repeat, *said in session.execute(statement)
@@ -220,5 +226,6 @@ def _labels_of_others(
     )
     found: dict[int, list[LabelValue]] = {}
     for answer_id, value in session.exec(statement):
-        found.setdefault(answer_id, []).append(LabelValue(value))
+        if value is not None:
+            found.setdefault(answer_id, []).append(LabelValue(value))
     return found

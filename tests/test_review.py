@@ -14,7 +14,7 @@ from app.aliases import LENGTH, alias_of, answer_of
 from app.db import Database
 from app.labels import get_reviewer, labels_of, set_label
 from app.pubid import ALPHABET
-from app.review import Item, Queue, Sitting, Standing, answer_key, in_order, informative
+from app.review import Item, Queue, Sitting, Standing, first_line, in_order, informative
 from app.reviewqueries import (
     PAUSE,
     label_all,
@@ -140,7 +140,7 @@ def test_pace_is_told_from_the_third_label_on() -> None:
     [("03-07", "03-07"), ("\n  I  Don't know.\nSorry", "i don't know."), ("", ""), ("1 D", "1 d")],
 )
 def test_equal_answers_are_told_by_their_first_line(text: str, key: str) -> None:
-    assert answer_key(text) == key
+    assert first_line(text) == key
 
 
 @given(st.integers(1, 2**31 - 1), st.text(max_size=12))
@@ -217,7 +217,9 @@ def test_sitting_ends_with_a_long_pause(database: Database) -> None:
         assert load_sitting(session, grid.id, ada) == Sitting()
         for answer_id, ago in zip(answers, (3 * PAUSE, 1.5 * PAUSE, PAUSE / 2, PAUSE / 4),
                                   strict=True):  # fmt: skip
-            set_label(session, answer_id, ada, C).labelled_at = now() - ago
+            label = set_label(session, answer_id, ada, C)
+            assert label is not None
+            label.labelled_at = now() - ago
         session.flush()
         found = load_sitting(session, grid.id, ada)
         assert list(found.answers) == [answers[3], answers[2]]

@@ -188,11 +188,8 @@ def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completio
     usage = json.dumps(completion.usage)
     if not any(secret in text for secret in secrets for text in (*_texts(completion), usage)):
         return completion  # as nearly always: cleaning takes as long as reading the answer
-    return replace(
-        completion,
-        **{name: clean(getattr(completion, name)) for name in _TEXTS},
-        usage=json.loads(clean(usage)),
-    )
+    cleaned: dict[str, Any] = {name: clean(getattr(completion, name)) for name in _TEXTS}
+    return replace(completion, **cleaned, usage=json.loads(clean(usage)))
 
 
 _TEXTS = ("text", "note", "thinking_text", "finish_reason", "served_model", "response_id")

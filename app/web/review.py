@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import grids
@@ -50,8 +50,11 @@ UNNAMED = "Give your name first, so that your labels carry it."
 
 
 class ReviewForm(BaseModel):
-    value: LabelValue | Literal["none"]
+    """``value``: a label; "none" to take it away; or the tag that says why there is none."""
+
+    value: LabelValue | Literal["none", "unverifiable"]
     note: Text | None = None
+    tags: list[str] = Field(default_factory=list)
     equal: bool = False
 
 
@@ -174,7 +177,8 @@ def label_answer(
     """Label the answer of this address, then on to the next; scripts are there already."""
     if reviewer is None:
         return _ask_for_name(place, htmx)
-    given = validated(ReviewForm, **{k: v for k, v in data.items() if k in ReviewForm.model_fields})
+    fields = {k: v for k, v in data.items() if k in ReviewForm.model_fields}
+    given = validated(ReviewForm, **fields | {"tags": data.getlist("tags")})
     answer_id = answer_of(place.at or "", place.grid_id) or 0
     if not can_label(session, grid.id, answer_id):
         raise NotFound(GONE)
@@ -187,12 +191,16 @@ def label_answer(
     with server.database.write() as writing:
         if given.value == "none":
             clear_label(writing, answer_id, reviewer)
+        elif given.value == "unverifiable":
+            label_all(writing, ids, reviewer, None, given.note, [*given.tags, given.value])
         else:
-            label_all(writing, ids, reviewer, given.value, given.note)
+            label_all(writing, ids, reviewer, given.value, given.note, given.tags)
         writing.commit()
     if htmx or queue is None:
         many = f"{len(ids)} answers " if len(ids) > 1 else ""
-        said = "label cleared" if given.value == "none" else f"{many}labelled {given.value}"
+        said = f"{many}labelled {given.value}"
+        if not isinstance(given.value, LabelValue):
+            said = "label cleared" if given.value == "none" else f"{many}unverifiable"
         with server.database.read() as fresh:
             return _fragments([_progress(fresh, grid, place, reviewer, said)])
     if given.value == "none":
