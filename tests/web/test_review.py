@@ -99,7 +99,8 @@ def test_review_asks_who_one_is_first(client: TestClient) -> None:
 
 HIDDEN = [
     "bluffer", "honest", "practice", "not mentioned", "encouraged", "not-mentioned", "repeat",
-    "suggest", "thinking on", "Bob", "remarked", "71.3", "4.37", "although it should not", "disputed",
+    "suggest", "thinking on", "Bob", "remarked", "71.3", "4.37", "although it should not",
+    "disputed",
 ]  # fmt: skip
 
 
