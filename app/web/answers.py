@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 
 from app.errors import NotFound
 from app.gridqueries import load_chip, load_columns
-from app.gridview import Density, Show
 from app.labels import clear_label, labels_of, set_label
+from app.look import Look
 from app.prompts import Text
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.web.changes import render_changes
@@ -20,6 +20,7 @@ from app.web.deps import (
     GridHere,
     IsHtmx,
     KnownReviewer,
+    LookHere,
     MaybeReviewer,
     Reading,
     Server,
@@ -54,15 +55,14 @@ def put_label(
     answer_id: AnswerId,
     data: Form,
     reviewer: KnownReviewer,
+    look: LookHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
 ) -> Response:
     given = _given(data)
     with server.database.write() as session:
         set_label(session, answer_id, reviewer, given.value, given.note)
         session.commit()
-    return _changed(server, answer_id, since, density, show)
+    return _changed(server, answer_id, since, look, reviewer)
 
 
 @router.delete("/answers/{answer_id}/label")
@@ -70,14 +70,13 @@ def delete_label(
     server: Server,
     answer_id: AnswerId,
     reviewer: KnownReviewer,
+    look: LookHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
 ) -> Response:
     with server.database.write() as session:
         clear_label(session, answer_id, reviewer)
         session.commit()
-    return _changed(server, answer_id, since, density, show)
+    return _changed(server, answer_id, since, look, reviewer)
 
 
 @router.post("/answers/{answer_id}/label")
@@ -108,13 +107,13 @@ def _given(data: Form) -> LabelForm:
 
 
 def _changed(
-    server: Services, answer_id: int, since: int, density: Density, show: Show
+    server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer
 ) -> Response:
     """The fragments of what this label changed, and of what others changed since ``since``."""
     with server.database.read() as session:
         answer = session.get_one(Answer, answer_id)
         grid = session.get_one(Grid, answer.grid_id)
-        wanted = (density, show, min(since, answer.seq - 1))
+        wanted = (look, reviewer.id, min(since, answer.seq - 1))
         notice = server.runner_notice(grid.id)
         _, fragments = render_changes(session, grid, [wanted], notice)
     return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq)})

@@ -7,9 +7,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app import __version__
+from app import __version__, look
 from app.db import ROOT
-from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
+from app.gridview import bar_parts, observed
 from app.money import dollars, rate
 from app.prompts import shorten
 from app.web.notices import trouble_now
@@ -67,7 +67,12 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _interval(value: tuple[float, float]) -> str:
+    return f"{100 * value[0]:.0f}–{100 * value[1]:.0f}%"
+
+
 environment.filters |= {
+    "interval": _interval,
     "percent": _percent,
     "seconds": _seconds,
     "duration": _duration,
@@ -81,10 +86,12 @@ environment.filters |= {
 }
 environment.globals |= {
     "version": __version__,
-    "filters": FILTERS,
-    "densities": DENSITIES,
+    "facets": look.FACETS,
+    "meanings": look.MEANINGS,
+    "densities": look.DENSITIES,
+    "orders": look.ORDERS,
+    "sorts": look.SORTS,
     "bar_parts": bar_parts,
     "observed": observed,
-    "view_query": view_query,
     "trouble_now": trouble_now,
 }

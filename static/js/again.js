@@ -6,7 +6,6 @@ import { messageIn, notice } from "./page.js";
 
 const page = document.querySelector(".grid-page");
 const dialog = document.getElementById("reruns");
-const place = () => ({ show: page.dataset.show, density: page.dataset.density });
 let afterwards = () => {};
 
 async function ask(url, options = {}) {
@@ -27,7 +26,7 @@ export async function showChoice(url) {
 
 export async function act(url, fields) {
   const body = new URLSearchParams(fields);
-  for (const [name, value] of Object.entries(place())) body.set(name, value);
+  for (const [name, value] of new URLSearchParams(page.dataset.look)) body.append(name, value);
   const text = await ask(`${url}?since=${document.getElementById("progress").dataset.seq}`, { method: "POST", body });
   if (!text) return;
   await htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
@@ -42,7 +41,7 @@ export async function again(chip) {
   await saved();
   chip = document.getElementById(chip.id); // another one, perhaps, since the label was saved
   if (["pending", "running"].includes(chip.dataset.status)) return notice("This answer is on its way already.");
-  const marked = /correct|hallucinated|abstained|disputed/.test(chip.dataset.kinds);
+  const marked = /correct|hallucinated|abstained|disputed/.test(chip.dataset.status);
   return marked ? showChoice(`${url}?answer=${answer}`) : act(url, { answer, all: "1" });
 }
 

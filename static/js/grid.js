@@ -32,9 +32,10 @@ function move(key) {
     const inCell = cell.querySelectorAll(".chip")[index + step];
     if (inCell) return select(inCell);
     const column = [...cell.parentElement.children].indexOf(cell);
-    let row = cell.parentElement;
-    while ((row = step < 0 ? row.previousElementSibling : row.nextElementSibling)) {
-      const found = row.children[column]?.querySelectorAll(".chip");
+    const rows = [...page.querySelectorAll("[data-row]")];
+    let index = rows.indexOf(cell.parentElement);
+    while (rows[(index += step)]) {
+      const found = rows[index].children[column]?.querySelectorAll(".chip");
       if (found?.length) return select(found[step < 0 ? found.length - 1 : 0]);
     }
     return;

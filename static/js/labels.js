@@ -12,9 +12,7 @@ const stored = (chip) => (["correct", "hallucinated", "abstained"].includes(chip
 
 function show(chip, value) {
   chip.dataset.status = value ?? "unlabelled";
-  chip.dataset.kinds = value ?? "unlabelled";
-  chip.querySelector(".mark").textContent = value ? value[0].toUpperCase() : "";
-  chip.querySelector(".status").textContent = value ?? "unlabelled";
+  chip.querySelector(".status").textContent = chip.dataset.status;
   chip.dataset.saving = "";
 }
 
@@ -22,8 +20,7 @@ async function send(id, value, note) {
   if (!("named" in page.dataset)) await askForName();
   const body = new URLSearchParams(value ? { value } : {});
   if (note !== undefined) body.set("note", note);
-  const view = new URLSearchParams({ since: seq(), density: page.dataset.density, show: page.dataset.show });
-  const response = await fetch(`/answers/${id}/label?${view}`, {
+  const response = await fetch(`/answers/${id}/label?since=${seq()}&${page.dataset.look}`, {
     method: value ? "PUT" : "DELETE",
     headers: { "HX-Request": "true" },
     ...(value ? { body } : {}),

@@ -66,7 +66,7 @@ function lost() {
 }
 
 function query(more) {
-  return new URLSearchParams({ since: progress().seq, density: page.dataset.density, show: page.dataset.show, ...more });
+  return `${new URLSearchParams({ since: progress().seq, ...more })}&${page.dataset.look}`;
 }
 
 async function poll() {
@@ -129,7 +129,6 @@ function recheck() {
 }
 
 export function keepLive() {
-  const rows = page.querySelectorAll("[data-row]");
   live = wanted();
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -139,8 +138,10 @@ export function keepLive() {
     if (source) recheck();
     else step();
   });
-  for (const row of rows) observer.observe(row);
-  if (!rows.length) step();
+  const observe = (rows) => { for (const row of rows) observer.observe(row); };
+  observe(page.querySelectorAll("[data-row]"));
+  page.addEventListener("rows", (event) => observe(event.target.querySelectorAll("[data-row]")));
+  step();
   document.addEventListener("htmx:after:swap", () => {
     recheck();
     const before = live;

@@ -1,6 +1,7 @@
 // The text of answers that are still coming, in their chips and in the drawer.
 
 const known = new Map(); // text so far, by answer
+const { density } = document.querySelector(".grid-page").dataset;
 
 function show(id, text) {
   const chip = document.getElementById(`a-${id}`);
@@ -8,8 +9,8 @@ function show(id, text) {
   if (status !== "pending" && status !== "running") return known.delete(id);
   chip.dataset.status = "running";
   chip.querySelector(".status").textContent = "running";
-  chip.querySelector(".text").textContent = text;
-  chip.querySelector(".short").textContent = text.split("\n").find((line) => line.trim())?.trim() ?? "running";
+  const line = text.split("\n").find((part) => part.trim())?.trim() ?? "running";
+  chip.querySelector(".text").textContent = density === "chips" ? line : text;
   const whole = document.querySelector(`#drawer [data-partial="${id}"]`);
   if (whole) {
     whole.hidden = false;
