@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, update
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, SQLModel, select
 
 from app.db import Database
 from app.grids import start_grid
@@ -14,7 +14,7 @@ from app.labels import get_reviewer
 from app.plans import GridInput, plan_grid
 from app.prompts import ship
 from app.providers import load_providers
-from app.tables import Answer, Grid, Label, now
+from app.tables import Answer, Grid, now
 
 WORDINGS = ("not-mentioned", "allowed", "encouraged")
 THINKING = ("off", "on")
@@ -99,7 +99,7 @@ def _attempt(answer: int, dice: random.Random) -> dict[str, Any]:
         "text": dice.choice(DAYS) if outcome == "answered" else "",
         "thinking_text": "I try to recall when this person was born. " * 5 if thought else "",
         "thinking_kind": "full" if thought else "none", "thought": "yes" if thought else "no",
-        "evidence": "text", "mismatch": "It thought although asked not to." * (dice.random() < 0.03),
+        "evidence": "text", "mismatch": "It thought, not asked to." * (dice.random() < 0.03),
         "cost_usd": round(dice.lognormvariate(-7, 0.8), 6), "cost_source": "reported",
         "served_model": "", "response_id": "", "total_ms": int(dice.lognormvariate(7, 0.7)),
         "error_kind": "", "error_message": "It broke." if outcome == "error" else "",

@@ -11,8 +11,8 @@ from app.db import Database
 from app.errors import InvalidInput, NotFound
 from app.estimates import Estimator
 from app.gridqueries import load_columns, load_view
-from app.gridview import Cell
 from app.grids import stamp
+from app.gridview import Cell
 from app.plans import requests_preview
 from app.prices import PriceBook
 from app.prompts import PromptInput, WordingInput
