@@ -1,15 +1,11 @@
 """One repeat as a grid shows it: what fits on its chip, its status, its marks."""
 
-import re
 from dataclasses import dataclass
 
 from app.providers import Outcome
 from app.tables import AnswerState, LabelValue
 
 SHORT = 90  # characters of an answer that a chip shows
-_ABSTAINS = re.compile(
-    r"(?:i (?:do not|don['’]t) know|idk|unknown|not sure|n/a|i['’]?m not sure)\W*", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)
@@ -28,16 +24,21 @@ class Chip:
     repeat: int = 0
     text: str = ""  # the beginning of the answer
     error: str = ""
+    said: str = ""  # its short answer, as rules found it; empty before they have read it
+    answer_key: str = ""  # the same for equal short answers; empty: it cannot be compared
+    suggested: LabelValue | None = None
+    suggestion_strength: str = ""  # strong or weak
+    hedged: bool = False
     seq: int = 0  # of its last change
     eq: int = 0  # the same for equal answers of a row; 0: no other is equal
     off: bool = False  # it does not match the filters
 
     @property
     def short(self) -> str:
-        """What fits on a chip: the answer's first line, "IDK", or the state."""
-        if self.state is AnswerState.done and self.outcome is Outcome.answered:
-            line = next((part for part in self.text.splitlines() if part.strip()), "")
-            return "IDK" if _ABSTAINS.fullmatch(line.strip()) else line.strip()
+        """What fits on a chip: the short answer, such as "03-07" or "IDK", or the state."""
+        if self.can_label:
+            lines = (line.strip() for line in self.text.splitlines())
+            return self.said or next(filter(None, lines), "")
         if self.state is AnswerState.done:
             return str(self.outcome)
         return {
@@ -61,6 +62,11 @@ class Chip:
         return self.state is AnswerState.done and self.outcome is Outcome.answered
 
     @property
+    def suggestion(self) -> LabelValue | None:
+        """The label that rules suggest, as long as there is no other."""
+        return self.suggested if self.status == "unlabelled" else None
+
+    @property
     def status(self) -> str:
         """One word for the style: that it is waited for, the label, or why there is none."""
         if self.waiting:
@@ -74,13 +80,17 @@ class Chip:
         return str(self.outcome) if self.state is AnswerState.done else self.state.value
 
     @property
-    def said(self) -> str:
+    def words(self) -> str:
         """What its colours, shapes and marks say, in words."""
         parts = [] if self.status == self.short else [self.status]
         if self.again:
             parts.append(f"an earlier answer counts{f' as {self.label}' if self.label else ''}")
         if self.mismatch and not self.waiting:
             parts.append("thinking mismatch")
+        if self.suggestion:
+            parts.append(f"suggestion {self.suggestion}")
+        if self.hedged and not self.waiting:
+            parts.append("hedged")
         return ", ".join(parts)
 
     @property
@@ -93,15 +103,11 @@ class Chip:
     @property
     def flags(self) -> str:
         """The marks at its end."""
-        if self.again:
-            return "↻"
-        return "≠" if self.mismatch and not self.waiting else ""
+        if self.waiting:
+            return "↻" * self.again
+        return "~" * self.hedged + "≠" * bool(self.mismatch)
 
     @property
     def key(self) -> str:
-        """What equal answers of a row have in common; empty where there is no answer."""
-        return answer_key(self.short) if self.can_label else ""
-
-
-def answer_key(short: str) -> str:
-    return " ".join(short.casefold().split())
+        """What equal answers of a row have in common; empty where there is none to compare."""
+        return self.answer_key if self.can_label else ""

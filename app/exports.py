@@ -25,6 +25,8 @@ COLUMNS = (
     "state", "outcome", "finish_reason", "answer_text", "thinking_text", "thinking_kind",
     "error", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd",
     "cost_source", "first_token_ms", "total_ms", "started_at", "finished_at", "response_id",
+    "short_answer", "suggested", "suggestion_strength", "suggestion_reason", "suggestion_method",
+    "hedged",
     "label", "disputed", "reviewer", "note", "labelled_at", "all_labels", "link",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
@@ -137,7 +139,9 @@ def _of_attempt(attempt: Attempt | None) -> dict[str, Any]:
              "temperature_sent", "temperature_note", "attempt", "outcome", "finish_reason",
              "answer_text", "thinking_text", "thinking_kind", "error", "input_tokens",
              "output_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "cost_source",
-             "first_token_ms", "total_ms", "started_at", "finished_at", "response_id")
+             "first_token_ms", "total_ms", "started_at", "finished_at", "response_id",
+             "short_answer", "suggested", "suggestion_strength", "suggestion_reason",
+             "suggestion_method", "hedged")
         )  # fmt: skip
     return {
         "model_served": attempt.served_model,
@@ -168,6 +172,12 @@ def _of_attempt(attempt: Attempt | None) -> dict[str, Any]:
         "started_at": attempt.started_at.isoformat(),
         "finished_at": attempt.finished_at.isoformat() if attempt.finished_at else None,
         "response_id": attempt.response_id,
+        "short_answer": attempt.short,
+        "suggested": attempt.suggested.value if attempt.suggested else None,
+        "suggestion_strength": attempt.suggestion_strength,
+        "suggestion_reason": attempt.suggestion_reason,
+        "suggestion_method": attempt.suggestion_method,
+        "hedged": attempt.hedged,
     }
 
 

@@ -124,7 +124,7 @@ def _statement(grid_id: int) -> sqlalchemy.Select[Any]:
             plain(col(Attempt.thought)),
             col(Attempt.total_ms),
             col(Attempt.cost_usd),
-            literal(None),
+            plain(col(Attempt.suggested)),
             literal(""),
         )
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))

@@ -345,6 +345,11 @@ def _chips(grid_id: int, characters: int) -> Select[Any]:
             col(Attempt.mismatch),
             func.substr(Attempt.text, 1, characters),
             col(Attempt.error_message),
+            col(Attempt.short),
+            col(Attempt.answer_key),
+            col(Attempt.suggested),
+            col(Attempt.suggestion_strength),
+            col(Attempt.hedged),
         )
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)
@@ -372,4 +377,9 @@ def _to_chips(
             text=row[12] or "",
             error=row.error_message or column.refusal(row.state, row.attempt_id),
             seq=row.seq,
+            said=row.short or "",
+            answer_key=row.answer_key or "",
+            suggested=row.suggested,
+            suggestion_strength=row.suggestion_strength or "",
+            hedged=bool(row.hedged),
         )

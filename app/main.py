@@ -18,6 +18,7 @@ from app.plans import Providers
 from app.prices import PriceBook
 from app.runner.local import LocalRunner
 from app.settings import Settings
+from app.suggestions import catching_up
 from app.web import (
     additions,
     answers,
@@ -64,7 +65,11 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         partials = Partials()
         runner = open_runner(database, providers, prices, settings, partials, works=works)
         try:
-            async with in_use(providers, follow=settings.discover), runner:
+            async with (
+                in_use(providers, follow=settings.discover),
+                runner,
+                catching_up(database),
+            ):
                 services = Services(settings, database, providers, prices, runner, partials)
                 app.state.services = services
                 try:

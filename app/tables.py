@@ -10,7 +10,17 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Dialect, Enum, Index, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Dialect,
+    Enum,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
@@ -296,6 +306,8 @@ class Attempt(SQLModel, table=True):
             sqlite_where=text("finished_at IS NULL"),
             postgresql_where=text("finished_at IS NULL"),
         ),
+        # Answers that no rules, or older ones, have read.
+        Index("ix_attempt_outcome_suggestion_method", "outcome", "suggestion_method"),
     )
 
     id: int = Field(default=None, primary_key=True)
@@ -334,6 +346,16 @@ class Attempt(SQLModel, table=True):
     response_id: str = ""
     first_token_ms: int | None = None
     total_ms: int | None = None
+    # What rules make of the text. It counts in no rate, and only a reviewer makes a label of it.
+    short: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    answer_key: str = Field(default="", sa_column_kwargs={"server_default": ""})  # of equal ones
+    suggested: LabelValue | None = Field(
+        default=None, sa_column=enum_column(LabelValue, nullable=True)
+    )
+    suggestion_strength: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    suggestion_reason: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    suggestion_method: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    hedged: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     error_kind: str = ""
     error_message: str = Field(default="", sa_column=Column(Text, nullable=False))
     error_status: int | None = None

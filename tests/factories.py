@@ -10,7 +10,7 @@ from app.plans import GridInput, plan_grid
 from app.prices import Cost
 from app.providers import Call, Completion, Outcome, Provider, Request, ThinkingKind, load_providers
 from app.runner.records import came
-from app.tables import Answer, AnswerState, Attempt, Grid, Variant, now
+from app.tables import Answer, AnswerState, Attempt, Grid, Prompt, Variant, now
 from tests.polling import wait_until_done
 
 
@@ -60,7 +60,12 @@ def finish(
         number=1,
         started_at=now(),
         finished_at=now(),
-        **came(Completion(text, outcome, "stop", **seen), request, Cost()),
+        **came(
+            Completion(text, outcome, "stop", **seen),
+            request,
+            Cost(),
+            session.get_one(Prompt, answer.prompt_id),
+        ),
     )
     attempt.error_message = "It broke." if outcome is Outcome.error else ""
     session.add(attempt)

@@ -116,3 +116,9 @@ def test_providers_know_nothing_of_the_rest() -> None:
     for path in ROOT.glob("app/providers/*.py"):
         for module in re.findall(r"^(?:from|import) (app\.\S+)", path.read_text(), re.MULTILINE):
             assert module.startswith(("app.providers", "app.errors")), f"{path.name}: {module}"
+
+
+def test_rules_know_nothing_of_the_rest() -> None:
+    for path in ROOT.glob("app/suggest/*.py"):
+        for module in re.findall(r"^(?:from|import) (app\.\S+)", path.read_text(), re.MULTILINE):
+            assert module.startswith("app.suggest"), f"{path.name}: {module}"

@@ -106,7 +106,7 @@ class Attempts:
         await slot.limit.went_through(used - queued.expected_tokens if used else 0)
         cost = self._prices.cost_of(queued.model, started_at, completion)
         try:
-            result = records.came(completion, running.request, cost)
+            result = records.came(completion, running.request, cost, queued.prompt)
             await self._close(running, result, AnswerState.done)
         except Exception as exc:
             log.exception("answer %d came, but could not be stored", queued.id)

@@ -19,7 +19,8 @@ from app.prices import Cost, believable, usage_of
 from app.providers import Completion, Outcome, Request, Thinking, mismatch, observe
 from app.runner import queue, statements
 from app.runner.queue import Queued
-from app.tables import AnswerState, Attempt, now, storable
+from app.suggestions import suggestion
+from app.tables import AnswerState, Attempt, Prompt, now, storable
 
 _ROUNDING = 1e-9  # US dollars by which sums of floats may be off
 
@@ -53,7 +54,9 @@ class Close:
         return self.running.grid_id
 
 
-def came(completion: Completion, request: Request | None, cost: Cost) -> dict[str, Any]:
+def came(
+    completion: Completion, request: Request | None, cost: Cost, prompt: Prompt
+) -> dict[str, Any]:
     """What came back, as columns of an attempt."""
     thought, evidence = observe(completion)
     asked = request.call.thinking if request and request.call else Thinking.default
@@ -81,6 +84,7 @@ def came(completion: Completion, request: Request | None, cost: Cost) -> dict[st
         "response_id": storable(completion.response_id),
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,
+        **suggestion(completion.outcome, storable(completion.text), prompt),
     }
 
 

@@ -124,7 +124,11 @@ def list_answers(
     cursor: Annotated[str, Query(pattern="^[0-9]{0,20}$")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AnswerPage:
-    """A grid's answers with everything sent and received, in the order they were queued."""
+    """A grid's answers with everything sent and received, in the order they were queued.
+
+    `suggested` is what rules (`suggestion_method`) make of the text, strong or weak. It is no label
+    and counts in no rate. `hedged`: it commits to an answer and says that it may be wrong.
+    """
     after = min(int(cursor or 0), MAX_INTEGER)
     rows = session.execute(
         select(Answer, Attempt)
@@ -265,8 +269,10 @@ def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:
         "first_token_ms", "total_ms", "error_kind", "error_message", "user_message",
         "system_message", "request", "thinking_sent", "temperature_sent", "temperature_note",
         "cached_tokens", "cache_write_tokens", "cost_usd", "cost_source",
+        "suggested", "suggestion_strength", "suggestion_reason", "suggestion_method", "hedged",
     }  # fmt: skip
-    return attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
+    found = attempt.model_dump(include=fields) if attempt else dict.fromkeys(sorted(fields))
+    return {**found, "short_answer": attempt.short if attempt else None}
 
 
 def _url(request: Request, grid: Grid) -> str:

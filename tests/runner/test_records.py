@@ -71,7 +71,11 @@ def next_try(running: Running) -> Running:
 def end(running: Running, state: AnswerState = AnswerState.done, usd: float | None = 0.5) -> Close:
     assert running.attempt_id is not None
     if state is AnswerState.done:
-        return Close(running, records.came(ANSWERED, None, Cost(usd, "a source")), state)
+        return Close(
+            running,
+            records.came(ANSWERED, None, Cost(usd, "a source"), running.queued.prompt),
+            state,
+        )
     return Close(running, records.failed(ProviderError("server", "No."), Cost()), state)
 
 
