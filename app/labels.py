@@ -116,7 +116,12 @@ def set_label(
 
 
 def set_tag(
-    session: Session, answer_id: int, reviewer: Reviewer, tag: str, on: bool
+    session: Session,
+    answer_id: int,
+    reviewer: Reviewer,
+    tag: str,
+    on: bool,
+    note: str | None = None,
 ) -> Label | None:
     """Put one tag on this reviewer's label or take it off.
 
@@ -127,15 +132,11 @@ def set_tag(
     before = _said(_own(session, answer_id, reviewer)).tags
     tags = [*before, tag] if on else [other for other in before if other != tag]
     value = None if on and tag in NO_LABEL else KEEP
-    return set_label(session, answer_id, reviewer, value, tags=tags)
+    return set_label(session, answer_id, reviewer, value, note, tags)
 
 
 def decide(
-    session: Session,
-    answer_id: int,
-    reviewer: Reviewer,
-    value: LabelValue,
-    note: str | None = None,
+    session: Session, answer_id: int, reviewer: Reviewer, value: LabelValue, note: str | None = None
 ) -> Label | None:
     """Settle an answer: this label counts, whatever others say. Raises as ``set_label`` does."""
     return set_label(session, answer_id, reviewer, value, note, decides=True)
