@@ -27,7 +27,8 @@ COLUMNS = (
     "cost_source", "first_token_ms", "total_ms", "started_at", "finished_at", "response_id",
     "short_answer", "suggested", "suggestion_strength", "suggestion_reason", "suggestion_method",
     "hedged",
-    "label", "disputed", "reviewer", "note", "labelled_at", "all_labels", "link",
+    "label", "disputed", "decided", "tags", "reviewer", "note", "labelled_at", "all_labels",
+    "all_tags", "link",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
 # skip leading white space first.
@@ -89,8 +90,8 @@ def _rows(
             .limit(BATCH)
         )
         if labelled:
-            has_label = select(Label.id).where(col(Label.answer_id) == Answer.id)
-            statement = statement.where(has_label.exists())
+            given = col(Label.answer_id) == Answer.id, col(Label.value).is_not(None)
+            statement = statement.where(select(Label.id).where(*given).exists())
         batch = session.execute(statement).all()
         if not batch:
             return
@@ -121,6 +122,8 @@ def _rows(
                 "state": answer.state.value,
                 "label": answer.label.value if answer.label else None,
                 "disputed": answer.disputed,
+                "decided": answer.decided,
+                "tags": answer.tags,
                 "link": f"{base_url}/grids/{grid.public_id}#a-{answer.id}",
                 **_of_attempt(attempt),
                 "error": attempt.error_message if attempt else column.why_not_called(answer),
@@ -187,5 +190,6 @@ def _of_labels(labels: list[tuple[Label, Reviewer]]) -> dict[str, Any]:
         "reviewer": " | ".join(r.name for _, r in labels),
         "note": " | ".join(la.note for la, _ in labels if la.note),
         "labelled_at": " | ".join(la.labelled_at.isoformat() for la, _ in labels),
-        "all_labels": " | ".join(la.value.value for la, _ in labels),
+        "all_labels": " | ".join(la.value or "none" for la, _ in labels),
+        "all_tags": " | ".join(" ".join(la.tags) or "none" for la, _ in labels),
     }

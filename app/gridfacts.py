@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, String, literal, type_coerce
+from sqlalchemy import ColumnElement, String, type_coerce
 from sqlmodel import Session, col, func, select
 
 from app.look import Look
@@ -125,7 +125,7 @@ def _statement(grid_id: int) -> sqlalchemy.Select[Any]:
             col(Attempt.total_ms),
             col(Attempt.cost_usd),
             plain(col(Attempt.suggested)),
-            literal(""),
+            col(Answer.tags),
         )
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)

@@ -1,8 +1,15 @@
-"""Labels: set or clear what a reviewer says of an answer, and derive the final label."""
+"""Labels: what a reviewer says of an answer, and what counts over all reviewers.
+
+A label has a value, tags, a note, and may decide the answer. Without a value it does not vote: its
+tags or its note say why there is none. Every change of it goes into the history.
+"""
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -11,67 +18,157 @@ from sqlmodel import Session, col, select
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import stamp
 from app.providers import Outcome
-from app.tables import Answer, Attempt, Label, LabelChange, LabelValue, Reviewer, now
+from app.tables import (
+    Answer,
+    AnswerState,
+    Attempt,
+    Grid,
+    Label,
+    LabelChange,
+    LabelValue,
+    Reviewer,
+    now,
+)
+
+# No name is a part of another, so that the text of all tags can be searched for one.
+TAGS: Final = {
+    "hedged": "unsure of itself, or offers several candidates",
+    "refusal": "declines out of policy or privacy",
+    "partial": "too vague, or incomplete",
+    "extra_error": "a side remark is wrong",
+    "premise": "corrects what the question takes for granted",
+    "reasoning": "a slip in reasoning or counting",
+    "outdated": "was true once",
+    "format": "not in the form that was asked for",
+    "bad_reference": "the reference is wrong, and should be mended",
+    "no_answer": "there is no answer text that could be judged",
+    "unverifiable": "nothing at hand tells whether it is right",
+}
+NO_LABEL: Final = ("unverifiable", "no_answer")  # why there is none: these go with no value
 
 
-def final_label(values: Sequence[LabelValue]) -> tuple[LabelValue | None, bool]:
-    """The label that counts and whether reviewers differ: unanimous or majority, a tie is none."""
-    counts = Counter(values).most_common(2)
-    if not counts:
-        return None, False
+class Keep(Enum):
+    KEEP = "as it is"
+
+
+KEEP: Final = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that a reviewer says of one answer."""
+
+    value: LabelValue | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    decides: bool = False
+
+
+NOTHING: Final = Said()
+
+
+def final_label(
+    values: Iterable[LabelValue | None], decision: LabelValue | None = None
+) -> tuple[LabelValue | None, bool]:
+    """The label that counts and whether reviewers differ: unanimous or majority, a tie is none.
+
+    A decision ends that.
+    """
+    counts = Counter(value for value in values if value is not None).most_common(2)
+    if decision is not None or not counts:
+        return decision, False
     if len(counts) == 2 and counts[0][1] == counts[1][1]:
         return None, True
     return counts[0][0], len(counts) > 1
 
 
 def set_label(
-    session: Session, answer_id: int, reviewer: Reviewer, value: LabelValue, note: str | None = None
-) -> Label:
-    """Set this reviewer's label; ``note`` None keeps the note. Other reviewers' labels stay.
+    session: Session,
+    answer_id: int,
+    reviewer: Reviewer,
+    value: LabelValue | Keep | None = KEEP,
+    note: str | None = None,
+    tags: Iterable[str] | None = None,
+    decides: bool | None = None,
+) -> Label | None:
+    """Set what this reviewer says; what is not given stays. Other reviewers' labels stay.
 
-    Raises NotFound, or Conflict when the answer has no text that could be judged.
+    Gives the label as it is then, None if nothing is said any more. Raises NotFound; Conflict when
+    the answer has no text that could be judged; InvalidInput for what does not go together.
     """
     answer = _lock(session, answer_id)
-    attempt = session.get(Attempt, answer.attempt_id) if answer.attempt_id else None
-    if attempt is None or attempt.outcome is not Outcome.answered:
-        what = attempt.outcome if attempt and attempt.outcome else answer.state
-        raise Conflict(
-            f"This answer is {what}: there is no answer text to judge, so it takes no label."
-            " It is counted apart."
-        )
     label = _own(session, answer_id, reviewer)
-    if label is None:
-        label = Label(answer_id=answer_id, reviewer_id=reviewer.id, value=value)
-    label.value = value
-    label.note = label.note if note is None else note
-    label.labelled_at = now()
-    session.add(label)
-    _record(session, answer, reviewer, value, label.note)
-    return label
+    before = _said(label)
+    after = replace(before, note=before.note if note is None else note)
+    if value is not KEEP:
+        after = replace(after, value=value)
+    if tags is not None:
+        after = replace(after, tags=known_tags(tags))
+        if after.value is not None and (why := set(NO_LABEL) & set(after.tags)):
+            raise InvalidInput(f"“{min(why)}” says why there is no label: give one or the other.")
+    if after.value is not None:
+        after = replace(after, tags=tuple(tag for tag in after.tags if tag not in NO_LABEL))
+    elif decides:
+        raise InvalidInput("A decision is one of correct, hallucinated and abstained.")
+    decided = before.decides if decides is None else decides
+    after = replace(after, decides=decided and after.value is not None)
+    return _become(session, answer, reviewer, label, after)
+
+
+def set_tag(
+    session: Session,
+    answer_id: int,
+    reviewer: Reviewer,
+    tag: str,
+    on: bool,
+    note: str | None = None,
+) -> Label | None:
+    """Put one tag on this reviewer's label or take it off.
+
+    One that says why there is no label takes the label away. Raises as ``set_label`` does.
+    """
+    known_tags([tag])
+    _lock(session, answer_id)
+    before = _said(_own(session, answer_id, reviewer)).tags
+    tags = [*before, tag] if on else [other for other in before if other != tag]
+    value = None if on and tag in NO_LABEL else KEEP
+    return set_label(session, answer_id, reviewer, value, note, tags)
+
+
+def decide(
+    session: Session, answer_id: int, reviewer: Reviewer, value: LabelValue, note: str | None = None
+) -> Label | None:
+    """Settle an answer: this label counts, whatever others say. Raises as ``set_label`` does."""
+    return set_label(session, answer_id, reviewer, value, note, decides=True)
 
 
 def clear_label(session: Session, answer_id: int, reviewer: Reviewer) -> bool:
-    """Take this reviewer's label away; False when there was none. Raises NotFound."""
+    """Take all away that this reviewer says; False when there was nothing. Raises NotFound."""
     answer = _lock(session, answer_id)
     label = _own(session, answer_id, reviewer)
-    if label is None:
-        return False
-    session.delete(label)
-    _record(session, answer, reviewer, None, "")
-    return True
+    _become(session, answer, reviewer, label, NOTHING)
+    return label is not None
 
 
 def forget_labels(session: Session, answer_ids: Sequence[int]) -> None:
     """Take all labels off answers that were run again; the history keeps them."""
     for label in session.exec(select(Label).where(col(Label.answer_id).in_(answer_ids))).all():
-        session.add(
-            LabelChange(answer_id=label.answer_id, reviewer_id=label.reviewer_id, value=None)
-        )
+        session.add(LabelChange(answer_id=label.answer_id, reviewer_id=label.reviewer_id))
         session.delete(label)
     session.flush()
     session.execute(
-        update(Answer).where(col(Answer.id).in_(answer_ids)).values(label=None, disputed=False)
+        update(Answer)
+        .where(col(Answer.id).in_(answer_ids))
+        .values(label=None, disputed=False, decided=False, tags="")
     )
+
+
+def known_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """These tags, each once, in the order of TAGS. Raises InvalidInput for one that is none."""
+    given = set(tags)
+    if unknown := given - TAGS.keys():
+        raise InvalidInput(f"There is no tag “{min(unknown)}”. Known are: {', '.join(TAGS)}.")
+    return tuple(tag for tag in TAGS if tag in given)
 
 
 def labels_of(
@@ -114,28 +211,90 @@ def reviewer_by_secret(session: Session, secret: str) -> Reviewer | None:
 
 def _lock(session: Session, answer_id: int) -> Answer:
     """The answer, with its grid's row locked: two reviewers at once derive one final label."""
-    answer = session.get(Answer, answer_id)
-    if answer is None:
+    grid_id = session.exec(select(Answer.grid_id).where(Answer.id == answer_id)).first()
+    if grid_id is None:
         raise NotFound("There is no such answer.")
-    stamp(session, answer.grid_id)
-    return answer
+    # A session that writes on SQLite has the whole database to itself.
+    session.exec(select(Grid.id).where(Grid.id == grid_id).with_for_update()).one()
+    return session.get_one(Answer, answer_id, populate_existing=True)
 
 
 def _own(session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
     return session.exec(
-        select(Label).where(Label.answer_id == answer_id, Label.reviewer_id == reviewer.id)
+        select(Label)
+        .where(Label.answer_id == answer_id, Label.reviewer_id == reviewer.id)
+        .execution_options(populate_existing=True)
     ).first()
 
 
-def _record(
-    session: Session, answer: Answer, reviewer: Reviewer, value: LabelValue | None, note: str
-) -> None:
-    session.add(LabelChange(answer_id=answer.id, reviewer_id=reviewer.id, value=value, note=note))
+def _said(label: Label | None) -> Said:
+    return Said(label.value, tuple(label.tags), label.note, label.decides) if label else NOTHING
+
+
+def _become(
+    session: Session, answer: Answer, reviewer: Reviewer, label: Label | None, said: Said
+) -> Label | None:
+    """Make that the reviewer's label, if it is a change."""
+    before = _said(label)
+    if said == before:
+        return label
+    if said != NOTHING:
+        _refuse_unless_there(session, answer, said.value)
+        label = label or Label(answer_id=answer.id, reviewer_id=reviewer.id)
+        if (said.value, said.decides) != (before.value, before.decides):
+            label.labelled_at = now()
+        label.value, label.tags = said.value, list(said.tags)
+        label.note, label.decides = said.note, said.decides
+        session.add(label)
+    elif label is not None:
+        session.delete(label)
+        label = None
+    session.add(
+        LabelChange(
+            answer_id=answer.id,
+            reviewer_id=reviewer.id,
+            value=said.value,
+            tags=list(said.tags),
+            note=said.note,
+            decides=said.decides,
+        )
+    )
     session.flush()
-    values = session.exec(select(Label.value).where(Label.answer_id == answer.id)).all()
-    label, disputed = final_label([LabelValue(v) for v in values])
+    _derive(session, answer)
+    return label
+
+
+def _refuse_unless_there(session: Session, answer: Answer, value: LabelValue | None) -> None:
+    attempt = session.get(Attempt, answer.attempt_id) if answer.attempt_id else None
+    if value is not None and (attempt is None or attempt.outcome is not Outcome.answered):
+        what = attempt.outcome if attempt and attempt.outcome else answer.state
+        raise Conflict(
+            f"This answer is {what}: there is no answer text to judge, so it takes no label."
+            " It is counted apart."
+        )
+    if attempt is None and answer.state in (AnswerState.pending, AnswerState.running):
+        raise Conflict(f"This answer is {answer.state}: there is nothing to look at yet.")
+
+
+def _derive(session: Session, answer: Answer) -> None:
+    """Bring what is stored with the answer in step with its labels."""
+    labels = session.exec(
+        select(Label)
+        .where(Label.answer_id == answer.id)
+        .order_by(col(Label.labelled_at), col(Label.id))
+    ).all()
+    decisions = [label.value for label in labels if label.decides]
+    label, disputed = final_label(
+        (label.value for label in labels), decisions[-1] if decisions else None
+    )
     session.execute(
         update(Answer)
         .where(col(Answer.id) == answer.id)
-        .values(label=label, disputed=disputed, seq=stamp(session, answer.grid_id))
+        .values(
+            label=label,
+            disputed=disputed,
+            decided=bool(decisions),
+            tags=" ".join(known_tags(tag for one in labels for tag in one.tags)),
+            seq=stamp(session, answer.grid_id),
+        )
     )

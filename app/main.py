@@ -26,14 +26,17 @@ from app.web import (
     api_additions,
     api_costs,
     api_docs,
+    api_labels,
     api_limits,
     api_models,
     api_prices,
     compose,
+    conflicts,
     control,
     exports,
     grids,
     home,
+    labels,
     library,
     models,
     problems,
@@ -96,13 +99,17 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
     app.include_router(api_docs.router)
     app.include_router(api.router)
+    app.include_router(api_labels.router)
     app.include_router(api_additions.router)
     app.include_router(api_models.router)
     app.include_router(api_costs.router)
     app.include_router(api_prices.router)
     app.include_router(api_limits.router)
     pages = APIRouter(include_in_schema=False)
-    for module in (home, compose, grids, control, additions, answers, library, models, exports):
+    for module in (
+        home, compose, grids, control, additions, answers, labels, conflicts,
+        library, models, exports,
+    ):  # fmt: skip
         pages.include_router(module.router)
     app.include_router(pages)
     return app

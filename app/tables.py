@@ -290,8 +290,11 @@ class Answer(SQLModel, table=True):
     label: LabelValue | None = Field(
         default=None, sa_column=enum_column(LabelValue, nullable=True)
     )  # the final label over all reviewers, kept in step by labels.py
-    disputed: bool = False
+    disputed: bool = False  # reviewers differ, and nobody has decided
     seq: int = 0
+    decided: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    # Of all reviewers, one space between two: filtered without a join.
+    tags: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Attempt(SQLModel, table=True):
@@ -362,20 +365,27 @@ class Attempt(SQLModel, table=True):
 
 
 class Label(SQLModel, table=True):
-    """What one reviewer says of one answer now."""
+    """What one reviewer says of one answer now. Without a value: why there is none, by tag or note.
+
+    ``decides``: it settles the answer, whatever others say; the latest of those that do counts.
+    """
 
     __table_args__ = (UniqueConstraint("answer_id", "reviewer_id"),)
 
     id: int = Field(default=None, primary_key=True)
     answer_id: int = Field(foreign_key="answer.id")
     reviewer_id: int = Field(foreign_key="reviewer.id", index=True)
-    value: LabelValue = Field(sa_column=enum_column(LabelValue, nullable=False))
+    value: LabelValue | None = Field(default=None, sa_column=enum_column(LabelValue, nullable=True))
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
-    labelled_at: datetime = Field(default_factory=now)
+    labelled_at: datetime = Field(default_factory=now)  # when its value or decision was given
+    tags: list[str] = Field(
+        default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]")
+    )
+    decides: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class LabelChange(SQLModel, table=True):
-    """Append-only: every label ever set (``value``) or cleared (null)."""
+    """Append-only: what a label became each time it changed; all empty when it was cleared."""
 
     __tablename__ = "label_change"
 
@@ -385,6 +395,10 @@ class LabelChange(SQLModel, table=True):
     value: LabelValue | None = Field(default=None, sa_column=enum_column(LabelValue, nullable=True))
     note: str = Field(default="", sa_column=Column(Text, nullable=False))
     changed_at: datetime = Field(default_factory=now)
+    tags: list[str] = Field(
+        default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]")
+    )
+    decides: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Price(SQLModel, table=True):

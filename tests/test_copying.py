@@ -129,7 +129,12 @@ def fill(client: TestClient) -> None:
         for name in ("Ada", "Žofia 🎂")[: 1 + number % 2]:
             label = {"label": ["correct", "hallucinated"][number % 3 % 2], "reviewer": name}
             url = f"/api/answers/{answer['id']}/label"
-            assert client.put(url, json={**label, "note": ODD}).status_code == 200
+            tags = ["hedged", "bad_reference"][: number % 3]
+            more = {"note": ODD, "tags": tags, "decides": number % 5 == 4}
+            assert client.put(url, json=label | more).status_code == 200
+    unsure = {"label": None, "tags": ["unverifiable"], "reviewer": "Bob"}
+    url = f"/api/answers/{done[1]['id']}/label"
+    assert client.put(url, json=unsure).status_code == 200
     gone = {"reviewer": "Ada"}
     url = f"/api/answers/{done[0]['id']}/label"
     assert client.delete(url, params=gone).status_code == 204
@@ -153,6 +158,9 @@ def test_everything_arrives_in_the_other_database_and_comes_back(
     copied = copy(database_url, there)
 
     assert sum(map(bool, before.values())) >= 15  # the tables that there are
+    said = {(row["value"] is None, bool(row["tags"]), row["decides"]) for row in before["label"]}
+    assert {(True, True, False), (False, True, True)} <= said
+    assert {"decided", "tags"} <= set(before["answer"][0])
     assert {(one.table, one.rows, one.checked) for one in copied} == {
         (name, len(rows), len(rows)) for name, rows in before.items()
     }

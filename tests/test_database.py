@@ -8,13 +8,14 @@ import sqlalchemy
 from alembic import command
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import text
+from sqlmodel import select, text
 
 from app.db import Database, alembic_config
 from app.errors import SettingsError
+from app.labels import set_label
 from app.main import create_app
 from app.settings import Settings
-from app.tables import Answer
+from app.tables import Answer, Label, LabelChange, LabelValue, Reviewer
 from tests.support.postgres import PostgresServer
 
 
@@ -154,6 +155,43 @@ def test_grids_of_the_first_version_come_along(
     assert [a["model"] for a in (chat, responses)] == ["openai-chat/gpt-5.2", "openai/gpt-5.2"]
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_labels_from_before_tags_come_along(
+    kind: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
+    old = Database(url)
+    with old.writer.connect() as connection, connection.begin():
+        command.upgrade(alembic_config(connection), "0001")
+        for statement in [*GRID_OF_0001, *LABELS_OF_0001]:
+            connection.execute(text(statement))
+    old.migrate()
+    with old.write() as session:
+        [label] = session.exec(select(Label)).all()
+        assert (label.value, label.tags, label.decides) == (LabelValue.correct, [], False)
+        [change] = session.exec(select(LabelChange)).all()
+        assert (change.note, change.tags, change.decides) == ("sure", [], False)
+        first = session.get_one(Answer, 1)
+        assert (first.label, first.decided, first.tags) == (LabelValue.correct, False, "")
+        # What held before the table was changed still does.
+        session.add(Label(answer_id=1, reviewer_id=1))
+        with pytest.raises(IntegrityError):
+            session.flush()
+        session.rollback()
+        set_label(session, 1, session.get_one(Reviewer, 1), None, tags=["unverifiable"])
+        session.commit()
+    old.close()
+
+
+LABELS_OF_0001 = [
+    "INSERT INTO reviewer (name, name_key, secret, created_at)"
+    " VALUES ('Ada', 'ada', 's', '2026-11-01 00:00:00+00:00')",
+    "INSERT INTO label (answer_id, reviewer_id, value, note, labelled_at)"
+    " VALUES (1, 1, 'correct', 'sure', '2026-11-01 00:00:00+00:00')",
+    "INSERT INTO label_change (answer_id, reviewer_id, value, note, changed_at)"
+    " VALUES (1, 1, 'correct', 'sure', '2026-11-01 00:00:00+00:00')",
+    "UPDATE answer SET label = 'correct' WHERE id = 1",
+]
 GRID_OF_0001 = [
     "INSERT INTO grid (id, public_id, title, repeats, seq, created_at)"
     " VALUES (1, 'abc', 'Old', 2, 7, '2026-11-01 00:00:00+00:00')",

@@ -12,6 +12,7 @@ from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
 from app.commands import ASK_ABOVE
 from app.exports import COLUMNS
+from app.labels import TAGS
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S
 from app.providers.observing import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
@@ -131,6 +132,11 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
 
 def test_every_column_of_the_csv_stands_in_the_readme_once() -> None:
     assert sorted(named(section(README, "## CSV"))) == sorted(COLUMNS)
+
+
+def test_every_tag_is_listed_with_what_it_means() -> None:
+    listed = rows(section((ROOT / "docs/labels.md").read_text(), "## Tags"))[1:]
+    assert [(name.strip(" `"), text.strip()) for name, text in listed] == list(TAGS.items())
 
 
 def test_switches_are_listed_with_their_titles() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.db import Database
 from app.exports import COLUMNS, export_csv, safe_cell
 from app.grids import recent_grids
-from app.labels import get_reviewer, set_label
+from app.labels import decide, get_reviewer, set_label
 from app.providers import Outcome, ThinkingKind
 from app.tables import LabelValue
 from tests.factories import answers_of, finish, new_grid, run_grid
@@ -70,6 +70,9 @@ def test_csv_holds_what_was_stored(database: Database) -> None:
         finish(session, rows[2], "", Outcome.error)
         for name, value in (("Ada", LabelValue.hallucinated), ("=Bob", LabelValue.abstained)):
             set_label(session, rows[0].id, get_reviewer(session, name), value, f"-{name}")
+        ada = get_reviewer(session, "Ada")
+        set_label(session, rows[0].id, ada, tags=["hedged", "extra_error"])
+        set_label(session, rows[1].id, ada, None, tags=["no_answer"])
         session.commit()
         public_id = grid.public_id
     first, second, third = exported(database)
@@ -87,6 +90,11 @@ def test_csv_holds_what_was_stored(database: Database) -> None:
     assert first["reviewer"] == "Ada | =Bob"
     assert first["note"] == "'-Ada | -=Bob"
     assert first["all_labels"] == "hallucinated | abstained"
+    assert (first["tags"], first["all_tags"]) == (
+        "hedged extra_error",
+        "hedged extra_error | none",
+    )
+    assert (second["all_labels"], second["tags"], second["decided"]) == ("none", "no_answer", "no")
     assert first["link"] == f"http://here/grids/{public_id}#a-{first['answer']}"
     assert (second["outcome"], second["label"], second["thinking_mismatch"]) == (
         "truncated",
@@ -117,10 +125,13 @@ def test_csv_of_labelled_answers_only(database: Database) -> None:
         rows = answers_of(session, grid)
         for answer in rows:
             finish(session, answer)
-        set_label(session, rows[2].id, get_reviewer(session, "Ada"), LabelValue.correct)
+        ada = get_reviewer(session, "Ada")
+        decide(session, rows[2].id, ada, LabelValue.correct)
+        set_label(session, rows[3].id, ada, None, tags=["unverifiable"])  # looked at, no label
         session.commit()
         labelled = rows[2].id
-    assert [r["answer"] for r in exported(database, labelled=True)] == [str(labelled)]
+    found = exported(database, labelled=True)
+    assert [(r["answer"], r["decided"]) for r in found] == [(str(labelled), "yes")]
     assert len(exported(database)) == 4
 
 

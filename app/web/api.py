@@ -3,18 +3,16 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request, Response
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from app import grids
 from app.costs import spending_of_grids
-from app.errors import NotFound
 from app.gridqueries import load_columns, load_prompts
 from app.gridview import Column, observed
-from app.labels import clear_label, get_reviewer, labels_of, set_label
+from app.labels import labels_of
 from app.money import Spending
 from app.plans import GridInput
-from app.prompts import Line
-from app.tables import Answer, Attempt, Grid, Label, Reviewer
+from app.tables import Answer, Attempt, Grid
 from app.web import actions
 from app.web.api_shapes import (
     AnswerPage,
@@ -23,13 +21,12 @@ from app.web.api_shapes import (
     GridItem,
     GridList,
     GridSummary,
-    LabelInput,
-    LabelItem,
+    LabelSaid,
     ProgressItem,
     SpendingItem,
     Wanted,
 )
-from app.web.deps import MAX_INTEGER, AnswerId, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import MAX_INTEGER, GridHere, Reading, Server
 from app.web.problems import Problem
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -163,7 +160,9 @@ def list_answers(
                 "state": answer.state,
                 "label": answer.label,
                 "disputed": answer.disputed,
-                "labels": [_label_item(la, r) for la, r in labels.get(answer.id, [])],
+                "decided": answer.decided,
+                "tags": answer.tags.split(),
+                "labels": [LabelSaid.of(la, who) for la, who in labels.get(answer.id, [])],
                 **_attempt_item(counted),
                 "error_message": counted.error_message
                 if counted
@@ -188,30 +187,6 @@ def list_answers(
             }
         )  # fmt: skip
     return AnswerPage(items=items, next=str(ids[-1]) if more else None)
-
-
-@router.put("/answers/{answer_id}/label")
-def put_label(
-    server: Server, answer_id: AnswerId, given: LabelInput, reviewer: MaybeReviewer
-) -> LabelItem:
-    """Set one reviewer's label. Only answers with outcome “answered” take one."""
-    with server.database.write() as session:
-        who = _reviewer(session, given.reviewer, reviewer)
-        label = set_label(session, answer_id, who, given.label, given.note)
-        session.commit()
-        answer = session.get_one(Answer, answer_id, populate_existing=True)
-        return LabelItem(answer=answer_id, **_label_item(label, who), final=answer.label)
-
-
-@router.delete("/answers/{answer_id}/label", status_code=204)
-def delete_label(
-    server: Server, answer_id: AnswerId, reviewer_here: MaybeReviewer, reviewer: Line | None = None
-) -> None:
-    """Take one reviewer's label away."""
-    with server.database.write() as session:
-        if not clear_label(session, answer_id, _reviewer(session, reviewer, reviewer_here)):
-            raise NotFound("This reviewer has no label on this answer.")
-        session.commit()
 
 
 @router.post("/grids/{grid_id}/cancellation")
@@ -247,19 +222,6 @@ def _forced(columns: list[Column]) -> dict[str, list[str]]:
         if column.forced:
             found.setdefault(column.model, []).append(column.variant.thinking)
     return {model: list(dict.fromkeys(settings)) for model, settings in found.items()}
-
-
-def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:
-    return here if here is not None and name is None else get_reviewer(session, name or "api")
-
-
-def _label_item(label: Label, reviewer: Reviewer) -> dict[str, Any]:
-    return {
-        "label": label.value,
-        "note": label.note,
-        "reviewer": reviewer.name,
-        "labelled_at": label.labelled_at,
-    }
 
 
 def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
 
 from app.control import WHOLE, Extent, Scope, scope_around
+from app.labels import TAGS
 from app.prompts import Line, Text
-from app.tables import Grid, LabelValue
+from app.tables import Grid, Label, LabelValue, Reviewer
 
 
 class ModelItem(BaseModel):
@@ -129,22 +130,91 @@ class AnswerPage(BaseModel):
 
 
 class LabelInput(BaseModel):
+    """What is not given stays as it is."""
+
     model_config = ConfigDict(extra="forbid")
 
-    label: LabelValue
+    label: LabelValue | None = Field(
+        None, description="null: looked at and left without one; tags or note say why"
+    )
     note: Text | None = Field(None, description="Left as it is when not given")
+    tags: list[Line] | None = Field(
+        None, max_length=20, description=f"All that it is to have, out of {', '.join(TAGS)}"
+    )
+    decides: bool | None = Field(
+        None, description="Whether it settles the answer, whatever other reviewers say"
+    )
     reviewer: Line | None = Field(
         None, description="Whose label it is; default: the browser's reviewer, else “api”"
     )
 
+    @model_validator(mode="after")
+    def _says_something(self) -> "LabelInput":
+        if not self.model_fields_set - {"reviewer"}:
+            raise ValueError("give a label, tags, a note, or whether it decides")
+        return self
 
-class LabelItem(BaseModel):
-    answer: int
-    label: LabelValue
+
+class LabelSaid(BaseModel):
+    """What one reviewer says of an answer."""
+
+    label: LabelValue | None
+    tags: list[str]
     note: str
+    decides: bool
     reviewer: str
-    labelled_at: datetime
+    labelled_at: datetime | None = Field(description="null: nothing is said any more")
+
+    @classmethod
+    def of(cls, label: Label | None, reviewer: Reviewer) -> "LabelSaid":
+        return cls(
+            label=label.value if label else None,
+            tags=label.tags if label else [],
+            note=label.note if label else "",
+            decides=label.decides if label else False,
+            reviewer=reviewer.name,
+            labelled_at=label.labelled_at if label else None,
+        )
+
+
+class LabelItem(LabelSaid):
+    answer: int
     final: LabelValue | None = Field(description="Over all reviewers; null while they are tied")
+    disputed: bool = Field(description="Whether reviewers differ and nobody has decided")
+
+
+class LabelChangeItem(BaseModel):
+    """What one reviewer's label became; without anything: it was taken away."""
+
+    label: LabelValue | None
+    tags: list[str]
+    note: str
+    decides: bool
+    reviewer: str
+    changed_at: datetime
+
+
+class LabelHistory(BaseModel):
+    items: list[LabelChangeItem]
+
+
+class ConflictItem(BaseModel):
+    answer: int
+    prompt: str
+    model: str
+    wording: str
+    thinking_requested: str
+    repeat: int
+    text: str = Field(description="The beginning of the answer")
+    final: LabelValue | None = Field(description="By majority; null while they are tied")
+    agreement: str = Field(description="Such as “2 of 3 say hallucinated”")
+    labels: list[LabelSaid]
+
+
+class ConflictPage(BaseModel):
+    total: int
+    items: list[ConflictItem]
+    next: int | None = Field(description="Give it as `page`; null at the end")
 
 
 class CeilingInput(BaseModel):

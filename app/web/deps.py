@@ -25,6 +25,7 @@ from app.web.live import Hub
 from app.web.notices import Notice, in_words
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
+WHO = "Give your name once, so that your labels carry it."
 MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
 
 AnswerId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
@@ -127,7 +128,7 @@ ReviewerIdHere = Annotated[int | None, Depends(reviewer_id_at)]
 
 def known_reviewer(reviewer: MaybeReviewer) -> Reviewer:
     if reviewer is None:
-        raise ReviewerUnknown("Give your name once, so that your labels carry it.")
+        raise ReviewerUnknown(WHO)
     return reviewer
 
 

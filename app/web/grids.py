@@ -91,16 +91,17 @@ def stream_grid(
     since: Since = 0,
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
+    stay: bool = False,
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
 ) -> Response:
-    """What changed, as fragments with ids; ends with the event "done".
+    """What changed, as fragments with ids; ends with the event "done", unless it is to ``stay``.
 
     Each event's id is the number of the last change it shows, read from the database: a browser
     that reconnects, even to another process, says where it was and misses nothing. Events "partial"
     hold the text so far of running answers, by id: of those in ``rows``, and of the ``open`` one.
     """
     first, _, last = (rows or "").partition("-")
-    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_)
+    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
     return EventStream(
         server.live, grid_id, view, since if last_event_id is None else last_event_id
     )

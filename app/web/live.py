@@ -46,6 +46,7 @@ class View:
     reviewer: int | None = None  # who looks
     rows: tuple[int, int] | None = None  # first and last, from 1
     open: int | None = None  # the answer in the drawer
+    stay: bool = False  # also when the grid is done: labels still come
 
     def characters_of(self, answer_id: int, row: int | None) -> int:
         """How much is shown of this answer's text."""
@@ -195,7 +196,8 @@ class _Watch:
             if it.wanted in events:
                 it.give("change", events[it.wanted])
                 it.seq = found.seq
-            if self._status != "running" and it.seq >= found.seq:
+            over = self._status != "running" and not it.view.stay
+            if over and it.seq >= found.seq:
                 it.give("done", _event(self._status, "done", found.seq))
                 it.end()
 

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from app import __version__, look
 from app.db import ROOT
 from app.gridview import bar_parts, observed
+from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
 from app.web.notices import trouble_now
@@ -33,6 +34,11 @@ def page(
 
 def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(values)
+
+
+# Of a label as the drawer shows them: those that say why there is none stand apart.
+_LABEL_TAGS = [(tag, text) for tag, text in TAGS.items() if tag not in NO_LABEL]
+_WHY_NO_LABEL = [(tag, TAGS[tag]) for tag in NO_LABEL]
 
 
 def _percent(value: float | None) -> str:
@@ -91,6 +97,9 @@ environment.globals |= {
     "densities": look.DENSITIES,
     "orders": look.ORDERS,
     "sorts": look.SORTS,
+    "tag_help": TAGS,
+    "label_tags": _LABEL_TAGS,
+    "why_no_label": _WHY_NO_LABEL,
     "bar_parts": bar_parts,
     "observed": observed,
     "trouble_now": trouble_now,

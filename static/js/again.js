@@ -54,11 +54,11 @@ export function setUp(done) {
     showChoice(link.href);
   });
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form[data-act]")) return;
+    if (!event.target.matches("form[data-act]") || event.defaultPrevented) return;
     event.preventDefault();
     const form = event.target;
     if (form.dataset.sent) return;
     form.dataset.sent = "1"; // a second press would mean something else by then
-    act(form.action, new FormData(form)).finally(() => delete form.dataset.sent);
+    act(form.action, new FormData(form, event.submitter)).finally(() => delete form.dataset.sent);
   });
 }

@@ -143,7 +143,7 @@ page.addEventListener("focusin", (event) => {
 
 // The drawer's form works without scripts; with them the page stays where it is.
 drawer.addEventListener("submit", (event) => {
-  if (!event.target.matches(".label-form")) return;
+  if (!event.target.matches(".label-form") || event.submitter?.name !== "value") return;
   event.preventDefault();
   const chip = document.getElementById(`a-${drawer.querySelector("[data-answer]").dataset.answer}`);
   const note = event.target.elements.note.value;

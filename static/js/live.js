@@ -1,5 +1,5 @@
-// Live updates of a running grid: one stream while the page is seen, closed when the grid is done.
-// Where no stream gets through, or other tabs have them all, the page asks every two seconds.
+// Live updates of a grid: one stream while the page is seen, also when all answers are in: others
+// label. Where no stream gets through, or other tabs have them all, the page asks every two seconds.
 
 import { showPartials } from "./partials.js";
 import { takeSlot } from "./slots.js";
@@ -23,15 +23,24 @@ let failures = 0;
 let heardAt = 0;
 let streamAfter = 0; // no stream before this time
 let gone = false;
-let live = false;
 let swaps = Promise.resolve();
 
 const progress = () => document.getElementById("progress").dataset;
-const wanted = () => progress().status === "running" && !document.hidden && !gone;
+const wanted = () => !document.hidden && !gone;
 
 function swap(text) {
   swaps = swaps.then(() => htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" }));
-  return swaps.then(() => wanted() || letGo());
+  return swaps.then(() => refreshLabels(text));
+}
+
+// What others say of the answer in the drawer; what is being typed there stays.
+async function refreshLabels(text) {
+  const labels = drawer.querySelector("[data-labels]");
+  const id = labels?.closest("[data-answer]").dataset.answer;
+  if (!id || !text.includes(`id="a-${id}"`)) return;
+  const response = await fetch(labels.dataset.labels, { headers: { "HX-Request": "true" } }).catch(() => null);
+  if (!response?.ok || !labels.isConnected) return;
+  await htmx.swap({ text: await response.text(), sourceElement: labels, target: labels, swap: "outerMorph" });
 }
 
 function letGo() {
@@ -66,7 +75,7 @@ function lost() {
 }
 
 function query(more) {
-  return `${new URLSearchParams({ since: progress().seq, ...more })}&${page.dataset.look}`;
+  return `${new URLSearchParams({ stay: 1, since: progress().seq, ...more })}&${page.dataset.look}`;
 }
 
 async function poll() {
@@ -101,7 +110,6 @@ function connect() {
   on("message", swap);
   on("partial", (data) => showPartials(JSON.parse(data)));
   on("ping", () => {});
-  on("done", letGo);
   source.addEventListener("error", failed);
 }
 
@@ -120,7 +128,7 @@ function failed() {
 function recheck() {
   clearTimeout(settling);
   settling = setTimeout(() => {
-    if (!source || !wanted()) return;
+    if (!source || !wanted() || progress().status !== "running") return;
     const [first, last] = (asked.rows ?? "0-0").split("-").map(Number);
     const inside = [...visible].every((row) => row >= first && row <= last);
     const open = drawer.querySelector("[data-partial]")?.dataset.partial;
@@ -129,7 +137,6 @@ function recheck() {
 }
 
 export function keepLive() {
-  live = wanted();
   const observer = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (isIntersecting) visible.add(Number(target.dataset.row));
@@ -139,15 +146,11 @@ export function keepLive() {
     else step();
   });
   const observe = (rows) => { for (const row of rows) observer.observe(row); };
-  observe(page.querySelectorAll("[data-row]"));
+  const rows = page.querySelectorAll("[data-row]");
+  observe(rows);
   page.addEventListener("rows", (event) => observe(event.target.querySelectorAll("[data-row]")));
-  step();
-  document.addEventListener("htmx:after:swap", () => {
-    recheck();
-    const before = live;
-    live = wanted();
-    if (live && !before) step(); // what is run again makes a grid live that was done
-  });
+  if (!rows.length) step();
+  document.addEventListener("htmx:after:swap", recheck);
   document.addEventListener("visibilitychange", step);
   window.addEventListener("online", step);
   window.addEventListener("pagehide", () => { gone = true; letGo(); });

@@ -136,7 +136,9 @@ def test_seven_tabs_stay_live_and_take_labels(open_page: Open, app: Served, lock
     for tab in pages:
         if not tab.is_closed():
             tab.locator('#progress[data-status="cancelled"]').wait_for()
-    wait_on(left, lambda: listeners(app) == 0, "the end of all streams")
+    for tab in pages:
+        tab.close()
+    wait_on(page, lambda: listeners(app) == 0, "the end of all streams")
 
 
 HOLDS = "() => performance.getEntriesByType('resource').every(e => !e.name.includes('/changes?'))"
@@ -153,6 +155,9 @@ def test_hidden_tab_lets_go_and_catches_up(open_page: Open, app: Served) -> None
     assert asked == []
     page.evaluate(HIDE, False)
     expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(8, timeout=20_000)
+    page.locator('#progress[data-status="done"]').wait_for()
+    assert listeners(app) == 1
+    page.evaluate(HIDE, True)  # also when all is in
     wait_on(page, lambda: listeners(app) == 0, "the end of the stream")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, axe_findings, start_example, wait_on
+from tests.browser.conftest import Open, axe_findings, start_example
 
 
 def chip(page: Page, number: int) -> str:
@@ -96,8 +96,7 @@ def test_grid_fills_while_one_watches(open_page: Open) -> None:
     page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
     assert page.locator(".row").evaluate_all("rows => rows.map(r => r.offsetHeight)") == heights
     assert page.locator(".scroller").evaluate("e => e.getBoundingClientRect().top") == top
-    # Nothing keeps a connection open on a finished grid.
-    wait_on(page, lambda: not streams, "the end of the stream")
+    assert len(streams) == 1  # others may label
 
 
 def test_labels_at_ten_keys_a_second_are_all_saved(open_page: Open) -> None:

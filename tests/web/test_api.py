@@ -123,10 +123,13 @@ def test_label_is_set_changed_and_taken_away(client: TestClient) -> None:
     assert {**first.json(), "labelled_at": ""} == {
         "answer": first_answer(client, grid_id)["id"],
         "label": "hallucinated",
+        "tags": [],
         "note": "no",
+        "decides": False,
         "reviewer": "Ada",
         "labelled_at": "",
         "final": "hallucinated",
+        "disputed": False,
     }
     assert client.put(url, json={"label": "correct"}).json()["reviewer"] == "api"
     answer = first_answer(client, grid_id)

@@ -78,6 +78,26 @@ def test_many_listeners_are_told_the_same_once_and_in_order(site: Served) -> Non
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
 
 
+def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
+    grid_id = start(site.url)
+    query = f"/grids/{grid_id}/events?since=0"
+    first = Stream(site.url + query)
+    first.end()
+    assert first.done
+    with streams(site.url, f"{query}&stay=1") as [stream]:
+        wait_for(lambda: stream.changes, "the grid as it is")
+        answer = min(chip_states(page_of(site.url, grid_id)))
+        for who, expected in (("Ada", "correct"), ("Bob", "disputed")):
+            label = {"label": "correct" if who == "Ada" else "abstained", "reviewer": who}
+            said_at = time.monotonic()
+            request_json("PUT", f"{site.url}/api/answers/{answer}/label", label)
+            wait_for(lambda e=expected: stream.states()[answer] == e, expected)  # type: ignore[misc]
+            assert stream.times[-1] - said_at < 1
+        assert len(site.services.live.watched) == 1
+        assert not stream.done
+    wait_for(lambda: not site.services.live.watched, "the end of the polling")
+
+
 def test_listener_that_comes_back_misses_nothing(site: Served, wire: WireServer) -> None:
     wire.handler = lambda request: Script(delay_s=0.03 * len(wire.calls))  # over three seconds
     grid_id = start(site.url, models=["openai-chat/x"], repeats=10)

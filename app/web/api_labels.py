@@ -1,0 +1,108 @@
+"""The JSON API of labels: what reviewers say of answers, and where they differ."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlmodel import Session
+
+from app.decisions import PAGE, history, load_disputed
+from app.errors import NotFound
+from app.grids import progress
+from app.labels import KEEP, clear_label, get_reviewer, set_label
+from app.prompts import Line
+from app.tables import Answer, Reviewer
+from app.web.api import PROBLEMS
+from app.web.api_shapes import (
+    ConflictItem,
+    ConflictPage,
+    LabelChangeItem,
+    LabelHistory,
+    LabelInput,
+    LabelItem,
+    LabelSaid,
+)
+from app.web.deps import AnswerId, GridHere, MaybeReviewer, Reading, Server
+
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+
+
+@router.put("/answers/{answer_id}/label")
+def put_label(
+    server: Server, answer_id: AnswerId, given: LabelInput, reviewer: MaybeReviewer
+) -> LabelItem:
+    """Set one reviewer's label; what is not given stays. Only an answer with outcome “answered”
+    takes one; any other takes tags and a note."""
+    value = given.label if "label" in given.model_fields_set else KEEP
+    with server.database.write() as session:
+        who = _reviewer(session, given.reviewer, reviewer)
+        label = set_label(session, answer_id, who, value, given.note, given.tags, given.decides)
+        session.commit()
+        answer = session.get_one(Answer, answer_id, populate_existing=True)
+        return LabelItem(
+            **LabelSaid.of(label, who).model_dump(),
+            answer=answer_id,
+            final=answer.label,
+            disputed=answer.disputed,
+        )
+
+
+@router.delete("/answers/{answer_id}/label", status_code=204)
+def delete_label(
+    server: Server, answer_id: AnswerId, reviewer_here: MaybeReviewer, reviewer: Line | None = None
+) -> None:
+    """Take one reviewer's label away, with its tags, its note and its decision."""
+    with server.database.write() as session:
+        if not clear_label(session, answer_id, _reviewer(session, reviewer, reviewer_here)):
+            raise NotFound("This reviewer has no label on this answer.")
+        session.commit()
+
+
+@router.get("/answers/{answer_id}/history")
+def list_changes(session: Reading, answer_id: AnswerId) -> LabelHistory:
+    """All changes of an answer's labels, oldest first."""
+    if session.get(Answer, answer_id) is None:
+        raise NotFound("There is no such answer.")
+    return LabelHistory(
+        items=[
+            LabelChangeItem(
+                label=change.value,
+                tags=change.tags,
+                note=change.note,
+                decides=change.decides,
+                reviewer=who.name,
+                changed_at=change.changed_at,
+            )
+            for change, who in history(session, answer_id)
+        ]
+    )
+
+
+@router.get("/grids/{grid_id}/conflicts")
+def list_conflicts(
+    grid: GridHere, session: Reading, page: Annotated[int, Query(ge=1, le=10_000)] = 1
+) -> ConflictPage:
+    """The answers on which reviewers differ. A label that ``decides`` takes one off this list."""
+    total = progress(session, grid.id).disputed
+    return ConflictPage(
+        total=total,
+        items=[
+            ConflictItem(
+                answer=one.answer.id,
+                prompt=one.prompt.text,
+                model=one.answer.model,
+                wording=one.column.wording.slug,
+                thinking_requested=one.column.variant.thinking,
+                repeat=one.answer.repeat,
+                text=one.text,
+                final=one.answer.label,
+                agreement=one.agreement,
+                labels=[LabelSaid.of(label, who) for label, who in one.labels],
+            )
+            for one in load_disputed(session, grid, page=page)
+        ],
+        next=page + 1 if total > page * PAGE else None,
+    )
+
+
+def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:
+    return here if here is not None and name is None else get_reviewer(session, name or "api")

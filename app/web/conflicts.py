@@ -1,0 +1,33 @@
+"""The answers of a grid on which reviewers differ, and what was decided."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from app.decisions import PAGE, count_decided, load_disputed
+from app.grids import progress
+from app.web.deps import GridHere, MaybeReviewer, Reading
+from app.web.render import page
+
+router = APIRouter()
+
+
+@router.get("/grids/{grid_id}/conflicts")
+def show_conflicts(
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
+) -> Response:
+    return page(
+        "pages/conflicts.html",
+        grid=grid,
+        reviewer=reviewer,
+        number=number,
+        size=PAGE,
+        count=progress(session, grid.id).disputed,
+        disputed=load_disputed(session, grid, page=number),
+        count_decided=count_decided(session, grid.id),
+        decided=load_disputed(session, grid, decided=True) if number == 1 else [],
+    )

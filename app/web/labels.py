@@ -1,0 +1,234 @@
+"""What reviewers say of one answer: labels, tags, notes and decisions."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlmodel import Session
+
+from app.decisions import agreement, decision, history
+from app.errors import NotFound
+from app.gridqueries import load_chip
+from app.labels import KEEP, clear_label, decide, labels_of, set_label, set_tag
+from app.look import Look
+from app.prompts import Line, Text
+from app.tables import Answer, Grid, LabelValue, Reviewer
+from app.web.changes import render_changes
+from app.web.deps import (
+    MAX_INTEGER,
+    WHO,
+    AnswerId,
+    Form,
+    IsHtmx,
+    KnownReviewer,
+    LookHere,
+    MaybeReviewer,
+    Reading,
+    ReviewerUnknown,
+    Server,
+    Services,
+    Since,
+)
+from app.web.problems import validated
+from app.web.render import page
+
+router = APIRouter(prefix="/answers/{answer_id}")
+
+
+class LabelForm(BaseModel):
+    value: LabelValue | Literal[""] | None = None  # "": no label; not given: as it is
+    note: Text | None = None
+    tags: list[str] | None = None
+    decides: bool | None = None
+
+
+class TagForm(BaseModel):
+    tag: Line
+    on: bool = True
+
+
+class LabelButtons(BaseModel):
+    """The form of the drawer: one of its buttons, and the note."""
+
+    value: LabelValue | Literal["none"] | None = None  # "none": take all away that I said
+    on: Line | None = None  # a tag
+    off: Line | None = None
+    note: Text | None = None
+
+
+class DecisionForm(BaseModel):
+    value: LabelValue | Literal["none"]  # "none": take the decision back
+    note: Text | None = None
+    page: int | None = Field(None, ge=1, le=10_000)  # of the list of conflicts, to return to
+    then: int | None = Field(None, ge=1, le=MAX_INTEGER)  # the answer that comes next there
+
+
+@router.get("/labels")
+def show_labels(session: Reading, answer_id: AnswerId, reviewer: MaybeReviewer) -> Response:
+    """The labels in the drawer, as they are now."""
+    answer, grid = _answer(session, answer_id)
+    return page("partials/labels.html", grid=grid, **labels_part(session, answer, reviewer))
+
+
+@router.put("/label")
+def put_label(
+    server: Server,
+    answer_id: AnswerId,
+    data: Form,
+    reviewer: KnownReviewer,
+    look: LookHere,
+    since: Since = 0,
+) -> Response:
+    """What is not given stays. ``tags`` is repeated, or one value with commas."""
+    fields: dict[str, Any] = {k: v for k, v in data.items() if k in ("value", "note", "decides")}
+    if "tags" in data:
+        fields["tags"] = [
+            tag.strip() for v in data.getlist("tags") for tag in str(v).split(",") if tag.strip()
+        ]
+    given = validated(LabelForm, **fields)
+    value = KEEP if given.value is None else given.value or None
+    with server.database.write() as session:
+        set_label(session, answer_id, reviewer, value, given.note, given.tags, given.decides)
+        session.commit()
+    return _changed(server, answer_id, since, look, reviewer)
+
+
+@router.delete("/label")
+def delete_label(
+    server: Server,
+    answer_id: AnswerId,
+    reviewer: KnownReviewer,
+    look: LookHere,
+    since: Since = 0,
+) -> Response:
+    with server.database.write() as session:
+        clear_label(session, answer_id, reviewer)
+        session.commit()
+    return _changed(server, answer_id, since, look, reviewer)
+
+
+@router.put("/tags")
+def put_tag(
+    server: Server,
+    answer_id: AnswerId,
+    data: Form,
+    reviewer: KnownReviewer,
+    look: LookHere,
+    since: Since = 0,
+) -> Response:
+    """Put one tag on one's own label or take it off."""
+    given = validated(TagForm, **{k: v for k, v in data.items() if k in ("tag", "on")})
+    with server.database.write() as session:
+        set_tag(session, answer_id, reviewer, given.tag, given.on)
+        session.commit()
+    return _changed(server, answer_id, since, look, reviewer)
+
+
+@router.post("/label")
+def post_label(
+    server: Server,
+    answer_id: AnswerId,
+    data: Form,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+    since: Since = 0,
+) -> Response:
+    """The drawer's form: without scripts back to the answer, else what changed."""
+    back = _address(server, answer_id)
+    if reviewer is None:
+        return _ask_name(back, htmx)
+    buttons = ("value", "on", "off", "note")
+    given = validated(LabelButtons, **{k: v for k, v in data.items() if k in buttons})
+    with server.database.write() as session:
+        if given.value == "none":
+            clear_label(session, answer_id, reviewer)
+        elif tag := given.on or given.off:
+            set_tag(session, answer_id, reviewer, tag, given.on is not None, given.note)
+        else:
+            set_label(session, answer_id, reviewer, given.value or KEEP, given.note)
+        session.commit()
+    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
+
+
+@router.post("/decision")
+def post_decision(
+    server: Server,
+    answer_id: AnswerId,
+    data: Form,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+    since: Since = 0,
+) -> Response:
+    """Settle an answer, and go on in the list of conflicts if one was there."""
+    fields = ("value", "note", "page", "then")
+    given = validated(DecisionForm, **{k: v for k, v in data.items() if k in fields and v})
+    back = _address(server, answer_id)
+    if given.page:
+        query = f"?page={given.page}" if given.page > 1 else ""
+        anchor = f"#a-{given.then}" if given.then else ""
+        back = f"{back.partition('/answers/')[0]}/conflicts{query}{anchor}"
+    if reviewer is None:
+        return _ask_name(back, htmx)
+    with server.database.write() as session:
+        if given.value == "none":
+            set_label(session, answer_id, reviewer, note=given.note, decides=False)
+        else:
+            decide(session, answer_id, reviewer, given.value, given.note)
+        session.commit()
+    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
+
+
+def labels_part(session: Session, answer: Answer, reviewer: Reviewer | None) -> dict[str, Any]:
+    """What partials/labels.html needs, beside the grid."""
+    labels = labels_of(session, [answer.id]).get(answer.id, [])
+    return {
+        "answer": answer,
+        "chip": load_chip(session, answer),
+        "labels": labels,
+        "own": next((la for la, who in labels if reviewer and who.id == reviewer.id), None),
+        "reviewer": reviewer,
+        "agreement": agreement(labels),
+        "decision": decision(labels),
+        "history": history(session, answer.id),
+    }
+
+
+def _answer(session: Session, answer_id: int) -> tuple[Answer, Grid]:
+    answer = session.get(Answer, answer_id)
+    if answer is None:
+        raise NotFound("There is no such answer.")
+    return answer, session.get_one(Grid, answer.grid_id)
+
+
+def _address(server: Services, answer_id: int) -> str:
+    with server.database.read() as session:
+        _, grid = _answer(session, answer_id)
+        return f"/grids/{grid.public_id}/answers/{answer_id}"
+
+
+def _ask_name(back: str, htmx: bool) -> Response:
+    if htmx:
+        raise ReviewerUnknown(WHO)
+    return page("pages/reviewer.html", next=back, reviewer=None)
+
+
+def _to(address: str) -> Response:
+    return RedirectResponse(address, status_code=303)
+
+
+def _done(server: Services, answer_id: int, data: Form, since: int, reviewer: Reviewer) -> Response:
+    """The form says how the grid is looked at on its page."""
+    return _changed(server, answer_id, since, Look.parse(data.multi_items()), reviewer)
+
+
+def _changed(
+    server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer
+) -> Response:
+    """The fragments of what this label changed, and of what others changed since ``since``."""
+    with server.database.read() as session:
+        answer, grid = _answer(session, answer_id)
+        wanted = (look, reviewer.id, min(since, answer.seq - 1))
+        notice = server.runner_notice(grid.id)
+        _, fragments = render_changes(session, grid, [wanted], notice)
+    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq)})

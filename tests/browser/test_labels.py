@@ -1,0 +1,130 @@
+"""Labels in the drawer, of several people at once, and the list of conflicts."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, axe_findings
+from tests.polling import wait_for
+from tests.serving import request_json
+
+SOON_MS = 1000
+SIZES = [(1440, "light"), (1440, "dark"), (1024, "light"), (390, "light"), (390, "dark")]
+
+
+def done_grid(site: str, **changes: object) -> tuple[str, list[int]]:
+    """The address of a grid all whose answers are in, and the numbers of these."""
+    body = {
+        "prompts": [{"text": "How many Ds are in DEEPSEEK?", "references": ["1"]}],
+        "models": ["practice/bluffer", "practice/honest"],
+        "variants": [{"wording": "allowed", "thinking": "off"}],
+        "repeats": 2,
+        **changes,
+    }
+    id_ = request_json("POST", f"{site}/api/grids", body)["id"]
+    wait_for(
+        lambda: request_json("GET", f"{site}/api/grids/{id_}")["status"] == "done", "the answers"
+    )
+    answers = request_json("GET", f"{site}/api/grids/{id_}/answers")["items"]
+    return f"/grids/{id_}", [answer["id"] for answer in answers]
+
+
+def say(site: str, answer: int, who: str, label: str, **more: object) -> None:
+    body = {"reviewer": who, "label": label, **more}
+    request_json("PUT", f"{site}/api/answers/{answer}/label", body)
+
+
+def person(open_page: Open, name: str, path: str, **options: object) -> Page:
+    """A browser of their own, which knows their name."""
+    page = open_page(path, **options)
+    page.locator("#reviewer summary").click()
+    page.locator("#reviewer").get_by_label("Your name").fill(name)
+    page.locator("#reviewer button").click()
+    expect(page.locator("#reviewer summary")).to_contain_text(name)
+    return page
+
+
+def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open, site: str) -> None:
+    path, [first, *_] = done_grid(site)
+    ada, bob = (person(open_page, name, f"{path}#a-{first}") for name in ("Ada", "Bob"))
+    for page in (ada, bob):
+        page.locator("#drawer .label-form").wait_for()
+        page.locator('#progress[data-status="done"]').wait_for()
+    bob.locator("#drawer textarea").fill("half a sente")  # stays whatever Ada does meanwhile
+    ada.locator("#drawer").get_by_role("button", name="hallucinated").click()
+    expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "hallucinated")
+    chip = bob.locator(f"#a-{first}")
+    expect(chip).to_have_attribute("data-status", "hallucinated", timeout=SOON_MS)
+    expect(bob.locator("#drawer .labels")).to_contain_text("Ada", timeout=SOON_MS)
+    assert bob.locator("#drawer textarea").input_value() == "half a sente"
+    # Both press before either hears of the other.
+    bob.locator("#drawer .label-form .correct").click(no_wait_after=True)
+    ada.locator("#drawer [data-tag=reasoning]").click(no_wait_after=True)
+    for page in (ada, bob):
+        expect(page.locator(f"#a-{first}")).to_have_attribute("data-status", "disputed")
+        expect(page.locator("#drawer .labels")).to_contain_text("Ada hallucinated reasoning")
+        expect(page.locator("#drawer .labels")).to_contain_text("Bob correct")
+        expect(page.locator("#drawer .agreement")).to_contain_text("Tied: 1 correct, 1 halluc")
+        expect(page.locator("#actions")).to_contain_text("Conflicts 1")
+    assert bob.locator("#drawer textarea").input_value() == "half a sente"
+    assert axe_findings(bob) == []
+    ada.locator("#drawer .history summary").click()
+    bob.locator("#drawer .decide").get_by_role("button", name="abstained").click()
+    expect(bob.locator(f"#a-{first}")).to_have_attribute("data-status", "abstained")
+    agreement = ada.locator("#drawer .agreement")
+    expect(agreement).to_contain_text("Bob decided: abstained.", timeout=SOON_MS)
+    expect(ada.locator("#drawer .history li")).to_have_count(4)
+    expect(ada.locator("#drawer .history li").last).to_be_visible()  # what was open stays open
+    expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "abstained")
+    expect(ada.locator("#actions")).not_to_contain_text("Conflicts")
+    said = request_json("GET", f"{site}/api{path}/answers")["items"][0]
+    assert [(la["reviewer"], la["label"], la["tags"], la["note"]) for la in said["labels"]] == [
+        ("Ada", "hallucinated", ["reasoning"], ""),
+        ("Bob", "abstained", [], "half a sente"),
+    ]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_conflicts_are_decided_from_the_list(
+    open_page: Open, site: str, width: int, scheme: str
+) -> None:
+    path, answers = done_grid(site)
+    for answer in answers[:3]:
+        say(site, answer, "Bob", "correct", tags=["hedged"], note="It says so.")
+        say(site, answer, "Cleo " + "Long-Name" * 5, "hallucinated")
+    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    page = person(open_page, "Ada", path, **options)
+    page.get_by_role("link", name="Conflicts 3").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 answers on which reviewers differ")
+    assert axe_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator(".conflict").nth(1).get_by_label("Why").fill("Neither.")
+    page.locator(".conflict").nth(1).get_by_role("button", name="abstained").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 answers on which reviewers differ")
+    third = page.locator(f"#a-{answers[2]}")  # on with the one that came next
+    expect(third).to_be_in_viewport()
+    assert page.url.endswith(f"#a-{answers[2]}")
+    page.get_by_text("Decided 1").click()
+    expect(page.locator(f"#a-{answers[1]}")).to_contain_text("Ada decided: abstained.")
+    expect(page.locator(f"#a-{answers[1]}")).to_contain_text("Neither.")
+    assert axe_findings(page) == []
+
+
+def test_labels_tags_and_decisions_work_without_scripts(open_page: Open, site: str) -> None:
+    path, [first, *_] = done_grid(site)
+    say(site, first, "Bob", "correct")
+    page = open_page("/", java_script_enabled=False)
+    page.goto(f"{site}{path}/answers/{first}")
+    page.get_by_role("button", name="hallucinated").click()
+    page.get_by_label("Your name").last.fill("Ada")
+    page.get_by_role("button", name="Use this name").last.click()
+    page.get_by_role("textbox", name="Note").fill("typed before")
+    page.get_by_role("button", name="hedged").click()
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("typed before")
+    page.get_by_role("button", name="hallucinated").click()
+    expect(page.locator(".agreement")).to_contain_text("Tied: 1 correct, 1 hallucinated")
+    page.locator(".decide").get_by_role("button", name="hallucinated").click()
+    expect(page.locator(".agreement")).to_contain_text("Ada decided: hallucinated.")
+    page.get_by_role("button", name="unverifiable").click()
+    expect(page.locator(".labels")).to_contain_text("Ada no label hedged unverifiable")
+    page.locator(".history summary").click()
+    expect(page.locator(".history li")).to_have_count(5)
