@@ -82,7 +82,7 @@ class Chip:
     @property
     def words(self) -> str:
         """What its colours, shapes and marks say, in words."""
-        parts = [] if self.status == self.short else [self.status]
+        parts = [] if self.status == self.short or self.suggestion else [self.status]
         if self.again:
             parts.append(f"an earlier answer counts{f' as {self.label}' if self.label else ''}")
         if self.mismatch and not self.waiting:

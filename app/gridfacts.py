@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, String, type_coerce
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from app.look import Look
 from app.tables import Answer, Attempt, Grid, GridPrompt, Label, Reviewer
@@ -48,6 +48,9 @@ class Facts:
     seq: int
     by_id: dict[int, Fact]
     prompts: list[int]  # in their order
+    # What was known before and is other now, by which what was made of it can be renewed.
+    before: "Facts | None" = None
+    changed: dict[int, Fact] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
 
     def made(self, key: Any, make: Callable[[], T]) -> T:
@@ -60,6 +63,10 @@ class Facts:
             return made
         found: T = self._made[key]
         return found
+
+    def earlier(self, key: Any) -> Any:
+        """What was made of the facts before; None where that is not known."""
+        return self.before._made.get(key) if self.before else None
 
     @property
     def tagged(self) -> bool:
@@ -98,7 +105,9 @@ def _read(session: Session, grid: Grid) -> Facts:
 def _renewed(session: Session, grid: Grid, known: Facts) -> Facts:
     rows = session.execute(_statement(grid.id).where(col(Answer.seq) > known.seq))
     changed = {row[0]: Fact._make(row) for row in rows}
-    return Facts(grid.seq, known.by_id | changed, _prompts(session, grid.id))
+    known.before = None  # only one is needed
+    prompts = _prompts(session, grid.id)
+    return Facts(grid.seq, known.by_id | changed, prompts, known, changed)
 
 
 def _prompts(session: Session, grid_id: int) -> list[int]:
@@ -185,13 +194,11 @@ def _labelled(session: Session, grid_id: int, who: ColumnElement[bool]) -> froze
 
 def reviewers_of(session: Session, grid_id: int) -> list[str]:
     """Who labelled anything in this grid, by name."""
-    return list(
-        session.scalars(
-            sqlalchemy.select(col(Reviewer.name))
-            .join(Label, col(Label.reviewer_id) == col(Reviewer.id))
-            .join(Answer, col(Answer.id) == col(Label.answer_id))
-            .where(col(Answer.grid_id) == grid_id)
-            .distinct()
-            .order_by(func.lower(Reviewer.name))
-        )
+    names = session.scalars(
+        sqlalchemy.select(col(Reviewer.name))
+        .join(Label, col(Label.reviewer_id) == col(Reviewer.id))
+        .join(Answer, col(Answer.id) == col(Label.answer_id))
+        .where(col(Answer.grid_id) == grid_id)
+        .distinct()
     )
+    return sorted(names, key=str.casefold)

@@ -21,6 +21,7 @@ BITS = {
     )
 }  # fmt: skip
 _MINE = BITS["only-unlabelled-by-me"]
+_EXTREMES = BITS["only-slow"] | BITS["only-costly"]
 _WAITING = (AnswerState.pending.value, AnswerState.running.value)
 SHARE = 0.05  # of the answers may be called slow or costly
 TIMES = 2  # and only if they pass so many times the median
@@ -48,14 +49,40 @@ def marks_of(facts: Facts, settings: Mapping[int, Setting]) -> dict[int, int]:
     """The bits of each answer, by its id; kept with the facts."""
 
     def make() -> dict[int, int]:
-        marks = {fact.id: _simple(fact) for fact in facts.by_id.values()}
-        for name, ids in relations(facts.by_id.values(), settings).items():
-            bit = BITS[f"only-{name}"]
-            for id_ in ids:
-                marks[id_] |= bit
+        earlier: dict[int, int] = facts.earlier("marks") or {}
+        fresh = list(facts.by_id.values())
+        if earlier:  # what is compared stands in one row
+            rows = {fact.prompt_id for fact in facts.changed.values()}
+            fresh = [fact for fact in fresh if fact.prompt_id in rows]
+        marks = earlier | {fact.id: _simple(fact) for fact in fresh}
+        _add(marks, relations(fresh, settings))
+        if earlier and not other_numbers(facts):
+            for fact in fresh:
+                marks[fact.id] |= earlier[fact.id] & _EXTREMES
+        else:
+            if earlier:
+                marks = {id_: kind & ~_EXTREMES for id_, kind in marks.items()}
+            _add(marks, extremes(facts.by_id.values()))
         return marks
 
     return facts.made("marks", make)
+
+
+def _add(marks: dict[int, int], found: Mapping[str, set[int]]) -> None:
+    for name, ids in found.items():
+        bit = BITS[f"only-{name}"]
+        for id_ in ids:
+            marks[id_] |= bit
+
+
+def other_numbers(facts: Facts) -> bool:
+    """Whether the changes touch times or costs, of which all answers together say what is slow."""
+    before = facts.before.by_id if facts.before else {}
+
+    def numbers(fact: Fact | None) -> tuple[object, ...]:
+        return (fact.state, fact.total_ms, fact.cost_usd) if fact else ()
+
+    return any(numbers(it) != numbers(before.get(id_)) for id_, it in facts.changed.items())
 
 
 def match(facts: Facts, marks: Mapping[int, int], look: Look, found: Found) -> Matches:
@@ -137,20 +164,17 @@ def _simple(fact: Fact) -> int:
 
 
 def relations(facts: Iterable[Fact], settings: Mapping[int, Setting]) -> dict[str, set[int]]:
-    """The ids of answers by what only a comparison with others tells.
+    """The ids of answers by what a comparison with others of their row tells.
 
     What changes a label compares cells by the label that most of their repeats have; a cell without
     such a label is left out. The answers that belong are the labelled ones of the cells compared.
     """
-    facts = list(facts)
     cells: dict[tuple[int, str, int], list[Fact]] = {}
     for fact in facts:
         if fact.label:
             cells.setdefault((fact.prompt_id, fact.model, fact.variant_id), []).append(fact)
     found: dict[str, set[int]] = {
         "repeats": set(), "thinking": set(), "permission": set(), "models": set(),
-        "slow": _most([(f.id, f.total_ms) for f in facts if f.state == "done"]),
-        "costly": _most([(f.id, f.cost_usd) for f in facts if f.state == "done"]),
     }  # fmt: skip
     alike: dict[tuple[object, ...], dict[str, list[Fact]]] = {}
     for (prompt, model, variant), group in cells.items():
@@ -170,6 +194,15 @@ def relations(facts: Iterable[Fact], settings: Mapping[int, Setting]) -> dict[st
         if len(by_label) > 1:
             found[str(name)].update(fact.id for group in by_label.values() for fact in group)
     return found
+
+
+def extremes(facts: Iterable[Fact]) -> dict[str, set[int]]:
+    """The ids of the answers that took or cost far more than others."""
+    done = [fact for fact in facts if fact.state == "done"]
+    return {
+        "slow": _most([(fact.id, fact.total_ms) for fact in done]),
+        "costly": _most([(fact.id, fact.cost_usd) for fact in done]),
+    }
 
 
 def _most(values: Sequence[tuple[int, float | None]]) -> set[int]:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, func, select
 from app.chips import SHORT, Chip
 from app.costs import spending_of_columns
 from app.gridfacts import Facts, find, load_facts
-from app.gridfilter import Matches, Setting, marks_of, match
+from app.gridfilter import Matches, Setting, marks_of, match, other_numbers
 from app.grids import Progress, tally_progress
 from app.gridtally import tallies
 from app.gridview import (
@@ -37,6 +37,7 @@ from app.gridview import (
     row_order,
 )
 from app.look import Density, Look
+from app.money import Spending
 from app.tables import (
     Answer,
     Attempt,
@@ -99,7 +100,7 @@ def load_shape(
     settings = {c.variant.id: _setting(c.variant) for c in columns}
     marks = marks_of(facts, settings)
     counts = tallies(facts, marks)
-    spending = facts.made("spending", lambda: spending_of_columns(session, grid.id))
+    spending = facts.made("spending", lambda: _spending(session, grid.id, facts))
     for column in columns:
         key = (column.model, column.variant.id)
         if key in counts:
@@ -275,6 +276,13 @@ def answers_per_minute(session: Session, grid_id: int, window_s: int = 30) -> fl
 def _setting(variant: Variant) -> Setting:
     rest = (variant.system_prompt, variant.temperature, variant.max_tokens)
     return Setting(variant.thinking, variant.wording_id, rest)
+
+
+def _spending(session: Session, grid_id: int, facts: Facts) -> dict[tuple[str, int], Spending]:
+    earlier: dict[tuple[str, int], Spending] | None = facts.earlier("spending")
+    if earlier is None or other_numbers(facts):
+        return spending_of_columns(session, grid_id)
+    return earlier
 
 
 def _progress(facts: Facts) -> Progress:

@@ -106,7 +106,17 @@ _BITS = [(name, BITS[facet]) for name, facet in _FACETS.items()]
 
 def tallies(facts: Facts, marks: Mapping[int, int]) -> dict[Key, Tally]:
     """The counts of each column that has answers; kept with the facts."""
-    return facts.made("tallies", lambda: _tallies(facts.by_id.values(), marks))
+
+    def make() -> dict[Key, Tally]:
+        earlier: dict[Key, Tally] | None = facts.earlier("tallies")
+        if earlier is None:
+            return _tallies(facts.by_id.values(), marks)
+        # Marks may change in a whole row, but none of those that are counted here.
+        columns = {(fact.model, fact.variant_id) for fact in facts.changed.values()}
+        fresh = [f for f in facts.by_id.values() if (f.model, f.variant_id) in columns]
+        return earlier | _tallies(fresh, marks)
+
+    return facts.made("tallies", make)
 
 
 def _tallies(facts: Iterable[Fact], marks: Mapping[int, int]) -> dict[Key, Tally]:

@@ -50,7 +50,7 @@ def show_grid(
         look=look,
         matches=shape.matches,
         reviewer=reviewer,
-        reviewers=reviewers_of(session, grid.id),
+        reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
         practice=any(is_practice(c.model, server.providers) for c in shape.columns),
         notice=server.runner_notice(grid.id),
         **head(session, shape),
