@@ -33,9 +33,9 @@ function move(key) {
     if (inCell) return select(inCell);
     const column = [...cell.parentElement.children].indexOf(cell);
     const rows = [...page.querySelectorAll("[data-row]")];
-    let index = rows.indexOf(cell.parentElement);
-    while (rows[(index += step)]) {
-      const found = rows[index].children[column]?.querySelectorAll(".chip");
+    let at = rows.indexOf(cell.parentElement);
+    while (rows[(at += step)]) {
+      const found = rows[at].children[column]?.querySelectorAll(".chip");
       if (found?.length) return select(found[step < 0 ? found.length - 1 : 0]);
     }
     return;
