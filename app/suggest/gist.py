@@ -141,7 +141,8 @@ def _taken_back(read: _Read, question: Question, value: Value) -> bool:
     # "No, it does not" is a choice, and denies nothing.
     if question.kind is Kind.choice:
         return len({other.same for other in read.found}) > 1
-    return taken_back(read.said, value, read.found)
+    others = [v for v in read.found if v.same != value.same and not question.accepts(v.same)]
+    return taken_back(read.said, value, others)
 
 
 def _short(

@@ -12,7 +12,7 @@ from app.suggest.values import Kind, Value, choices, dates, is_choice, number, n
 NEAR = 6  # words on either side of a reference among which a "not" or an "or" takes it back
 LONGEST = 300  # characters of a reference that is looked for inside of answers
 MOST = 20  # references that are
-DIGITS = 30  # of numbers that are compared as numbers
+DIGITS = 25  # of numbers that are compared as numbers: more are no measurement
 
 _ASKS_NUMBER = re.compile(r"\b(?:number|digits?|integer|numeral)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
@@ -96,7 +96,8 @@ class Question:
         """Whether a value is right."""
         if same in self.values or (self.kind is Kind.text and same in self.written):
             return True
-        if self.kind is not Kind.number or len(same) > DIGITS or number(same) != same:
+        is_number = self.kind is Kind.number and same and number(same) == same
+        if not is_number or len(same) > DIGITS:
             return False
         if any(low <= Decimal(same) <= high for low, high in self.ranges):
             return True
@@ -104,9 +105,9 @@ class Question:
 
 
 def taken_back(said: Sequence[str], value: Value, others: Sequence[Value]) -> bool:
-    """A negation, an "or" or another candidate stands near."""
+    """A negation, an "or" or another candidate (of ``others``) stands near."""
     low, high = value.first - NEAR, value.end + NEAR
-    if any(low <= o.first < high and o.same != value.same for o in others):
+    if any(low <= other.first < high for other in others):
         return True
     near = range(max(low, 0), min(high, len(said)))
     return any(

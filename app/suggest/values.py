@@ -38,7 +38,7 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DATE = re.compile(r"([0-9]{1,4})([-/.])([0-9]{1,2})(?:\2([0-9]{1,4}))?")
 _DAY = re.compile(r"([0-9]{1,2})(?:st|nd|rd|th)?")
 _YEAR = re.compile(r"[0-9]{4}")
-_STATED = re.compile(r"\b(dd?|mm?|yyyy)([-/.])(dd?|mm?)(?:\2(dd?|yyyy))?\b", re.IGNORECASE)
+_STATED = re.compile(r"\b(dd|mm|yyyy)([-/.])(dd|mm)(?:\2(dd|yyyy))?\b(?![-/.]y)", re.IGNORECASE)
 _YES_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 _LETTERS = frozenset("abcdefgh")
 

@@ -22,6 +22,7 @@ TITLE = Question.of(
 )
 ROOTS = Question.of(["−1 ± √2"], "", "What are the roots of x^2 + 2x -1?")
 CAPITAL = Question.of(["Paris"], "", "What is the capital of France?")
+NAMES = Question.of(["New York", "New York City", "NYC"], "", "Which is the largest city?")
 OPEN = Question.of([], "", "What did the author call “the old way”?")
 YES = Question.of(["Yes"], "", "Is it?")
 LETTER = Question.of(["B"], "Give one letter.", "Which one?")
@@ -83,6 +84,9 @@ def test_numbers_are_matched_as_whole_words(text: str, label: str) -> None:
         (["9.81"], "9.8", "hallucinated strong"),
         (["-3"], "3", "hallucinated strong"),
         (["-3"], "−3", "correct strong"),
+        (["9.81", "1–2"], f"9.8{'0' * 40}", "hallucinated strong"),
+        (["9.81", "1–2"], f"9.81{'0' * 19}1", "correct strong"),
+        (["10–20"], "It marks **nothing** but 15 as its answer.", "correct weak"),
         (["5 km"], "5km", "correct strong"),
         (["5 km"], "7 km", ""),  # not a number alone: what else it may be called, nobody knows
     ],
@@ -120,6 +124,25 @@ def test_dates_and_choices(question: Question, text: str, label: str) -> None:
     assert suggested(text, question) == label
 
 
+@pytest.mark.parametrize(
+    ("stated", "text"),
+    [
+        ("Use DD/MM/YYYY.", "3/7/1969"),
+        ("Use DD.MM.YYYY", "03.07.1969."),
+        ("YYYY-MM-DD please", "1969-07-03"),
+        ("mm-dd-yyyy", "07-03-1969"),
+        ("", "July 3, 1969"),
+    ],
+)
+def test_date_is_read_in_the_order_that_is_stated(stated: str, text: str) -> None:
+    reference = text if stated else "3 July 1969"
+    question = Question.of([reference], stated, "When was it?")
+    assert gist(text, question).key == "1969-07-03"
+    assert suggested("3 July 1969", question) == "correct strong"
+    assert suggested("3 July 1970", question) == "hallucinated strong"
+    assert suggested("7 March", question) != "correct strong"
+
+
 def test_digits_are_no_date_unless_the_prompt_states_their_order() -> None:
     undated = Question.of(["3 July"], "", "When was it?")
     assert suggested("July 3", undated) == "correct strong"
@@ -139,6 +162,7 @@ def test_digits_are_no_date_unless_the_prompt_states_their_order() -> None:
         (ROOTS, "x = 1 +/- sqrt(2)", ""),
         (CAPITAL, "The capital of France is Paris.", "correct weak"),
         (CAPITAL, "Lyon or Paris", ""),
+        (NAMES, "It is New York City (NYC).", "correct weak"),
         (CAPITAL, "It is not Paris, it is Lyon.", ""),
         (CAPITAL, "Parisian", ""),
         (CAPITAL, "Lyon", ""),  # it may be called something else: no match is no evidence
