@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median_low
 
 from app.gridfacts import Fact, Facts
 from app.gridfilter import BITS
@@ -49,7 +48,7 @@ class Tally:
     answer: int = 0  # one of the answers, by which the column can be named
     # (hallucinated, labelled) by prompt
     by_prompt: dict[int, tuple[int, int]] = field(default_factory=dict)
-    times_ms: list[int] = field(default_factory=list)
+    times_ms: list[int] = field(default_factory=list)  # in order
     # Over all calls, also those that no longer count.
     spending: Spending = field(default_factory=Spending)
 
@@ -91,7 +90,7 @@ class Tally:
     @property
     def median_ms(self) -> int | None:
         """Of the answers, from the request to their end."""
-        return median_low(self.times_ms) if self.times_ms else None
+        return self.times_ms[(len(self.times_ms) - 1) // 2] if self.times_ms else None
 
     def count(self, kind: int, n: int = 1) -> None:
         """Count ``n`` answers of this kind (see gridfilter)."""

@@ -93,6 +93,7 @@ def set_label(
 ) -> Label | None:
     """Set what this reviewer says; what is not given stays. Other reviewers' labels stay.
 
+    A tag that says why there is no label takes the label away, and a label takes such tags off.
     Gives the label as it is then, None if nothing is said any more. Raises NotFound; Conflict when
     the answer has no text that could be judged; InvalidInput for what does not go together.
     """
@@ -104,8 +105,10 @@ def set_label(
         after = replace(after, value=value)
     if tags is not None:
         after = replace(after, tags=known_tags(tags))
-        if after.value is not None and (why := set(NO_LABEL) & set(after.tags)):
-            raise InvalidInput(f"“{min(why)}” says why there is no label: give one or the other.")
+        if why := set(NO_LABEL) & set(after.tags):
+            if after.value is not None and value is not KEEP:
+                raise InvalidInput(f"“{min(why)}” tells why there is no label: give one of both.")
+            after = replace(after, value=None)
     if after.value is not None:
         after = replace(after, tags=tuple(tag for tag in after.tags if tag not in NO_LABEL))
     elif decides:
@@ -123,16 +126,12 @@ def set_tag(
     on: bool,
     note: str | None = None,
 ) -> Label | None:
-    """Put one tag on this reviewer's label or take it off.
-
-    One that says why there is no label takes the label away. Raises as ``set_label`` does.
-    """
+    """Put one tag on this reviewer's label or take it off. Raises as ``set_label`` does."""
     known_tags([tag])
     _lock(session, answer_id)
     before = _said(_own(session, answer_id, reviewer)).tags
     tags = [*before, tag] if on else [other for other in before if other != tag]
-    value = None if on and tag in NO_LABEL else KEEP
-    return set_label(session, answer_id, reviewer, value, note, tags)
+    return set_label(session, answer_id, reviewer, note=note, tags=tags)
 
 
 def decide(

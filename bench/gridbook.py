@@ -9,12 +9,14 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, select
 
 from app.db import Database
+from app.gridqueries import load_prompts
 from app.grids import start_grid
 from app.labels import get_reviewer
 from app.plans import GridInput, plan_grid
 from app.prompts import ship
-from app.providers import load_providers
-from app.tables import Answer, Grid, now
+from app.providers import Outcome, load_providers
+from app.suggestions import suggestion
+from app.tables import Answer, Grid, Prompt, now
 
 WORDINGS = ("not-mentioned", "allowed", "encouraged")
 THINKING = ("off", "on")
@@ -42,10 +44,15 @@ def fill(database: Database, size: Size, title: str, labelled: float = 0.7) -> s
         ship(session)
         grid = _start(session, size, title)
         reviewer = get_reviewer(session, "Ada")
+        prompts = {prompt.id: prompt for prompt in load_prompts(session, grid.id)}
         answers = session.execute(
             select(Answer.id, Answer.prompt_id).where(Answer.grid_id == grid.id)
         ).all()
-        _insert(session, "attempt", [_attempt(answer, dice) for answer, _ in answers])
+        _insert(
+            session,
+            "attempt",
+            [_attempt(answer, prompts[prompt], dice) for answer, prompt in answers],
+        )
         attempt = SQLModel.metadata.tables["attempt"]
         in_grid = select(Answer.id).where(Answer.grid_id == grid.id)
         found = session.execute(
@@ -89,20 +96,22 @@ def _start(session: Session, size: Size, title: str) -> Grid:
     return start_grid(session, plan, max_answers=10_000_000)
 
 
-def _attempt(answer: int, dice: random.Random) -> dict[str, Any]:
+def _attempt(answer: int, prompt: Prompt, dice: random.Random) -> dict[str, Any]:
     outcome = dice.choice(OTHERS) if dice.random() < 0.04 else "answered"
+    text = dice.choice(DAYS) if outcome == "answered" else ""
     thought = dice.random() < 0.5
     return {
         "answer_id": answer, "number": 1, "started_at": now(), "finished_at": now(),
         "user_message": "On which day?", "system_message": "", "request": {}, "thinking_sent": {},
         "temperature_note": "", "outcome": outcome, "usage": {}, "finish_reason": "stop",
-        "text": dice.choice(DAYS) if outcome == "answered" else "",
+        "text": text,
         "thinking_text": "I try to recall when this person was born. " * 5 if thought else "",
         "thinking_kind": "full" if thought else "none", "thought": "yes" if thought else "no",
         "evidence": "text", "mismatch": "It thought, not asked to." * (dice.random() < 0.03),
         "cost_usd": round(dice.lognormvariate(-7, 0.8), 6), "cost_source": "reported",
         "served_model": "", "response_id": "", "total_ms": int(dice.lognormvariate(7, 0.7)),
         "error_kind": "", "error_message": "It broke." if outcome == "error" else "",
+        **suggestion(Outcome(outcome), text, prompt),
     }  # fmt: skip
 
 

@@ -249,19 +249,23 @@ def test_unknown_tag_is_refused_with_the_known_ones(database: Database) -> None:
 
 def test_label_and_why_there_is_none_do_not_go_together(database: Database) -> None:
     answer_id = answered(database)
-    with pytest.raises(InvalidInput, match="“unverifiable” says why there is no label"):
+    with pytest.raises(InvalidInput, match="“unverifiable” tells why there is no label"):
         say(database, answer_id, "Ada", H, tags=["unverifiable"])
     say(database, answer_id, "Ada", None, tags=["unverifiable", "hedged"])
     say(database, answer_id, "Ada", H)  # so it can be verified after all
     with database.write() as session:
         set_tag(session, answer_id, get_reviewer(session, "Ada"), "no_answer", True)
         session.commit()
+    say(database, answer_id, "Ada", C)
+    say(database, answer_id, "Ada", tags=["format", "unverifiable"])
     assert [c[1:3] for c in changes(database, answer_id)] == [
         (None, ["hedged", "unverifiable"]),
         (H, ["hedged"]),
         (None, ["hedged", "no_answer"]),
+        (C, ["hedged"]),
+        (None, ["format", "unverifiable"]),
     ]
-    assert stored(database, answer_id) == (None, False, False, "hedged no_answer")
+    assert stored(database, answer_id) == (None, False, False, "format unverifiable")
 
 
 def test_tag_goes_on_and_off(database: Database) -> None:

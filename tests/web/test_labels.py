@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
 from app.labels import TAGS
 from tests.factories import run_grid
@@ -32,9 +32,7 @@ def say(client: TestClient, answer: int, who: str, **label: Any) -> None:
     client.put(url, json={"reviewer": who, **label}).raise_for_status()
 
 
-def put(
-    client: TestClient, answer: int, data: dict[str, Any], what: str = "label"
-) -> httpx.Response:
+def put(client: TestClient, answer: int, data: dict[str, Any], what: str = "label") -> Response:
     return client.put(f"/answers/{answer}/{what}", data=data, headers=HTMX)
 
 
@@ -76,7 +74,7 @@ def test_tag_key_puts_on_and_takes_off(client: TestClient) -> None:
         ("tags", {}, "tag"),
         ("tags", {"tag": "hedged", "on": "perhaps"}, "on"),
         ("label", {"value": "bluff"}, "hallucinated"),
-        ("label", {"value": "correct", "tags": "no_answer"}, "why there is no label"),
+        ("label", {"value": "correct", "tags": "no_answer"}, "tells why there is no label"),
         ("label", {"decides": "1"}, "A decision is one of"),
         ("label", {"note": "a\0b"}, "NUL"),
     ],
