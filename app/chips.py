@@ -1,4 +1,4 @@
-"""One repeat as a grid shows it: what fits on its chip, its status, the filters it belongs to."""
+"""One repeat as a grid shows it: what fits on its chip, its status, its marks."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from app.tables import AnswerState, LabelValue
 SHORT = 90  # characters of an answer that a chip shows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chip:
     """One repeat as shown in a cell."""
 
@@ -19,17 +19,19 @@ class Chip:
     label: LabelValue | None
     disputed: bool
     mismatch: str  # a sentence when thinking asked and thinking seen do not fit
-    id: int = 0  # 0 and empty where a chip stands for all of its kind, when counting
+    id: int = 0
     prompt_id: int = 0
     repeat: int = 0
     text: str = ""  # the beginning of the answer
-    length: int = 0  # of the whole answer, in characters
     error: str = ""
     said: str = ""  # its short answer, as rules found it; empty before they have read it
     answer_key: str = ""  # the same for equal short answers; empty: it cannot be compared
     suggested: LabelValue | None = None
     suggestion_strength: str = ""  # strong or weak
     hedged: bool = False
+    seq: int = 0  # of its last change
+    eq: int = 0  # the same for equal answers of a row; 0: no other is equal
+    off: bool = False  # it does not match the filters
 
     @property
     def short(self) -> str:
@@ -78,19 +80,34 @@ class Chip:
         return str(self.outcome) if self.state is AnswerState.done else self.state.value
 
     @property
-    def kinds(self) -> list[str]:
-        """The filters this chip belongs to."""
-        found = []
-        if self.can_label and self.label is None and not self.disputed:
-            found.append("unlabelled")
-        if self.label is not None:
-            found.append(self.label.value)
-        if self.disputed:
-            found.append("disputed")
-        if self.state is AnswerState.failed or (
-            self.state is AnswerState.done and not self.can_label
-        ):
-            found.append("failed")
+    def words(self) -> str:
+        """What its colours, shapes and marks say, in words."""
+        parts = [] if self.status == self.short or self.suggestion else [self.status]
+        if self.again:
+            parts.append(f"an earlier answer counts{f' as {self.label}' if self.label else ''}")
         if self.mismatch and not self.waiting:
-            found.append("mismatch")
-        return found
+            parts.append("thinking mismatch")
+        if self.suggestion:
+            parts.append(f"suggestion {self.suggestion}")
+        if self.hedged and not self.waiting:
+            parts.append("hedged")
+        return ", ".join(parts)
+
+    @property
+    def note(self) -> str:
+        """What there is to say of it that it does not show."""
+        if self.waiting:
+            return "Run again: the earlier answer counts until a newer one comes" * self.again
+        return self.error or self.mismatch
+
+    @property
+    def flags(self) -> str:
+        """The marks at its end."""
+        if self.waiting:
+            return "↻" * self.again
+        return "~" * self.hedged + "≠" * bool(self.mismatch)
+
+    @property
+    def key(self) -> str:
+        """What equal answers of a row have in common; empty where there is none to compare."""
+        return self.answer_key if self.can_label else ""

@@ -31,10 +31,11 @@ def spending_of_columns(session: Session, grid_id: int) -> dict[tuple[str, int],
 def price_again(session: Session, prices: PriceBook, models: Iterable[str]) -> None:
     """Price the stored calls of these models anew; what providers reported stays as it is."""
     for model in models:
-        changed, grid_ids = [], set()
+        changed, priced, grid_ids = [], [], set()
         for row in session.execute(
             sqlalchemy.select(
                 col(Attempt.id),
+                col(Answer.id),
                 col(Answer.grid_id),
                 col(Attempt.started_at),
                 col(Attempt.input_tokens),
@@ -47,15 +48,17 @@ def price_again(session: Session, prices: PriceBook, models: Iterable[str]) -> N
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .where(col(Answer.model) == model, *_PRICED_BY_US)
         ):
-            id_, grid_id, started_at, *tokens, usd, source = row
+            id_, answer_id, grid_id, started_at, *tokens, usd, source = row
             cost = prices.cost(model, started_at, Usage(*tokens))
             if (cost.usd, cost.source) != (usd, source):
                 changed.append({"attempt": id_, "usd": cost.usd, "source": cost.source})
+                priced.append((answer_id, grid_id))
                 grid_ids.add(grid_id)
         if changed:
-            for grid_id in sorted(grid_ids):
-                stamp(session, grid_id)
+            seqs = {grid_id: stamp(session, grid_id) for grid_id in sorted(grid_ids)}
             session.connection().execute(_PRICE, changed)
+            stamps = [{"priced": answer, "number": seqs[grid]} for answer, grid in priced]
+            session.connection().execute(_STAMP, stamps)
             for grid_id in sorted(grid_ids):
                 _recount(session, grid_id)
 
@@ -93,11 +96,13 @@ _PRICED_BY_US = (
     col(Attempt.cost_source) != REPORTED,
 )
 _ATTEMPT = SQLModel.metadata.tables["attempt"]
+_ANSWER = SQLModel.metadata.tables["answer"]
 _PRICE = (
     update(_ATTEMPT)
     .where(_ATTEMPT.c.id == bindparam("attempt"))
     .values(cost_usd=bindparam("usd"), cost_source=bindparam("source"))
 )
+_STAMP = update(_ANSWER).where(_ANSWER.c.id == bindparam("priced")).values(seq=bindparam("number"))
 # A call that was refused, or reached nobody, is not billed; one that broke off may have been.
 _UNKNOWN = and_(
     col(Attempt.finished_at).is_not(None),

@@ -39,6 +39,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.trouble = ""  # why the runner, which tries on and on, cannot write; empty: it can
+        self.kept: dict[int, Any] = {}  # what readers of a grid keep for the next, by its id
         self._lock: FileLock | Connection | None = None
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
@@ -59,7 +60,8 @@ class Database:
 
         Raises Unavailable where the database is away.
         """
-        with _told(_not_read), Session(self.reader, expire_on_commit=False) as session:
+        info = {"kept": self.kept}
+        with _told(_not_read), Session(self.reader, expire_on_commit=False, info=info) as session:
             if not self.is_sqlite:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session

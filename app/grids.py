@@ -1,6 +1,7 @@
 """Grids: start one, find it, tell how far it is."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -132,23 +133,29 @@ def progress_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Progress
         .where(col(Answer.grid_id).in_(grid_ids))
         .group_by(*kinds)
     ).all()
-    counts: dict[int, dict[str, int]] = {grid_id: {"total": 0} for grid_id in grid_ids}
+    return {
+        grid_id: tally_progress(row[1:] for row in rows if row[0] == grid_id)
+        for grid_id in grid_ids
+    }
 
-    def add(grid_id: int, name: str, n: int) -> None:
-        counts[grid_id][name] = counts[grid_id].get(name, 0) + n
 
-    for grid_id, state, outcome, label, disputed, n in rows:
-        add(grid_id, "total", n)
-        add(grid_id, AnswerState(state).value, n)
+def tally_progress(
+    rows: Iterable[tuple[str, str | None, str | None, bool, int]],
+) -> Progress:
+    """Sum up rows of state, outcome, label, disputed and how many answers are so."""
+    counts: Counter[str] = Counter(total=0)
+    for state, outcome, label, disputed, n in rows:
+        counts["total"] += n
+        counts[AnswerState(state).value] += n
         if state not in (AnswerState.failed, AnswerState.cancelled) and outcome == Outcome.answered:
-            add(grid_id, "answered", n)  # also while it is run again: what came earlier counts
+            counts["answered"] += n  # also while it is run again: what came earlier counts
         elif state == AnswerState.done:
-            add(grid_id, "unanswered", n)
+            counts["unanswered"] += n
         if label is not None:
-            add(grid_id, LabelValue(label).value, n)
+            counts[LabelValue(label).value] += n
         if disputed:
-            add(grid_id, "disputed", n)
-    return {grid_id: Progress(**found) for grid_id, found in counts.items()}
+            counts["disputed"] += n
+    return Progress(**counts)
 
 
 def status(grid: Grid, counts: Progress) -> str:

@@ -12,8 +12,9 @@ from sqlmodel import Session
 
 from app.chips import Chip
 from app.db import Database
-from app.gridqueries import load_changed, load_columns, load_view
-from app.gridview import bar_parts, observed
+from app.gridqueries import GridView, load_changed, load_shape, load_view
+from app.gridtally import total
+from app.gridview import Cell, bar_parts, observed
 from app.labels import get_reviewer, set_label
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now
@@ -48,66 +49,75 @@ def scattered(session: Session) -> Grid:
 def test_columns_come_by_model_then_thinking_then_wording(database: Database) -> None:
     with database.write() as session:
         view = load_view(session, new_grid(session, variants=FOUR))
-    assert [(c.model, c.variant.thinking, c.wording.slug) for c in view.columns] == [
+    assert [(c.model, c.variant.thinking, c.wording.slug) for c in view.shape.columns] == [
         (model, thinking, wording)
         for model in ("practice/bluffer", "practice/honest")
         for thinking in ("off", "on")
         for wording in ("allowed", "not-mentioned")
     ]
-    assert [(m.title, [t.title for t in m.children]) for m in view.levels] == [
-        ("practice/bluffer", ["off", "on"]),
-        ("practice/honest", ["off", "on"]),
+    assert [(m.title, [t.title for t in m.children]) for m in view.shape.levels] == [
+        ("practice/bluffer", ["thinking off", "thinking on"]),
+        ("practice/honest", ["thinking off", "thinking on"]),
     ]
 
 
-def test_counts_agree_with_a_recount(database: Database) -> None:
-    with database.write() as session:
-        grid = scattered(session)
-        view = load_view(session, grid)
-    recount: Counter[str] = Counter()
-    for row in view.rows:
-        for cell in row.cells:
-            for chip in cell.chips:
-                recount.update(["all", *chip.kinds])
-            recount["differ"] += len(cell.chips) if cell.differ else 0
-    assert view.counts == {name: recount[name] for name in view.counts}
-    assert all(recount[name] for name in view.counts)  # every kind is there
-    for number, column in enumerate(view.columns):
-        chips = [chip for row in view.rows for chip in row.cells[number].chips]
-        assert column.total == len(chips) == 20
-        assert column.n == sum(chip.label is not None for chip in chips)
-        assert column.failed == sum("failed" in chip.kinds for chip in chips)
-        assert column.unlabelled == sum("unlabelled" in chip.kinds for chip in chips)
+def chips_of(view: GridView, key: str = "") -> list[Chip]:
+    return [
+        chip
+        for row in view.rows
+        for cell in row.cells
+        if isinstance(cell, Cell) and key in ("", cell.column.key)
+        for chip in cell.chips
+    ]
 
 
-def test_filter_shows_rows_that_have_such_an_answer(database: Database) -> None:
+def test_heads_agree_with_a_recount(database: Database) -> None:
     with database.write() as session:
-        grid = new_grid(session, prompts=[{"text": "One?"}, {"text": "Two?"}])
-        first = answers_of(session, grid)[0]
-        finish(session, first)
-        set_label(session, first.id, get_reviewer(session, "Ada"), LabelValue.correct)
-        shown = {
-            show: [row.shown for row in load_view(session, grid, show).rows]
-            for show in ("all", "correct", "abstained")
-        }
-    assert shown == {"all": [True, True], "correct": [True, False], "abstained": [False, False]}
+        view = load_view(session, scattered(session))
+    for column in view.shape.columns:
+        tally, statuses = column.tally, Counter(c.status for c in chips_of(view, column.key))
+        assert tally.total == statuses.total() == 20
+        for name in ("correct", "hallucinated", "abstained", "unlabelled", "empty", "refused"):
+            assert getattr(tally, name) == statuses[name], name
+        assert tally.error == statuses["failed"]
+        assert tally.waiting == statuses["pending"]
+        assert tally.failed == sum(n for _, n, _ in tally.shares)
+        assert tally.n == sum(c.label is not None for c in chips_of(view, column.key))
+    whole = total([column.tally for column in view.shape.columns])
+    assert (whole.total, whole.n) == (160, view.shape.progress.labelled)
 
 
 def test_changes_are_those_after_a_number(database: Database) -> None:
     with database.write() as session:
         grid = new_grid(session)
         answers = answers_of(session, grid)
-        for answer in answers:
-            finish(session, answer)
+        for number, answer in enumerate(answers):
+            finish(session, answer, str(number))
         session.commit()
         set_label(session, answers[1].id, get_reviewer(session, "Ada"), LabelValue.correct)
         session.commit()
         set_label(session, answers[3].id, get_reviewer(session, "Ada"), LabelValue.abstained)
         session.commit()
     with database.read() as session:
-        columns = load_columns(session, grid.id)
-        found = {n: [c.id for c in load_changed(session, grid, n, columns)] for n in range(3)}
+        shape = load_shape(session, session.get_one(Grid, grid.id))
+        found = {n: [c.id for c in load_changed(session, shape, n)[0]] for n in range(3)}
     assert found == {0: [answers[1].id, answers[3].id], 1: [answers[3].id], 2: []}
+
+
+def test_answer_that_gets_its_first_equal_is_sent_with_it(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session)
+        answers = answers_of(session, grid)
+        for answer, text in zip(answers, ("One", "two", "three", "one "), strict=True):
+            finish(session, answer, text).answer_key = text.strip().lower()
+        session.commit()
+        set_label(session, answers[3].id, get_reviewer(session, "Ada"), LabelValue.correct)
+        session.commit()
+    with database.read() as session:
+        shape = load_shape(session, session.get_one(Grid, grid.id))
+        chips, _ = load_changed(session, shape, 0)
+    assert [chip.id for chip in chips] == [answers[0].id, answers[3].id]
+    assert chips[0].eq == chips[1].eq > 0
 
 
 @pytest.mark.parametrize(
@@ -122,31 +132,30 @@ def test_changes_are_those_after_a_number(database: Database) -> None:
 )
 def test_chip_shows_the_short_answer(text: str, said: str, short: str) -> None:
     chip = Chip("m", 1, AnswerState.done, Outcome.answered, None, False, "", text=text, said=said)
-    assert (chip.short, chip.status, chip.kinds) == (short, "unlabelled", ["unlabelled"])
+    assert (chip.short, chip.status, chip.can_label) == (short, "unlabelled", True)
 
 
 @pytest.mark.parametrize(
-    ("state", "outcome", "label", "disputed", "status", "kinds"),
+    ("state", "outcome", "label", "disputed", "status", "words"),
     [
-        ("pending", None, None, False, "pending", []),
-        ("running", None, None, False, "running", []),
-        ("failed", "error", None, False, "failed", ["failed"]),
-        ("cancelled", None, None, False, "cancelled", []),
-        ("done", "truncated", None, False, "truncated", ["failed"]),
-        ("done", "answered", "correct", False, "correct", ["correct"]),
-        ("done", "answered", None, True, "disputed", ["disputed"]),
-        ("done", "answered", "abstained", True, "abstained", ["abstained", "disputed"]),
+        ("pending", None, None, False, "pending", "pending"),
+        ("running", None, None, False, "running", ""),
+        ("failed", "error", None, False, "failed", "failed"),
+        ("cancelled", None, None, False, "cancelled", ""),
+        ("done", "truncated", None, False, "truncated", ""),
+        ("done", "answered", "correct", False, "correct", "correct"),
+        ("done", "answered", None, True, "disputed", "disputed"),
+        ("done", "answered", "abstained", True, "abstained", "abstained"),
         # Run again: what came before counts, and is not what is waited for.
-        ("pending", "error", None, False, "pending", []),
-        ("running", "truncated", None, False, "running", []),
-        ("running", "answered", "correct", False, "running", ["correct"]),
-        ("pending", "answered", None, True, "pending", ["disputed"]),
+        ("pending", "error", None, False, "pending", "pending"),
+        ("running", "answered", "correct", False, "running",
+         "an earlier answer counts as correct"),
+        ("pending", "answered", None, True, "pending", "pending, an earlier answer counts"),
     ],
-)
+)  # fmt: skip
 def test_chip_says_what_it_is(
-    state: str, outcome: str | None, label: str | None, disputed: bool, status: str,
-    kinds: list[str],
-) -> None:  # fmt: skip
+    state: str, outcome: str | None, label: str | None, disputed: bool, status: str, words: str
+) -> None:
     chip = Chip(
         "m",
         1,
@@ -155,8 +164,9 @@ def test_chip_says_what_it_is(
         LabelValue(label) if label else None,
         disputed,
         "",
+        text="1",
     )
-    assert (chip.status, chip.kinds) == (status, kinds)
+    assert (chip.status, chip.words) == (status, words)
 
 
 @pytest.mark.parametrize(
@@ -186,22 +196,22 @@ def test_observed_is_said_in_words(values: dict[str, Any], said: str) -> None:
 def test_column_counts_where_thinking_was_seen(database: Database) -> None:
     with database.write() as session:
         view = load_view(session, scattered(session))
-    for column in view.columns:
-        chips = [c for row in view.rows for cell in row.cells for c in cell.chips
-                 if cell.column.key == column.key and c.can_label]  # fmt: skip
-        assert column.seen == f"{column.thought}/{len(chips)}"
-        assert 0 <= column.thought <= len(chips)
-    assert any(column.thought for column in view.columns)
+    for column in view.shape.columns:
+        chips = [chip for chip in chips_of(view, column.key) if chip.can_label]
+        assert column.tally.seen == f"{column.tally.thought}/{len(chips)}"
+        assert 0 <= column.tally.thought <= len(chips)
+    assert any(column.tally.thought for column in view.shape.columns)
 
 
 def test_bar_fills_its_width_or_stays_empty(database: Database) -> None:
     with database.write() as session:
-        columns = load_view(session, scattered(session)).columns
-        empty = load_view(session, new_grid(session, prompts=[{"text": "x?"}])).columns
+        columns = load_view(session, scattered(session)).shape.columns
+        empty = load_view(session, new_grid(session, prompts=[{"text": "x?"}])).shape.columns
     for column in columns:
-        assert sum(width for *_, width in bar_parts(column)) == pytest.approx(100, abs=0.01)
-    assert {width for *_, width in bar_parts(empty[0])} == {0}
-    assert empty[0].hallucination_rate is None
+        assert sum(width for *_, width in bar_parts(column.tally)) == pytest.approx(100, abs=0.01)
+    assert {width for *_, width in bar_parts(empty[0].tally)} == {0}
+    assert empty[0].tally.hallucination_rate is None
+    assert empty[0].tally.interval is None
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,26 @@
 """What changed in a grid, as fragments: for streams, for polls, and for whoever gave a label."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlmodel import Session
 
 from app import grids
 from app.ceilings import near
-from app.gridqueries import answers_per_minute, load_changed, load_counts
-from app.gridview import CHARACTERS, Column, Density, Show
+from app.gridqueries import Shape, answers_per_minute, load_changed, load_shape
+from app.look import Look
 from app.money import Spending
 from app.tables import Grid, HeldState
 from app.web.notices import NOTHING, Notice
 from app.web.render import render
 
-Wanted = tuple[Density, Show, int]  # how the grid is shown, and the last change that is known
+# How the grid is looked at, by which reviewer, and the last change that is known.
+Wanted = tuple[Look, int | None, int]
 
 
-def head(session: Session, grid: Grid, columns: Sequence[Column]) -> dict[str, Any]:
+def head(session: Session, shape: Shape) -> dict[str, Any]:
     """What the progress partial needs."""
-    progress = grids.progress(session, grid.id)
+    grid, columns, progress = shape.grid, shape.columns, shape.progress
     status = grids.status(grid, progress)
     rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
     left = progress.pending + progress.running
@@ -28,7 +29,7 @@ def head(session: Session, grid: Grid, columns: Sequence[Column]) -> dict[str, A
         "grid": grid,
         "seq": grid.seq,
         "progress": progress,
-        "spending": sum((c.spending for c in columns), Spending()),
+        "spending": sum((c.tally.spending for c in columns), Spending()),
         "status": status,
         "paused": grid.paused_at is not None and left > 0,
         "rate": rate,
@@ -44,20 +45,23 @@ def render_changes(
 ) -> tuple[str, dict[Wanted, str]]:
     """The grid's status, and for each of ``wanted`` the fragments of what changed since.
 
-    What they have in common is read once: the counts, which take a large grid most of the time.
+    What they have in common is read once: the facts, which take a large grid most of the time.
     """
-    columns, counts = load_counts(session, grid.id)
-    common = head(session, grid, columns) | {
-        "columns": columns,
-        "counts": counts,
-        "notice": notice,
-    }
     rendered = {}
-    for density, show, since in wanted:
-        chips = load_changed(session, grid, since, columns, CHARACTERS[density])
-        own = {"chips": chips, "density": density, "show": show}
-        rendered[density, show, since] = render("partials/changes.html", **common, **own)
-    return common["status"], rendered
+    common: dict[str, Any] = {}
+    for look, reviewer_id, since in wanted:
+        shape = load_shape(session, grid, look, reviewer_id)
+        common = common or head(session, shape) | {"notice": notice}
+        chips, minis = load_changed(session, shape, since)
+        own = {
+            "shape": shape,
+            "look": look,
+            "chips": chips,
+            "minis": minis,
+            "matches": shape.matches,
+        }
+        rendered[look, reviewer_id, since] = render("partials/changes.html", **common, **own)
+    return common["status"] if common else status_of(session, grid), rendered
 
 
 def status_of(session: Session, grid: Grid) -> str:

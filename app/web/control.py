@@ -13,7 +13,7 @@ from sqlmodel import Session
 from app.control import Extent
 from app.estimates import Estimator
 from app.gridqueries import load_columns
-from app.gridview import Density, Show, view_query
+from app.look import Look
 from app.reruns import preview
 from app.tables import Answer, Grid, Prompt
 from app.web import actions
@@ -24,8 +24,10 @@ from app.web.deps import (
     Form,
     GridHere,
     IsHtmx,
+    LookHere,
     MaybeReviewer,
     Reading,
+    ReviewerIdHere,
     Server,
     Services,
     Since,
@@ -51,10 +53,9 @@ def show_reruns(
     session: Reading,
     reviewer: MaybeReviewer,
     htmx: IsHtmx,
+    look: LookHere,
     answer: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     extent: Extent = "answer",
-    show: Show = "all",
-    density: Density = "chips",
 ) -> Response:
     """What can be done to an answer, its cell, row or column, or the grid, and what that means."""
     wanted = Wanted(answer=answer, extent=extent)
@@ -72,34 +73,61 @@ def show_reruns(
         what=_around(session, answer),
         preview=found,
         calls_left=left,
-        show=show,
-        density=density,
+        look=look,
         reviewer=reviewer,
     )
 
 
 @router.post("/reruns")
-def rerun(server: Server, grid: GridHere, data: Form, htmx: IsHtmx, since: Since = 0) -> Response:
+def rerun(
+    server: Server,
+    grid: GridHere,
+    data: Form,
+    htmx: IsHtmx,
+    reviewer_id: ReviewerIdHere,
+    since: Since = 0,
+) -> Response:
     actions.rerun(server, grid.id, _wanted(data))
-    return _done(server, grid, data, since if htmx else None)
+    return _done(server, grid, data, since if htmx else None, reviewer_id)
 
 
 @router.post("/cancellation")
-def cancel(server: Server, grid: GridHere, data: Form, htmx: IsHtmx, since: Since = 0) -> Response:
+def cancel(
+    server: Server,
+    grid: GridHere,
+    data: Form,
+    htmx: IsHtmx,
+    reviewer_id: ReviewerIdHere,
+    since: Since = 0,
+) -> Response:
     actions.cancel(server, grid.id, _wanted(data))
-    return _done(server, grid, data, since if htmx else None)
+    return _done(server, grid, data, since if htmx else None, reviewer_id)
 
 
 @router.post("/pause")
-def pause(server: Server, grid: GridHere, data: Form, htmx: IsHtmx, since: Since = 0) -> Response:
+def pause(
+    server: Server,
+    grid: GridHere,
+    data: Form,
+    htmx: IsHtmx,
+    reviewer_id: ReviewerIdHere,
+    since: Since = 0,
+) -> Response:
     actions.pause(server, grid.id)
-    return _done(server, grid, data, since if htmx else None)
+    return _done(server, grid, data, since if htmx else None, reviewer_id)
 
 
 @router.post("/resumption")
-def resume(server: Server, grid: GridHere, data: Form, htmx: IsHtmx, since: Since = 0) -> Response:
+def resume(
+    server: Server,
+    grid: GridHere,
+    data: Form,
+    htmx: IsHtmx,
+    reviewer_id: ReviewerIdHere,
+    since: Since = 0,
+) -> Response:
     actions.resume(server, grid.id)
-    return _done(server, grid, data, since if htmx else None)
+    return _done(server, grid, data, since if htmx else None, reviewer_id)
 
 
 @router.post("/ceiling")
@@ -111,35 +139,26 @@ def set_ceilings(server: Server, grid: GridHere, data: Form) -> Response:
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
-class Place(Wanted):
-    """Where on the page one was: how the grid was shown, and at which answer."""
-
-    show: Show = "all"
-    density: Density = "chips"
-
-    @property
-    def address(self) -> str:
-        query = view_query(self.show, self.density)
-        anchor = f"#a-{self.answer}" if self.answer else ""
-        return (f"?{query}" if query else "") + anchor
-
-
 def _wanted(data: Form) -> Wanted:
     """``all`` and ``labelled`` are ticks."""
     given = {k: v for k, v in data.items() if k in ("answer", "extent") and v}
     return validated(Wanted, failed="all" not in data, labelled="labelled" in data, **given)
 
 
-def _done(server: Services, grid: Grid, data: Form, since: int | None) -> Response:
+def _done(
+    server: Services, grid: Grid, data: Form, since: int | None, reviewer_id: int | None
+) -> Response:
     """What changed after ``since``, or the way back to the grid as it was shown."""
-    given = {k: v for k, v in data.items() if k in ("answer", "show", "density") and v}
-    place = validated(Place, **given)
+    look = Look.parse(data.multi_items())
     if since is None:
-        address = f"/grids/{grid.public_id}{place.address}"
+        answer = _wanted(data).answer
+        query = "&".join(filter(None, [look.query(), f"at={answer}" if answer else ""]))
+        anchor = f"#a-{answer}" if answer else ""
+        address = f"/grids/{grid.public_id}{'?' if query else ''}{query}{anchor}"
         return RedirectResponse(address, status_code=303)
     with server.database.read() as session:
         now = session.get_one(Grid, grid.id)
-        wanted = (place.density, place.show, min(since, now.seq - 1))
+        wanted = (look, reviewer_id, min(since, now.seq - 1))
         _, fragments = render_changes(session, now, [wanted], server.runner_notice(grid.id))
         return HTMLResponse(fragments[wanted], headers={"X-Seq": str(now.seq)})
 

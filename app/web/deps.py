@@ -14,6 +14,7 @@ from app.db import Database
 from app.errors import BluffcheckError
 from app.grids import get_grid
 from app.labels import reviewer_by_secret
+from app.look import Look
 from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
@@ -105,6 +106,24 @@ def current_reviewer(request: Request, session: Reading) -> Reviewer | None:
 
 
 MaybeReviewer = Annotated[Reviewer | None, Depends(current_reviewer)]
+
+
+def look_at(request: Request) -> Look:
+    """How the grid is looked at, from the address."""
+    return Look.parse(request.query_params.multi_items())
+
+
+LookHere = Annotated[Look, Depends(look_at)]
+
+
+def reviewer_id_at(server: Server, request: Request) -> int | None:
+    """Who looks, for a stream, which must not keep a session open while it lasts."""
+    with server.database.read() as session:
+        reviewer = current_reviewer(request, session)
+        return reviewer.id if reviewer else None
+
+
+ReviewerIdHere = Annotated[int | None, Depends(reviewer_id_at)]
 
 
 def known_reviewer(reviewer: MaybeReviewer) -> Reviewer:

@@ -1,20 +1,24 @@
-"""The grid page and its live updates."""
+"""The grid page, its rows, and its live updates."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import HTMLResponse, Response
 
-from app.gridqueries import load_view
-from app.gridview import CHARACTERS, Density, Show
+from app.errors import InvalidInput
+from app.gridfacts import reviewers_of
+from app.gridqueries import load_rows, load_shape, load_view
+from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
 from app.web.changes import head, render_changes, status_of
 from app.web.deps import (
     MAX_INTEGER,
     GridHere,
     GridIdHere,
+    LookHere,
     MaybeReviewer,
     Reading,
+    ReviewerIdHere,
     Server,
     Since,
 )
@@ -23,6 +27,7 @@ from app.web.render import page
 from app.web.streams import EventStream
 
 router = APIRouter()
+RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
 
 
 @router.get("/grids/{grid_id}")
@@ -31,20 +36,49 @@ def show_grid(
     grid: GridHere,
     session: Reading,
     reviewer: MaybeReviewer,
-    show: Show = "all",
-    density: Density = "chips",
+    look: LookHere,
+    at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
+    row: RowNumber = 1,
 ) -> Response:
-    view = load_view(session, grid, show, CHARACTERS[density])
+    """The grid with one block of its rows: the first, that of the answer ``at``, or of ``row``."""
+    view = load_view(session, grid, look, reviewer.id if reviewer else None, at=at, row=row)
+    shape = view.shape
     return page(
         "pages/grid.html",
         view=view,
-        show=show,
+        shape=shape,
+        look=look,
+        matches=shape.matches,
         reviewer=reviewer,
-        practice=any(is_practice(c.model, server.providers) for c in view.columns),
+        reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
+        practice=any(is_practice(c.model, server.providers) for c in shape.columns),
         notice=server.runner_notice(grid.id),
-        density=density,
-        **head(session, grid, view.columns),
-        counts=view.counts,
+        **head(session, shape),
+    )
+
+
+@router.get("/grids/{grid_id}/rows")
+def show_rows(
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    look: LookHere,
+    first: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
+    last: Annotated[int, Query(alias="to", ge=1, le=MAX_INTEGER)],
+) -> Response:
+    """Some of the rows that this look shows, as a piece of the page."""
+    if not first <= last < first + BLOCK_ROWS:
+        raise InvalidInput(f"Ask for 1 to {BLOCK_ROWS} rows at a time.")
+    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
+    rows = load_rows(session, shape, first, last)
+    headers = {"X-Seq": str(grid.seq)}
+    return page(
+        "partials/rows.html",
+        headers=headers,
+        grid=grid,
+        look=look,
+        density=shape.look.density,
+        rows=rows,
     )
 
 
@@ -52,9 +86,9 @@ def show_grid(
 def stream_grid(
     server: Server,
     grid_id: GridIdHere,
+    look: LookHere,
+    reviewer_id: ReviewerIdHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
     stay: bool = False,
@@ -67,7 +101,7 @@ def stream_grid(
     hold the text so far of running answers, by id: of those in ``rows``, and of the ``open`` one.
     """
     first, _, last = (rows or "").partition("-")
-    view = View(density, show, (int(first), int(last)) if rows else None, open_, stay)
+    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
     return EventStream(
         server.live, grid_id, view, since if last_event_id is None else last_event_id
     )
@@ -78,9 +112,9 @@ def poll_grid(
     server: Server,
     grid: GridHere,
     session: Reading,
+    look: LookHere,
+    reviewer: MaybeReviewer,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
     noticed: bool = False,
 ) -> Response:
     """The same fragments for pages that hold no stream. ``noticed``: a notice is shown there."""
@@ -91,6 +125,6 @@ def poll_grid(
         if notice or noticed:
             return page("partials/notices.html", headers=headers, notice=notice)
         return HTMLResponse("", headers=headers)
-    wanted = (density, show, since)
+    wanted = (look, reviewer.id if reviewer else None, since)
     headers["X-Status"], fragments = render_changes(session, grid, [wanted], notice)
     return HTMLResponse(fragments[wanted], headers=headers)

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from app.decisions import agreement, decision, history
 from app.errors import NotFound
 from app.gridqueries import load_chip
-from app.gridview import Density, Show
 from app.labels import KEEP, clear_label, decide, labels_of, set_label, set_tag
+from app.look import Look
 from app.prompts import Line, Text
 from app.tables import Answer, Grid, LabelValue, Reviewer
 from app.web.changes import render_changes
@@ -22,6 +22,7 @@ from app.web.deps import (
     Form,
     IsHtmx,
     KnownReviewer,
+    LookHere,
     MaybeReviewer,
     Reading,
     ReviewerUnknown,
@@ -76,9 +77,8 @@ def put_label(
     answer_id: AnswerId,
     data: Form,
     reviewer: KnownReviewer,
+    look: LookHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
 ) -> Response:
     """What is not given stays. ``tags`` is repeated, or one value with commas."""
     fields: dict[str, Any] = {k: v for k, v in data.items() if k in ("value", "note", "decides")}
@@ -91,7 +91,7 @@ def put_label(
     with server.database.write() as session:
         set_label(session, answer_id, reviewer, value, given.note, given.tags, given.decides)
         session.commit()
-    return _changed(server, answer_id, since, density, show)
+    return _changed(server, answer_id, since, look, reviewer)
 
 
 @router.delete("/label")
@@ -99,14 +99,13 @@ def delete_label(
     server: Server,
     answer_id: AnswerId,
     reviewer: KnownReviewer,
+    look: LookHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
 ) -> Response:
     with server.database.write() as session:
         clear_label(session, answer_id, reviewer)
         session.commit()
-    return _changed(server, answer_id, since, density, show)
+    return _changed(server, answer_id, since, look, reviewer)
 
 
 @router.put("/tags")
@@ -115,16 +114,15 @@ def put_tag(
     answer_id: AnswerId,
     data: Form,
     reviewer: KnownReviewer,
+    look: LookHere,
     since: Since = 0,
-    density: Density = "chips",
-    show: Show = "all",
 ) -> Response:
     """Put one tag on one's own label or take it off."""
     given = validated(TagForm, **{k: v for k, v in data.items() if k in ("tag", "on")})
     with server.database.write() as session:
         set_tag(session, answer_id, reviewer, given.tag, given.on)
         session.commit()
-    return _changed(server, answer_id, since, density, show)
+    return _changed(server, answer_id, since, look, reviewer)
 
 
 @router.post("/label")
@@ -150,7 +148,7 @@ def post_label(
         else:
             set_label(session, answer_id, reviewer, given.value or KEEP, given.note)
         session.commit()
-    return _done(server, answer_id, data, since) if htmx else _to(back)
+    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
 
 
 @router.post("/decision")
@@ -178,7 +176,7 @@ def post_decision(
         else:
             decide(session, answer_id, reviewer, given.value, given.note)
         session.commit()
-    return _done(server, answer_id, data, since) if htmx else _to(back)
+    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
 
 
 def labels_part(session: Session, answer: Answer, reviewer: Reviewer | None) -> dict[str, Any]:
@@ -219,25 +217,18 @@ def _to(address: str) -> Response:
     return RedirectResponse(address, status_code=303)
 
 
-class _View(BaseModel):
-    """How the grid is shown on the page that sent a form."""
-
-    density: Density = "chips"
-    show: Show = "all"
-
-
-def _done(server: Services, answer_id: int, data: Form, since: int) -> Response:
-    view = validated(_View, **{k: v for k, v in data.items() if k in ("density", "show")})
-    return _changed(server, answer_id, since, view.density, view.show)
+def _done(server: Services, answer_id: int, data: Form, since: int, reviewer: Reviewer) -> Response:
+    """The form says how the grid is looked at on its page."""
+    return _changed(server, answer_id, since, Look.parse(data.multi_items()), reviewer)
 
 
 def _changed(
-    server: Services, answer_id: int, since: int, density: Density, show: Show
+    server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer
 ) -> Response:
     """The fragments of what this label changed, and of what others changed since ``since``."""
     with server.database.read() as session:
         answer, grid = _answer(session, answer_id)
-        wanted = (density, show, min(since, answer.seq - 1))
+        wanted = (look, reviewer.id, min(since, answer.seq - 1))
         notice = server.runner_notice(grid.id)
         _, fragments = render_changes(session, grid, [wanted], notice)
     return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq)})

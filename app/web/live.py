@@ -21,7 +21,8 @@ from functools import partial
 from sqlmodel import Session, col, select
 
 from app.db import Database
-from app.gridview import CHARACTERS, Density, Show
+from app.gridview import CHARACTERS
+from app.look import Look
 from app.partials import KEPT, Partial, Partials
 from app.tables import Grid, GridPrompt
 from app.web.changes import Wanted, render_changes
@@ -41,8 +42,8 @@ PING = b"event: ping\ndata: 1\n\n"  # by which a browser knows that the connecti
 class View:
     """How one page shows a grid, and which part of it is on the screen."""
 
-    density: Density = "chips"
-    show: Show = "all"
+    look: Look = field(default_factory=Look)
+    reviewer: int | None = None  # who looks
     rows: tuple[int, int] | None = None  # first and last, from 1
     open: int | None = None  # the answer in the drawer
     stay: bool = False  # also when the grid is done: labels still come
@@ -52,7 +53,7 @@ class View:
         if answer_id == self.open:
             return KEPT
         inside = self.rows and row and self.rows[0] <= row <= self.rows[1]
-        return min(CHARACTERS[self.density], KEPT) if inside else 0
+        return min(CHARACTERS[self.look.density or "chips"], KEPT) if inside else 0
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +71,7 @@ class Listener:
 
     @property
     def wanted(self) -> Wanted:
-        return self.view.density, self.view.show, self.seq
+        return self.view.look, self.view.reviewer, self.seq
 
     def busy(self, kind: str) -> bool:
         """Whether it has yet to take an event of this kind."""
@@ -203,7 +204,7 @@ class _Watch:
     def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
             grid = session.get_one(Grid, self.grid_id)
-            behind = [key for key in wanted if key[2] < grid.seq]
+            behind = [key for key in wanted if key[-1] < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)
             status, fragments = render_changes(session, grid, behind, notice)

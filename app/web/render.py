@@ -7,10 +7,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app import __version__
+from app import __version__, look
 from app.answerview import received
 from app.db import ROOT
-from app.gridview import DENSITIES, FILTERS, bar_parts, observed, view_query
+from app.gridview import bar_parts, observed
 from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
@@ -75,7 +75,12 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _interval(value: tuple[float, float]) -> str:
+    return f"{100 * value[0]:.0f}–{100 * value[1]:.0f}%"
+
+
 environment.filters |= {
+    "interval": _interval,
     "percent": _percent,
     "seconds": _seconds,
     "duration": _duration,
@@ -89,15 +94,17 @@ environment.filters |= {
 }
 environment.globals |= {
     "version": __version__,
-    "filters": FILTERS,
-    "densities": DENSITIES,
+    "facets": look.FACETS,
+    "meanings": look.MEANINGS,
+    "densities": look.DENSITIES,
+    "orders": look.ORDERS,
+    "sorts": look.SORTS,
     "tag_help": TAGS,
     "label_tags": _LABEL_TAGS,
     "why_no_label": _WHY_NO_LABEL,
-    "orders": ORDERS,
+    "review_orders": ORDERS,
     "bar_parts": bar_parts,
     "observed": observed,
     "received": received,
-    "view_query": view_query,
     "trouble_now": trouble_now,
 }

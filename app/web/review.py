@@ -18,8 +18,9 @@ from sqlmodel import Session
 from app import grids
 from app.aliases import answer_of
 from app.errors import NotFound
-from app.gridqueries import load_columns
+from app.gridqueries import load_columns, matching
 from app.labels import clear_label, labels_of
+from app.look import Look
 from app.prompts import Text
 from app.review import Item, Queue, Sitting
 from app.reviewqueries import (
@@ -122,7 +123,8 @@ class Review:
 
 def in_filter(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> set[int] | None:
     """The answers that the grid's filters leave; None: there are none."""
-    return None
+    look = Look.parse(place.carried)
+    return matching(session, grid, look, reviewer) if look.filters else None
 
 
 def open_review(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> Review:

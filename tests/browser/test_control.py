@@ -164,7 +164,7 @@ def test_all_of_it_works_without_scripts(open_page: Open, site: str, wire: WireS
     page.locator(".row .more").click()
     expect(page.get_by_role("link", name="Row")).to_have_attribute("aria-current", "true")
     page.get_by_role("button", name="Run all 2 again").click()
-    assert re.search(r"/grids/\w+\?density=lines#a-\d+$", page.url)
+    assert re.search(r"/grids/\w+\?density=lines&at=\d+#a-\d+$", page.url)
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".state").first).to_have_text("paused")
     page.get_by_role("button", name="Resume").click()

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
+from app.look import LABELS, ONLY, OUTCOMES
 from app.tables import Grid, Prompt
 from tests.factories import run_grid
 from tests.polling import wait_until_done
@@ -133,8 +134,8 @@ def test_preview_warns_of_a_prompt_with_its_own_way_out(client: TestClient) -> N
 def test_grid_page_is_shaped_by_its_address(client: TestClient) -> None:
     grid_id = run_grid(client)
     page = client.get(f"/grids/{grid_id}?show=abstained&density=lines").text
-    assert 'data-show="abstained" data-density="lines"' in page
-    assert "No answer is “Abstained”." in page
+    assert 'data-look="density=lines&amp;label=abstained" data-density="lines"' in page
+    assert "No answer matches." in page
     assert chips(page) == []
     assert client.get(f"/grids/{grid_id}?density=huge").status_code == 422
 
@@ -183,9 +184,14 @@ def test_label_by_key_answers_with_what_changed(client: TestClient) -> None:
     assert unnamed.status_code == 428
     client.post("/reviewer", data={"name": "Ada"})
     response = client.put(url, data={"value": "correct"}, headers=HTMX)
-    assert chips(response.text) == [answer]
+    assert answer in chips(response.text)
     assert 'data-status="correct"' in response.text
-    assert response.text.count('hx-swap-oob="outerMorph"') == 1 + 2 + 4  # chip, columns, the rest
+    counts = len(re.findall(r'<span class="n[^>]*hx-swap-oob="outerMorph"', response.text))
+    assert counts == len(LABELS) + len(OUTCOMES) + len(ONLY) + 1
+    # The chip and one that equals it, the columns, the rest.
+    assert response.text.count('hx-swap-oob="outerMorph"') == (
+        counts + len(chips(response.text)) + 2 + 3
+    )
     assert 'data-status="unlabelled"' in client.delete(url, headers=HTMX).text
 
 

@@ -1,0 +1,139 @@
+"""A grid whose rows are not all in the page; folds, levels and equal answers."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, axe_findings
+from tests.polling import wait_for
+from tests.serving import request_json
+
+ROWS = 150  # of four chips: three blocks
+
+
+def start(site: str, prompts: int = ROWS, repeats: int = 1) -> str:
+    body = {
+        "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(prompts)],
+        "models": ["practice/bluffer", "practice/honest"],
+        "variants": [{"wording": w, "thinking": "off"} for w in ("allowed", "not-mentioned")],
+        "repeats": repeats,
+    }
+    grid_id = str(request_json("POST", f"{site}/api/grids", body)["id"])
+    address = f"{site}/api/grids/{grid_id}"
+    wait_for(lambda: request_json("GET", address)["status"] == "done", "the grid", 60)
+    return f"/grids/{grid_id}"
+
+
+def on_screen(page: Page, selector: str) -> bool:
+    return bool(
+        page.locator(selector).evaluate(
+            """chip => {
+              const box = document.querySelector(".scroller").getBoundingClientRect();
+              const { top, bottom } = chip.getBoundingClientRect();
+              return top >= box.top && bottom <= Math.min(box.bottom, innerHeight);
+            }"""
+        )
+    )
+
+
+def test_rows_come_and_go_with_the_scroll(open_page: Open, site: str) -> None:
+    page = open_page(start(site))
+    scroller, rows = page.locator(".scroller"), page.locator("[data-row]")
+    first, last = page.locator('[data-row="1"]'), page.locator(f'[data-row="{ROWS}"]')
+    expect(first).to_be_visible()
+    expect(last).to_have_count(0)
+    scroller.evaluate("e => e.scrollTop = e.scrollHeight")
+    expect(last.locator(".chip")).to_have_count(4)
+    expect(first).to_have_count(0)
+    assert rows.count() <= 100
+    height = scroller.evaluate("e => e.scrollHeight")
+    # What is read stays where it is while rows around it come and go.
+    chip = page.locator('[data-row="104"] .chip').first
+    chip.scroll_into_view_if_needed()
+    before = chip.bounding_box()
+    expect(page.locator('[data-row="99"]')).to_have_count(1)
+    after = chip.bounding_box()
+    assert before
+    assert after
+    assert abs(before["y"] - after["y"]) <= 1
+    scroller.evaluate("e => e.scrollTop = 0")
+    expect(first.locator(".chip")).to_have_count(4)
+    expect(last).to_have_count(0)
+    assert abs(scroller.evaluate("e => e.scrollHeight") - height) < 100
+    assert axe_findings(page) == []
+
+
+def test_label_is_kept_in_rows_that_come_back(open_page: Open, site: str) -> None:
+    path = start(site)
+    request_json("GET", f"{site}/api{path}")
+    page = open_page(path)
+    chip = page.locator(".chip").first
+    selector = f"#{chip.get_attribute('id')}"
+    page.context.request.post(f"{site}/reviewer", form={"name": "Ada"})
+    page.locator(".scroller").evaluate("e => e.scrollTop = e.scrollHeight")
+    expect(page.locator(selector)).to_have_count(0)
+    answer = selector.removeprefix("#a-")
+    page.context.request.post(f"{site}/answers/{answer}/label", form={"value": "correct"})
+    page.locator(".scroller").evaluate("e => e.scrollTop = 0")
+    expect(page.locator(selector)).to_have_attribute("data-status", "correct")
+
+
+def test_link_to_an_answer_far_below_leads_there(open_page: Open, site: str) -> None:
+    path = start(site)
+    with_last = request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
+    answer = with_last[-1]["id"]
+    page = open_page(f"{path}#a-{answer}")
+    expect(page.locator("#drawer .answer")).to_be_visible()
+    expect(page.locator("#drawer [data-answer], #drawer .answer").first).to_have_attribute(
+        "data-answer", str(answer)
+    )
+    assert on_screen(page, f"#a-{answer}")
+    assert f"at={answer}" in page.url
+    without = open_page(f"{path}?at={answer}#a-{answer}", java_script_enabled=False)
+    expect(without.locator(f"#a-{answer}")).to_be_visible()
+    without.get_by_role("link", name="rows 1–50").click()
+    expect(without.locator('[data-row="1"]')).to_be_visible()
+
+
+def test_columns_are_folded_and_swapped(open_page: Open, site: str) -> None:
+    page = open_page(start(site, prompts=3, repeats=2))
+    expect(page.locator(".chip")).to_have_count(24)
+    page.locator(".lev-1 > .name").first.hover()
+    page.locator(".lev-1 > .name .fold").first.click()
+    expect(page).to_have_url(re.compile(r"\?fold=practice/bluffer$"))
+    expect(page.locator(".chip")).to_have_count(12)
+    expect(page.locator(".cell.folded .mini")).to_have_text(["4", "4", "4"])
+    page.get_by_role("columnheader", name="practice/bluffer").get_by_role("link").click()
+    expect(page.locator(".chip")).to_have_count(24)
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_role("link", name="wording › thinking › model").click()
+    expect(page.locator(".lev-1 > .name").first).to_contain_text("allowed")
+    expect(page.locator(".col .title").first).to_have_text("practice/bluffer")
+    expect(page.get_by_role("columnheader").nth(1)).to_contain_text(
+        "practice/bluffer · thinking off · allowed"
+    )
+
+
+def test_search_and_filters_are_in_the_address(open_page: Open, site: str) -> None:
+    page = open_page(start(site, prompts=3))
+    page.get_by_role("searchbox").fill("nothing says this")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No answer matches.")).to_be_visible()
+    page.get_by_role("link", name="“nothing says this” ✕").click()
+    expect(page.locator(".chip")).to_have_count(12)
+    page.get_by_text("More filters").click()
+    page.get_by_role("link", name=re.compile("^Answered 12")).click()
+    expect(page).to_have_url(re.compile(r"\?outcome=answered$"))
+    expect(page.locator(".chip[data-off]")).to_have_count(0)
+    assert axe_findings(page) == []
+
+
+def test_equal_answers_light_up_together(open_page: Open, site: str) -> None:
+    page = open_page(start(site, prompts=1, repeats=5))
+    number = page.locator(".chip[data-eq]").first.get_attribute("data-eq")
+    equals = page.locator(f'.chip[data-eq="{number}"]')
+    assert equals.count() > 1
+    page.mouse.move(0, 0)
+    expect(equals.last).to_have_css("box-shadow", "none")
+    equals.first.hover()
+    expect(equals.last).not_to_have_css("box-shadow", "none")

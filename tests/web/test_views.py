@@ -1,0 +1,187 @@
+"""The grid in all its shapes over plain HTTP, on both databases."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from app.gridqueries import load_shape, matching
+from app.labels import get_reviewer, set_label
+from app.look import Look
+from app.tables import Answer, Attempt, Grid, LabelValue
+from tests.factories import answers_of, run_grid
+
+FOUR = [
+    {"wording": wording, "thinking": thinking}
+    for wording in ("allowed", "not-mentioned")
+    for thinking in ("off", "on")
+]
+
+
+def database(client: TestClient) -> Any:
+    return client.app.state.services.database  # type: ignore[attr-defined]
+
+
+def texts(client: TestClient, grid_id: str, *given: tuple[str, str]) -> list[int]:
+    """Give the first answers these texts and thinking; their ids."""
+    with database(client).write() as session:
+        grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
+        answers = answers_of(session, grid)
+        for answer, (text, thinking) in zip(answers, given, strict=False):
+            attempt = session.get_one(Attempt, answer.attempt_id)
+            attempt.text, attempt.thinking_text = text, thinking
+            session.add(attempt)
+        session.commit()
+        return [answer.id for answer in answers]
+
+
+def label(client: TestClient, answer: int, name: str, value: str) -> None:
+    with database(client).write() as session:
+        set_label(session, answer, get_reviewer(session, name), LabelValue(value))
+        session.commit()
+
+
+def found(client: TestClient, grid_id: str, query: dict[str, str], name: str = "") -> set[int]:
+    with database(client).read() as session:
+        grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
+        reviewer = get_reviewer(session, name) if name else None
+        return matching(session, grid, Look.parse(query.items()), reviewer)
+
+
+def heads(page: str) -> list[str]:
+    names = re.findall(r'role="columnheader" id="[^"]+" >\s*<span class="sr">([^<]+),</span>', page)
+    return [unescape(name) for name in names]
+
+
+def test_text_is_found_in_answers_and_thinking_whatever_its_case(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    ids = texts(
+        client, grid_id, ("In ÉTÉ 100%", ""), ("1000", "I recall an Été"), ("a_b", ""), ("axb", "")
+    )
+    for q, numbers in (
+        ("été", {0, 1}), ("RECALL", {1}), ("100%", {0}), ("a_b", {2}), ("A_B", {2}), ("%", {0}),
+        ("nothing of it", set()), ("\\", set()),
+    ):  # fmt: skip
+        assert found(client, grid_id, {"q": q}) == {ids[n] for n in numbers}, q
+
+
+def test_filters_by_reviewer(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    ids = texts(client, grid_id)
+    label(client, ids[0], "Ada", "correct")
+    label(client, ids[1], "Bob", "abstained")
+    assert found(client, grid_id, {"by": "ADA"}) == {ids[0]}
+    assert found(client, grid_id, {"by": "Nobody"}) == set()
+    assert found(client, grid_id, {"only": "unlabelled-by-me"}, "Ada") == set(ids[1:])
+    assert found(client, grid_id, {"only": "unlabelled-by-me"}) == set(ids)
+    assert found(client, grid_id, {"label": "abstained", "by": "Bob"}) == {ids[1]}
+
+
+def test_facts_are_renewed_by_what_changed(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    ids = texts(client, grid_id)
+    page = f"/grids/{grid_id}?label=correct"
+    assert "No answer matches." in client.get(page).text
+    label(client, ids[2], "Ada", "correct")
+    shown = client.get(page).text
+    assert f'id="a-{ids[2]}"' in shown
+    assert shown.count("data-off") == len(ids) - 1
+    assert 'id="n-label-correct">1<' in shown
+    with database(client).read() as session:
+        grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
+        renewed = load_shape(session, grid).facts
+    with database(client).write() as session:  # reads anew, keeps nothing
+        grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
+        assert load_shape(session, grid).facts.by_id == renewed.by_id
+
+
+def test_levels_can_be_swapped_and_folded(client: TestClient) -> None:
+    grid_id = run_grid(client, variants=FOUR)
+    usual = heads(client.get(f"/grids/{grid_id}").text)
+    assert usual == [
+        f"practice/{model} · thinking {thinking} · {wording}"
+        for model in ("bluffer", "honest")
+        for thinking in ("off", "on")
+        for wording in ("allowed", "not mentioned")
+    ]
+    swapped = heads(client.get(f"/grids/{grid_id}?order=wording,thinking,model").text)
+    assert sorted(swapped) == sorted(usual)
+    assert swapped[:2] == [usual[0], usual[4]]
+    page = client.get(f"/grids/{grid_id}?fold=practice/bluffer&fold=practice/honest~thinking+on")
+    assert heads(page.text) == usual[4:6]
+    assert page.text.count('class="col folded"') == 2
+    assert page.text.count('class="cell folded"') == 2
+    assert 'href="?fold=practice/honest~thinking+on"' in page.text  # unfolds the first
+    assert page.text.count('class="chip"') == 4
+    unknown = client.get(f"/grids/{grid_id}?fold=gone")
+    assert heads(unknown.text) == usual
+
+
+def test_folded_columns_are_updated_too(client: TestClient) -> None:
+    grid_id = run_grid(client, variants=FOUR)
+    ids = texts(client, grid_id)
+    client.post("/reviewer", data={"name": "Ada"})
+    url = f"/answers/{ids[0]}/label?since=9999&fold=practice/bluffer"
+    html = client.put(url, data={"value": "hallucinated"}).text
+    assert 'id="group-0" hx-swap-oob="outerMorph"' in html
+    assert re.search(r'id="m-0-\d+" hx-swap-oob="outerMorph"', html)
+    assert '<span class="hallucinated">H1</span>' in html
+    assert f'id="a-{ids[0]}"' not in html  # it is not on the page
+
+
+def test_rows_come_in_blocks(client: TestClient) -> None:
+    prompts = [{"text": f"Question {n}?"} for n in range(1, 101)]
+    grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=1)
+    page = client.get(f"/grids/{grid_id}").text
+    assert 'aria-rowcount="101"' in page
+    assert re.findall(r'data-row="(\d+)"', page) == [str(n) for n in range(1, 51)]
+    assert f'<a href="?row=51">rows 51–100</a>' in page  # noqa: F541
+    rest = client.get(f"/grids/{grid_id}?row=51").text
+    assert re.findall(r'data-row="(\d+)"', rest) == [str(n) for n in range(51, 101)]
+    assert '<a href="?row=1">rows 1–50</a>' in rest
+    piece = client.get(f"/grids/{grid_id}/rows?from=99&to=100")
+    assert re.findall(r'aria-rowindex="(\d+)"', piece.text) == ["100", "101"]
+    assert piece.headers["x-seq"] == re.search(r'data-seq="(\d+)"', page)[1]  # type: ignore[index]
+    last = re.findall(r'id="a-(\d+)"', piece.text)[-1]
+    at = client.get(f"/grids/{grid_id}?at={last}").text
+    assert f'id="a-{last}"' in at
+    assert 'data-row="1"' not in at
+
+
+@pytest.mark.parametrize("wrong", ["from=0&to=1", "from=2&to=1", "from=1&to=51", "from=1"])
+def test_rows_that_make_no_sense_are_refused(client: TestClient, wrong: str) -> None:
+    assert client.get(f"/grids/{run_grid(client)}/rows?{wrong}").status_code == 422
+
+
+def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
+    prompts = [{"text": f"Question {n}?"} for n in range(1, 4)]
+    grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=2)
+    with database(client).read() as session:
+        rows = session.exec(select(Answer.id).order_by(Answer.prompt_id, Answer.id)).all()
+    for answer, value in zip(
+        rows, ("correct", "correct", "hallucinated", "hallucinated", "correct", "abstained"),
+        strict=True,
+    ):  # fmt: skip
+        label(client, answer, "Ada", value)
+    for sort, order in (
+        ("row", ["1", "2", "3"]), ("hallucinations", ["2", "1", "3"]),
+        ("disagreement", ["3", "1", "2"]),
+    ):  # fmt: skip
+        page = client.get(f"/grids/{grid_id}?sort={sort}").text
+        assert re.findall(r'data-row="(\d)"', page) == order, sort
+    filtered = client.get(f"/grids/{grid_id}?sort=disagreement&label=correct").text
+    assert re.findall(r'data-row="(\d)"', filtered) == ["3", "1"]
+    assert re.findall(r'aria-rowindex="(\d)"', filtered) == ["1", "2", "3"]
+
+
+def test_chip_is_short(client: TestClient) -> None:
+    grid_id = run_grid(client, variants=FOUR, repeats=5)
+    page = client.get(f"/grids/{grid_id}").text
+    chips = re.findall(r'<a class="chip".*?</a>', page, re.DOTALL)
+    texts_in_it = [re.search(r'class="text">(.*?)</span>', chip)[1] for chip in chips]  # type: ignore[index]
+    markup = [len(chip) - len(text) for chip, text in zip(chips, texts_in_it, strict=True)]
+    assert len(chips) == 40
+    assert sum(markup) / len(markup) < 210
