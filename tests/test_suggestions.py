@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select, text
 
 from app import suggestions
 from app.db import Database, alembic_config
-from app.gridqueries import load_changed, load_columns, load_view
+from app.gridqueries import GridView, load_changed, load_shape, load_view
+from app.gridview import Cell
 from app.labels import get_reviewer, set_label
 from app.main import create_app
 from app.providers import Outcome
@@ -69,7 +70,7 @@ def test_suggestion_is_no_label_until_somebody_gives_it(client: TestClient) -> N
     assert (answer["suggested"], answer["label"], answer["labels"]) == ("correct", None, [])
     assert client.get(grid).json()["progress"]["labelled"] == 0
     page = client.get(f"/grids/{grid_id}").text
-    assert 'data-suggested="correct"' in page
+    assert 'data-suggested="c"' in page
     assert "suggestion correct" in page
     assert 'data-status="unlabelled"' in page
 
@@ -91,6 +92,12 @@ def test_csv_has_suggestions_in_columns_of_their_own(client: TestClient) -> None
     ]  # fmt: skip
 
 
+def first_cell(view: GridView) -> Cell:
+    cell = view.rows[0].cells[0]
+    assert isinstance(cell, Cell)
+    return cell
+
+
 def test_chips_show_what_the_rules_found(database: Database) -> None:
     with database.write() as session:
         grid = new_grid(session, models=["practice/honest"], repeats=5)
@@ -99,7 +106,7 @@ def test_chips_show_what_the_rules_found(database: Database) -> None:
             finish(session, answer, said, Outcome.answered if said else Outcome.empty)
         last = answers_of(session, grid)[-1]
         set_label(session, last.id, get_reviewer(session, "Ada"), LabelValue.correct)
-        chips = load_view(session, grid).rows[0].cells[0].chips
+        chips = first_cell(load_view(session, grid)).chips
     assert [(c.short, c.suggestion, c.suggestion_strength, c.hedged) for c in chips] == [
         ("1", "correct", "weak", False),
         ("3", "hallucinated", "weak", True),
@@ -115,8 +122,9 @@ def test_rates_do_not_see_suggestions(database: Database) -> None:
         grid = new_grid(session, models=["practice/honest"], repeats=2)
         for answer in answers_of(session, grid):
             finish(session, answer, "2")
-        [column] = load_view(session, grid).columns
-    assert (column.n, column.hallucination_rate, column.unlabelled) == (0, None, 2)
+        [column] = load_view(session, grid).shape.columns
+    tally = column.tally
+    assert (tally.n, tally.hallucination_rate, tally.unlabelled) == (0, None, 2)
 
 
 @pytest.mark.parametrize("outcome", sorted(CUT))
@@ -163,12 +171,14 @@ def test_what_is_read_later_shows_on_open_pages(database: Database) -> None:
             finish(session, answer, "There is 1 D.")
         forget(session)
         seq = session.get_one(Grid, grid.id, populate_existing=True).seq
-        columns = load_columns(session, grid.id)
-        assert load_changed(session, grid, seq, columns) == []
-        assert load_view(session, grid).rows[0].cells[0].chips[0].short == "There is 1 D."
+        view = load_view(session, grid)
+        assert load_changed(session, view.shape, seq) == ([], [])
+        assert first_cell(view).chips[0].short == "There is 1 D."
+        session.commit()
     read_some(database)
     with database.read() as session:
-        changed = load_changed(session, grid, seq, columns)
+        grid = session.get_one(Grid, grid.id)
+        changed, _ = load_changed(session, load_shape(session, grid), seq)
     assert [(chip.short, chip.suggestion) for chip in changed] == [("1", "correct")] * 2
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.errors import InvalidInput
 from app.gridfacts import reviewers_of
+from app.gridplaces import Step, next_unlabelled, row_of
 from app.gridqueries import load_rows, load_shape, load_view
 from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
@@ -80,6 +81,33 @@ def show_rows(
         density=shape.look.density,
         rows=rows,
     )
+
+
+@router.get("/grids/{grid_id}/row")
+def find_row(
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    look: LookHere,
+    of: Annotated[int, Query(ge=1, le=MAX_INTEGER)],
+) -> Response:
+    """The number of the row, among those that this look shows, that has an answer."""
+    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
+    return PlainTextResponse(str(row_of(shape, of)))
+
+
+@router.get("/grids/{grid_id}/next")
+def find_next(
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    look: LookHere,
+    start: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
+    step: Step = 1,
+) -> Response:
+    """The id of the next answer to label in this look; empty: there is no other."""
+    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
+    return PlainTextResponse(str(next_unlabelled(shape, start, step) or ""))
 
 
 @router.get("/grids/{grid_id}/events")

@@ -1,6 +1,7 @@
 // The current chip: the one tab stop of the grid, moved to what is nearest on the screen or next in
 // row order, also where rows are not loaded yet.
 
+import { showAnswer } from "./blocks.js";
 import { query } from "./live.js";
 import { ask } from "./page.js";
 
@@ -40,7 +41,7 @@ function mark() {
   current()?.setAttribute("aria-current", "true");
 }
 
-export const reach = async (id) => document.getElementById(`a-${id}`) ?? (await import("./blocks.js")).showAnswer(id);
+export const reach = async (id) => document.getElementById(`a-${id}`) ?? showAnswer(id);
 
 // A block is filled when it comes near.
 function load(block) {
