@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select, text
 
 from app import suggestions
 from app.db import Database, alembic_config
-from app.gridqueries import load_changed, load_columns, load_view
+from app.gridqueries import load_changed, load_shape, load_view
+from app.gridview import Cell
 from app.labels import get_reviewer, set_label
 from app.main import create_app
 from app.providers import Outcome
@@ -99,7 +100,9 @@ def test_chips_show_what_the_rules_found(database: Database) -> None:
             finish(session, answer, said, Outcome.answered if said else Outcome.empty)
         last = answers_of(session, grid)[-1]
         set_label(session, last.id, get_reviewer(session, "Ada"), LabelValue.correct)
-        chips = load_view(session, grid).rows[0].cells[0].chips
+        cell = load_view(session, grid).rows[0].cells[0]
+        assert isinstance(cell, Cell)
+        chips = cell.chips
     assert [(c.short, c.suggestion, c.suggestion_strength, c.hedged) for c in chips] == [
         ("1", "correct", "weak", False),
         ("3", "hallucinated", "weak", True),
@@ -115,8 +118,9 @@ def test_rates_do_not_see_suggestions(database: Database) -> None:
         grid = new_grid(session, models=["practice/honest"], repeats=2)
         for answer in answers_of(session, grid):
             finish(session, answer, "2")
-        [column] = load_view(session, grid).columns
-    assert (column.n, column.hallucination_rate, column.unlabelled) == (0, None, 2)
+        [column] = load_view(session, grid).shape.columns
+    tally = column.tally
+    assert (tally.n, tally.hallucination_rate, tally.unlabelled) == (0, None, 2)
 
 
 @pytest.mark.parametrize("outcome", sorted(CUT))
@@ -163,12 +167,15 @@ def test_what_is_read_later_shows_on_open_pages(database: Database) -> None:
             finish(session, answer, "There is 1 D.")
         forget(session)
         seq = session.get_one(Grid, grid.id, populate_existing=True).seq
-        columns = load_columns(session, grid.id)
-        assert load_changed(session, grid, seq, columns) == []
-        assert load_view(session, grid).rows[0].cells[0].chips[0].short == "There is 1 D."
+        shape = load_shape(session, grid)
+        assert load_changed(session, shape, seq) == ([], [])
+        cell = load_view(session, grid).rows[0].cells[0]
+        assert isinstance(cell, Cell)
+        assert cell.chips[0].short == "There is 1 D."
     read_some(database)
     with database.read() as session:
-        changed = load_changed(session, grid, seq, columns)
+        shape = load_shape(session, session.get_one(Grid, grid.id))
+        changed, _ = load_changed(session, shape, seq)
     assert [(chip.short, chip.suggestion) for chip in changed] == [("1", "correct")] * 2
 
 
