@@ -116,26 +116,27 @@ def _prompts(session: Session, grid_id: int) -> list[int]:
 
 
 def _statement(grid_id: int) -> sqlalchemy.Select[Any]:
-    def plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    def plain(column: Any) -> ColumnElement[Any]:
         return type_coerce(column, String)
 
+    columns: list[Any] = [
+        col(Answer.id),
+        col(Answer.prompt_id),
+        col(Answer.model),
+        col(Answer.variant_id),
+        plain(col(Answer.state)),
+        plain(col(Answer.label)),
+        col(Answer.disputed),
+        plain(col(Attempt.outcome)),
+        col(Attempt.mismatch) != "",
+        plain(col(Attempt.thought)),
+        col(Attempt.total_ms),
+        col(Attempt.cost_usd),
+        plain(col(Attempt.suggested)),
+        col(Answer.tags),
+    ]
     return (
-        sqlalchemy.select(
-            col(Answer.id),
-            col(Answer.prompt_id),
-            col(Answer.model),
-            col(Answer.variant_id),
-            plain(col(Answer.state)),
-            plain(col(Answer.label)),
-            col(Answer.disputed),
-            plain(col(Attempt.outcome)),
-            col(Attempt.mismatch) != "",
-            plain(col(Attempt.thought)),
-            col(Attempt.total_ms),
-            col(Attempt.cost_usd),
-            plain(col(Attempt.suggested)),
-            col(Answer.tags),
-        )
+        sqlalchemy.select(*columns)
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)
     )

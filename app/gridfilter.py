@@ -6,7 +6,7 @@ of answers, and all filters can be counted at once.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.gridfacts import Fact, Facts, Found
 from app.look import LABELS, ONLY, OUTCOMES, Look
@@ -108,8 +108,8 @@ def match(facts: Facts, marks: Mapping[int, int], look: Look, found: Found) -> M
         }
     of_kind = Counter(kinds.values())
     fitting = {kind for kind in of_kind if _fits(kind, look)}
-    ids = {id_ for id_, kind in kinds.items() if kind in fitting}
-    return Matches(ids, _counts(of_kind, look), dict(sorted(tags.items())))
+    matching = {id_ for id_, kind in kinds.items() if kind in fitting}
+    return Matches(matching, _counts(of_kind, look), dict(sorted(tags.items())))
 
 
 def _counts(of_kind: Mapping[int, int], look: Look) -> dict[str, int]:
@@ -118,9 +118,9 @@ def _counts(of_kind: Mapping[int, int], look: Look) -> dict[str, int]:
     for name, bit in BITS.items():
         facet, _, value = name.partition("-")
         if facet in ("label", "outcome"):
-            other = replace(look, **{facet: frozenset()})
+            other = look.with_(**{facet: frozenset()})
         elif facet == "only":
-            other = replace(look, only=look.only | {value})
+            other = look.with_(only=look.only | {value})
         else:
             continue
         fits = [n for kind, n in of_kind.items() if kind & bit and _fits(kind, other)]

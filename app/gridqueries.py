@@ -136,6 +136,7 @@ def load_view(
     *,
     at: int | None = None,
     row: int = 1,
+    whole: bool = False,
 ) -> GridView:
     """The grid with its first block of rows, or with that of the answer ``at``, or of ``row``."""
     shape = load_shape(session, grid, look, reviewer_id)
@@ -146,7 +147,7 @@ def load_view(
         shape,
         [
             replace(block, rows=load_rows(session, shape, block.first, block.last))
-            if block.first <= row <= block.last
+            if whole or block.first <= row <= block.last
             else block
             for block in shape.blocks
         ],
@@ -337,32 +338,32 @@ def _minis(shape: Shape, prompts: set[int]) -> dict[tuple[int, str], Mini]:
 
 
 def _chips(grid_id: int, characters: int) -> Select[Any]:
-    statement: Select[Any] = (
-        sqlalchemy.select(
-            col(Answer.id),
-            col(Answer.prompt_id),
-            col(Answer.model),
-            col(Answer.variant_id),
-            col(Answer.repeat),
-            col(Answer.state),
-            col(Answer.label),
-            col(Answer.disputed),
-            col(Answer.seq),
-            col(Answer.attempt_id),
-            col(Attempt.outcome),
-            col(Attempt.mismatch),
-            func.substr(Attempt.text, 1, characters),
-            col(Attempt.error_message),
-            col(Attempt.short),
-            col(Attempt.answer_key),
-            col(Attempt.suggested),
-            col(Attempt.suggestion_strength),
-            col(Attempt.hedged),
-        )
+    columns: list[Any] = [
+        col(Answer.id),
+        col(Answer.prompt_id),
+        col(Answer.model),
+        col(Answer.variant_id),
+        col(Answer.repeat),
+        col(Answer.state),
+        col(Answer.label),
+        col(Answer.disputed),
+        col(Answer.seq),
+        col(Answer.attempt_id),
+        col(Attempt.outcome),
+        col(Attempt.mismatch),
+        func.substr(Attempt.text, 1, characters),
+        col(Attempt.error_message),
+        col(Attempt.short),
+        col(Attempt.answer_key),
+        col(Attempt.suggested),
+        col(Attempt.suggestion_strength),
+        col(Attempt.hedged),
+    ]
+    return (
+        sqlalchemy.select(*columns)
         .outerjoin(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(col(Answer.grid_id) == grid_id)
     )
-    return statement
 
 
 def _to_chips(

@@ -205,7 +205,7 @@ def levels(columns: Sequence[Column], look: Look) -> list[Level]:
                 found.append(Level(key, title, [folded]))
                 continue
             children = grouped(inside, depth + 1, key) if depth + 2 < len(look.order) else []
-            slots = [s for child in children for s in child.slots] if children else list(inside)
+            slots: list[Slot] = [slot for child in children for slot in child.slots] or [*inside]
             found.append(Level(key, title, slots, children))
         return found
 

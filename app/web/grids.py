@@ -40,15 +40,21 @@ def show_grid(
     look: LookHere,
     at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     row: RowNumber = 1,
+    whole: bool = False,
 ) -> Response:
-    """The grid with one block of its rows: the first, that of the answer ``at``, or of ``row``."""
-    view = load_view(session, grid, look, reviewer.id if reviewer else None, at=at, row=row)
+    """The grid with one block of its rows: the first, that of the answer ``at``, or of ``row``.
+
+    ``whole``: with all of them, for print.
+    """
+    reviewer_id = reviewer.id if reviewer else None
+    view = load_view(session, grid, look, reviewer_id, at=at, row=row, whole=whole)
     shape = view.shape
     return page(
         "pages/grid.html",
         view=view,
         shape=shape,
         look=look,
+        whole=whole,
         matches=shape.matches,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),

@@ -1,73 +1,81 @@
-// Rows that are far from the screen are not in the page: a block of them holds its height, is filled
-// when it comes near, and emptied when it is far away again. Without scripts, links lead to them.
+// Rows far from the screen are not in the page: a block of them holds its height, is filled when it
+// comes near and emptied when it is far away. Without scripts, links lead to them.
 
 import { query } from "./live.js";
 import { ask } from "./page.js";
 
 const FILLS = 2; // at a time
 const REST_MS = 60; // of scrolling, before what is passed is asked for
-const AGAIN_MS = 2000;
 const page = document.querySelector(".grid-page");
 const scroller = page.querySelector(".scroller");
-const blocks = [...page.querySelectorAll(".block")];
-const loaded = new Set(blocks.filter((block) => block.querySelector("[data-row]")));
+const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
+const full = new Set(blocks.filter((block) => block.querySelector("[data-row]")));
 const near = new Set();
 const filling = new Map();
+const frame = () => new Promise(requestAnimationFrame);
+const rowsOf = ({ dataset: { first, last } }) => last - first + 1;
 let timer = null;
-
-const seq = () => Number(document.getElementById("progress").dataset.seq);
-const inUse = (block) => block.querySelector(":focus, [aria-current], [data-saving], [data-unsaved]");
 
 async function read(block) {
   const { first: from, last: to } = block.dataset;
-  const html = await ask(`/grids/${page.dataset.grid}/rows?${query({ from, to })}`);
+  const template = document.createElement("template");
+  template.innerHTML = await ask(`/grids/${page.dataset.grid}/rows?${query({ from, to })}`);
+  const [known, ...rows] = template.content.children;
   // What changed meanwhile was told to the page, which had nowhere to put it.
-  if (Number(/data-seq="(\d+)"/.exec(html)[1]) < seq()) return read(block);
-  block.innerHTML = html;
+  return known.dataset.seq < Number(document.getElementById("progress").dataset.seq) ? read(block) : rows;
+}
+
+async function put(block) {
+  const rows = await read(block);
+  block.replaceChildren();
+  for (const row of rows) {
+    block.append(row);
+    if (!document.hidden) await frame(); // so that no frame has more to do than one row
+  }
   block.style.minHeight = "";
-  loaded.add(block);
+  full.add(block);
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
 }
 
 function fill(block) {
-  if (!filling.has(block)) filling.set(block, read(block).finally(() => filling.delete(block)));
+  if (!filling.has(block)) filling.set(block, put(block).finally(() => filling.delete(block)));
   return filling.get(block);
 }
 
-function empty(block) {
-  block.style.minHeight = `${block.offsetHeight}px`;
-  block.replaceChildren();
-  loaded.delete(block);
-}
-
-function pump() {
-  for (const block of near) {
-    if (loaded.has(block) || filling.has(block) || filling.size >= FILLS) continue;
-    fill(block).then(pump, () => setTimeout(pump, AGAIN_MS));
+async function pump() {
+  for (const block of full) {
+    if (near.has(block) || block.querySelector(":focus, [aria-current], [data-saving], [data-unsaved]")) continue;
+    block.style.minHeight = `${block.offsetHeight}px`;
+    block.replaceChildren();
+    full.delete(block);
+    await frame();
   }
-  for (const block of loaded) if (!near.has(block) && !inUse(block)) empty(block);
+  for (const block of near) {
+    if (full.has(block) || filling.has(block) || filling.size >= FILLS) continue;
+    fill(block).then(pump, () => setTimeout(pump, 2000));
+  }
 }
 
-// The chip of an answer in a row that is not here.
+// The chip of an answer whose row is not here.
 export async function showAnswer(id) {
   const row = Number(await ask(`/grids/${page.dataset.grid}/row?${query({ of: id })}`));
   await fill(blocks.find(({ dataset: { first, last } }) => first <= row && row <= last));
   return document.getElementById(`a-${id}`);
 }
 
-const [sample] = loaded;
-const height = sample ? sample.offsetHeight / sample.querySelectorAll("[data-row]").length : 0;
+const [sample] = full;
+const row = sample?.querySelector("[data-row]");
+if (row) page.style.setProperty("--row", `${row.offsetHeight}px`); // what rows take that were not yet seen
 const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller; // a phone scrolls the page
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   clearTimeout(timer);
   timer = setTimeout(pump, REST_MS);
-}, { root, rootMargin: "1200px 0px" });
+}, { root, rootMargin: "900px 0px" });
 for (const block of blocks) {
-  const { first, last } = block.dataset;
-  if (!loaded.has(block)) {
+  if (!full.has(block)) {
     block.replaceChildren();
-    block.style.minHeight = `${Math.round(height * (last - first + 1))}px`;
+    block.style.minHeight = `${Math.round((sample.offsetHeight / rowsOf(sample)) * rowsOf(block))}px`;
   }
   observer.observe(block);
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import select
+from sqlmodel import col, select
 
 from app.gridqueries import load_shape, matching
 from app.labels import get_reviewer, set_label
@@ -160,7 +160,7 @@ def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
     prompts = [{"text": f"Question {n}?"} for n in range(1, 4)]
     grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=2)
     with database(client).read() as session:
-        rows = session.exec(select(Answer.id).order_by(Answer.prompt_id, Answer.id)).all()
+        rows = session.exec(select(Answer.id).order_by(col(Answer.prompt_id), col(Answer.id))).all()
     for answer, value in zip(
         rows, ("correct", "correct", "hallucinated", "hallucinated", "correct", "abstained"),
         strict=True,
