@@ -27,6 +27,7 @@ from app.tables import (
     Label,
     LabelChange,
     LabelValue,
+    now,
     storable,
 )
 from tests.factories import practice
@@ -60,7 +61,7 @@ def pending(session: Session, grid_id: int) -> list[Queued]:
 
 
 def start(queued: Queued, expected_usd: float | None = None) -> Running:
-    return Running(replace(queued, expected_usd=expected_usd), None, Cost())
+    return Running(replace(queued, expected_usd=expected_usd), None, Cost(), called_at=now())
 
 
 def next_try(running: Running) -> Running:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.runner.limits import AHEAD
 from tests.polling import wait_for
 from tests.runner import books
 from tests.serving import Process, app_server, providers_at
@@ -18,6 +19,7 @@ from tests.wire_http import Recorded
 from tests.wire_scripts import Script
 
 AT_ONCE = 4
+AT_WORK = AT_ONCE + AT_ONCE // AHEAD  # one more is got ready
 GRID = {
     "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(30)],
     "models": ["openai-chat/plain"],
@@ -122,7 +124,7 @@ def test_runner_pauses_says_so_and_goes_on(tmp_path: Path, trouble: Trouble, sai
                 seq = client.get(f"{here}/changes?since=0").headers["x-seq"]
                 assert said in client.get(f"{here}/changes?since={seq}").text
                 wait_for(lambda: any(said in e["data"] for e in stream.events), "the banner, live")
-                assert client.get(f"/api/grids/{grid}").json()["progress"]["running"] <= AT_ONCE
+                assert client.get(f"/api/grids/{grid}").json()["progress"]["running"] <= AT_WORK
                 assert len(wire.calls) == made
                 assert done() == before
 
