@@ -56,7 +56,7 @@ class Attempts:
             return running.attempt_id is not None
         except asyncio.CancelledError:
             # Written after what this task has written before: a result that came is kept.
-            self._writer.put(records.let_go, running)
+            running.let_go = self._writer.put(records.let_go, running)
             raise
         finally:
             slot.release()

@@ -173,8 +173,8 @@ class LocalRunner(RunningProcess):
     def _held(self) -> set[int]:
         """The answers somebody works on. Called in the writer's thread.
 
-        A task is in the list before it claims an answer, and leaves it after its last write was
-        queued; so whatever a transaction finds running without being here has been left alone.
+        A task is in the list before it claims an answer, and leaves it after its last write; so
+        whatever a transaction finds running without being here has been left alone.
         """
         return {running.queued.id for running in list(self._tasks.values())}
 
@@ -221,6 +221,13 @@ class LocalRunner(RunningProcess):
 
     def _ended(self, slot: Slot, task: asyncio.Task[None]) -> None:
         slot.release()  # a task that was cancelled before its first step never could
+        let_go = self._tasks[task].let_go
+        if let_go is None:
+            self._forget(task)
+        else:
+            let_go.add_done_callback(lambda _: self._forget(task))
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if task.cancelled():
             self._look.set()  # its answer may have been put in the queue again meanwhile

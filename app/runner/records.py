@@ -5,6 +5,7 @@ step changes only rows that are in the state it expects, so a doubled or late st
 Steps take many answers at once: under load that costs a fifth of one by one.
 """
 
+from asyncio import Future
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,7 @@ class Running:
     begun: bool = False  # whether that is known to be on disk
     before: int | None = None  # the one before: where ``begin`` starts when it is repeated
     called_at: datetime | None = None  # None: what is begun has not been called yet
+    let_go: Future[None] | None = None  # nobody works on it any more, which is being written
 
     @property
     def grid_id(self) -> int:

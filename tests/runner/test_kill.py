@@ -102,7 +102,7 @@ def test_kill_9_in_the_middle_loses_nothing_and_buys_nothing_twice(
     asked = calls(wire)
     assert 200 <= asked.total() <= 200 + repeated
     assert len(asked) == 20
-    assert min(asked.values()) == 10
+    assert min(asked.values()) >= 10
 
 
 def test_kill_9_at_20_random_moments_keeps_the_books_right(tmp_path: Path) -> None:
