@@ -70,7 +70,7 @@ def test_suggestion_is_no_label_until_somebody_gives_it(client: TestClient) -> N
     assert (answer["suggested"], answer["label"], answer["labels"]) == ("correct", None, [])
     assert client.get(grid).json()["progress"]["labelled"] == 0
     page = client.get(f"/grids/{grid_id}").text
-    assert 'data-suggested="c"' in page
+    assert 'data-suggested="correct"' in page
     assert "suggestion correct" in page
     assert 'data-status="unlabelled"' in page
 

@@ -94,7 +94,7 @@ def test_cancelled_grid_runs_what_is_added_and_no_more(settings: Settings) -> No
     with TestClient(create_app(settings), base_url=BASE_URL) as client:
         grid_id = client.post("/api/grids", json=grid_input(repeats=20)).json()["id"]
         url = f"/api/grids/{grid_id}"
-        wait_for(lambda: client.get(url).json()["progress"]["running"] == 8, "eight in flight")
+        wait_for(lambda: client.get(url).json()["progress"]["running"] >= 8, "eight in flight")
         client.post(f"{url}/cancellation")
         wait_until_done(client, grid_id, deadline_s=2)
     settings.practice_latency_ms = 0

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("wire")
 
 def heads(page: str) -> list[str]:
     """What each column cost."""
-    return re.findall(r'class="cost muted"[^>]*>([^<]*)<', page)
+    return re.findall(r'class="cost muted"[^>]*>([^<·]*?)(?: ·[^<]*)?<', page)
 
 
 def drawer(client: TestClient, grid_id: str) -> list[str]:

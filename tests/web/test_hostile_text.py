@@ -103,7 +103,8 @@ def test_hostile_text_adds_no_markup(
         assert "img" not in page.tags, url
         assert page.scripts == "", url
         assert not [a for a in page.attributes if a == "style" or a.startswith("on")], url
-        assert not [a for a in page.addresses if not a.startswith(("/", "?", "#"))], url
+        own = ("/", "?", "#", f"{grid_id}/answers/")
+        assert not [a for a in page.addresses if not a.startswith(own)], url
     row = next(csv.DictReader(io.StringIO(export, newline="")))
     assert row["prompt"] == HOSTILE
     assert HOSTILE in row["error" if failing else "answer_text"]
