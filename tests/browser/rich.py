@@ -1,4 +1,4 @@
-"""A grid that has everything at once: every label, mark and outcome, three reviewers, long texts."""
+"""A grid that has everything at once: all labels, marks and outcomes, three reviewers."""
 
 from itertools import count
 from typing import Any
