@@ -28,7 +28,8 @@ class Chip:
     answer_key: str = ""  # the same for equal short answers; empty: it cannot be compared
     suggested: LabelValue | None = None
     suggestion_strength: str = ""  # strong or weak
-    hedged: bool = False
+    hedged: bool = False  # a rule or a reviewer says so
+    decided: bool = False  # somebody settled it
     seq: int = 0  # of its last change
     eq: int = 0  # the same for equal answers of a row; 0: no other is equal
     off: bool = False  # it does not match the filters
@@ -91,6 +92,10 @@ class Chip:
             parts.append(f"suggestion {self.suggestion}")
         if self.hedged and not self.waiting:
             parts.append("hedged")
+        if self.disputed and self.label is not None:
+            parts.append("by majority: reviewers differ")
+        if self.decided:
+            parts.append("decided")
         return ", ".join(parts)
 
     @property
@@ -105,7 +110,8 @@ class Chip:
         """The marks at its end."""
         if self.waiting:
             return "↻" * self.again
-        return "~" * self.hedged + "≠" * bool(self.mismatch)
+        differ = self.disputed and self.label is not None
+        return "~" * self.hedged + "≠" * bool(self.mismatch) + "?" * differ + "§" * self.decided
 
     @property
     def key(self) -> str:

@@ -193,13 +193,13 @@ def _labelled(session: Session, grid_id: int, who: ColumnElement[bool]) -> froze
     )
 
 
-def reviewers_of(session: Session, grid_id: int) -> list[str]:
-    """Who labelled anything in this grid, by name."""
-    names = session.scalars(
-        sqlalchemy.select(col(Reviewer.name))
+def reviewers_of(session: Session, grid_id: int) -> dict[str, int]:
+    """Who labelled anything in this grid, by name, and how many of its answers."""
+    rows = session.execute(
+        sqlalchemy.select(col(Reviewer.name), sqlalchemy.func.count())
         .join(Label, col(Label.reviewer_id) == col(Reviewer.id))
         .join(Answer, col(Answer.id) == col(Label.answer_id))
         .where(col(Answer.grid_id) == grid_id)
-        .distinct()
+        .group_by(col(Reviewer.name))
     )
-    return sorted(names, key=str.casefold)
+    return dict(sorted((tuple(row) for row in rows), key=lambda row: row[0].casefold()))

@@ -358,6 +358,8 @@ def _chips(grid_id: int, characters: int) -> Select[Any]:
         col(Attempt.suggested),
         col(Attempt.suggestion_strength),
         col(Attempt.hedged),
+        col(Answer.tags),
+        col(Answer.decided),
     ]
     return (
         sqlalchemy.select(*columns)
@@ -390,5 +392,6 @@ def _to_chips(
             answer_key=row.answer_key or "",
             suggested=row.suggested,
             suggestion_strength=row.suggestion_strength or "",
-            hedged=bool(row.hedged),
+            hedged=bool(row.hedged) or "hedged" in row.tags.split(),
+            decided=row.decided,
         )

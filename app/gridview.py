@@ -42,6 +42,7 @@ class Column:
     wording: Wording
     forced: bool = False  # the model is known not to take this thinking setting
     held: HeldBack | None = None  # in a large grid: its test call
+    place: int = 0  # on the screen: the prompts are column 1
     tally: Tally = field(default_factory=Tally)
 
     @property
@@ -73,7 +74,7 @@ class Column:
         return held.message if held and stopped else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """Neighbouring columns that have a level in common, folded into one slim column."""
 
@@ -81,6 +82,7 @@ class Group:
     number: int  # of its first column, for ids in the page
     title: str
     parts: list[Column]
+    place: int = 0
 
     @property
     def folded(self) -> bool:
@@ -209,7 +211,10 @@ def levels(columns: Sequence[Column], look: Look) -> list[Level]:
             found.append(Level(key, title, slots, children))
         return found
 
-    return grouped(columns, 0, "")
+    found = grouped(columns, 0, "")
+    for place, slot in enumerate((slot for level in found for slot in level.slots), start=2):
+        slot.place = place
+    return found
 
 
 def row_order(

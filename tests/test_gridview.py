@@ -12,10 +12,10 @@ from sqlmodel import Session
 
 from app.chips import Chip
 from app.db import Database
-from app.gridqueries import GridView, load_changed, load_shape, load_view
+from app.gridqueries import GridView, load_changed, load_chip, load_shape, load_view
 from app.gridtally import total
 from app.gridview import Cell, bar_parts, observed
-from app.labels import get_reviewer, set_label
+from app.labels import decide, get_reviewer, set_label
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now
 from tests.factories import answers_of, finish, new_grid, run_grid
@@ -55,6 +55,7 @@ def test_columns_come_by_model_then_thinking_then_wording(database: Database) ->
         for thinking in ("off", "on")
         for wording in ("allowed", "not-mentioned")
     ]
+    assert [slot.place for slot in view.shape.slots] == list(range(2, 10))
     assert [(m.title, [t.title for t in m.children]) for m in view.shape.levels] == [
         ("practice/bluffer", ["thinking off", "thinking on"]),
         ("practice/honest", ["thinking off", "thinking on"]),
@@ -145,7 +146,8 @@ def test_chip_shows_the_short_answer(text: str, said: str, short: str) -> None:
         ("done", "truncated", None, False, "truncated", ""),
         ("done", "answered", "correct", False, "correct", "correct"),
         ("done", "answered", None, True, "disputed", "disputed"),
-        ("done", "answered", "abstained", True, "abstained", "abstained"),
+        ("done", "answered", "abstained", True, "abstained",
+         "abstained, by majority: reviewers differ"),
         # Run again: what came before counts, and is not what is waited for.
         ("pending", "error", None, False, "pending", "pending"),
         ("running", "answered", "correct", False, "running",
@@ -167,6 +169,26 @@ def test_chip_says_what_it_is(
         text="1",
     )
     assert (chip.status, chip.words) == (status, words)
+
+
+def test_chip_has_a_mark_for_all_that_is_said_of_it(database: Database) -> None:
+    with database.write() as session:
+        answers = answers_of(session, new_grid(session))
+        for answer in answers:
+            finish(session, answer, "1")
+        ada, bob, carol = (get_reviewer(session, name) for name in ("Ada", "Bob", "Carol"))
+        for who, value in ((ada, "correct"), (bob, "correct"), (carol, "hallucinated")):
+            set_label(session, answers[0].id, who, LabelValue(value))
+        set_label(session, answers[1].id, ada, LabelValue.correct, tags=["hedged", "partial"])
+        decide(session, answers[2].id, bob, LabelValue.abstained)
+        session.commit()
+        chips = [load_chip(session, answer) for answer in answers[:3]]
+    assert [chip.flags for chip in chips] == ["?", "~", "§"]
+    assert [chip.words for chip in chips] == [
+        "correct, by majority: reviewers differ",
+        "correct, hedged",
+        "abstained, decided",
+    ]
 
 
 @pytest.mark.parametrize(

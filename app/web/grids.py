@@ -49,6 +49,7 @@ def show_grid(
     reviewer_id = reviewer.id if reviewer else None
     view = load_view(session, grid, look, reviewer_id, at=at, row=row, whole=whole)
     shape = view.shape
+    practice = [is_practice(column.model, server.providers) for column in shape.columns]
     return page(
         "pages/grid.html",
         view=view,
@@ -58,7 +59,8 @@ def show_grid(
         matches=shape.matches,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
-        practice=any(is_practice(c.model, server.providers) for c in shape.columns),
+        practice=any(practice),
+        only_practice=all(practice),
         notice=server.runner_notice(grid.id),
         **head(session, shape),
     )

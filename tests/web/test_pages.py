@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
+from app.labels import TAGS
 from app.look import LABELS, ONLY, OUTCOMES
 from app.tables import Grid, Prompt
 from tests.factories import run_grid
@@ -187,7 +188,7 @@ def test_label_by_key_answers_with_what_changed(client: TestClient) -> None:
     assert answer in chips(response.text)
     assert 'data-status="correct"' in response.text
     counts = len(re.findall(r'<span class="n[^>]*hx-swap-oob="outerMorph"', response.text))
-    assert counts == len(LABELS) + len(OUTCOMES) + len(ONLY) + 1
+    assert counts == len(LABELS) + len(OUTCOMES) + len(ONLY) + len(TAGS) + 1
     # The chip and one that equals it, the columns, the rest.
     assert response.text.count('hx-swap-oob="outerMorph"') == (
         counts + len(chips(response.text)) + 2 + 3

@@ -52,7 +52,7 @@ def found(client: TestClient, grid_id: str, query: dict[str, str], name: str = "
 
 
 def heads(page: str) -> list[str]:
-    names = re.findall(r'role="columnheader" id="[^"]+" >\s*<span class="sr">([^<]+),</span>', page)
+    names = re.findall(r'aria-label="([^"]+)" id="col-', page)
     return [unescape(name) for name in names]
 
 
