@@ -87,9 +87,9 @@ def test_hostile_text_stays_text(open_page: Open) -> None:
     drawer.get_by_text("Thinking", exact=False).first.click()
     drawer.get_by_label("Note").fill(HOSTILE)
     grid = page.url.partition("#")[0]
-    page.locator("#reviewer summary").click()
-    page.locator("#reviewer").get_by_label("Your name").fill("<b onclick=window.pwned=7>Ada")
-    page.locator("#reviewer button").click()
+    drawer.get_by_label("Note").blur()  # which saves it, once its author is known
+    page.locator("#ask-name").get_by_label("Your name").fill("<b onclick=window.pwned=7>Ada")
+    page.locator("#ask-name button").click()
     page.locator(".chip").first.click()
     page.keyboard.press("h")
     expect(page.locator("#progress b").last).to_have_text("1")
