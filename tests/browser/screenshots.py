@@ -12,6 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.settings import Settings
+from tests.browser import rich
 from tests.browser.conftest import serving, start_example
 from tests.serving import providers_at
 from tests.support.chromium import chromium_path, launch_args
@@ -132,6 +133,39 @@ def models_and_switches(folder: Path) -> None:
     shutil.rmtree(data)
 
 
+def labelled_by_three(folder: Path) -> None:
+    """Everything a grid can hold, three reviewers, and all that is done with their labels."""
+    data = Path(tempfile.mkdtemp())
+    with WireServer(rich.handler) as wire, sync_playwright() as playwright:
+        os.environ.update(providers_at(wire.url))
+        with serving(Settings(data_dir=data, discover=False)) as site:
+            grid = rich.start(site)
+            rich.label(site, grid)
+            browser = playwright.chromium.launch(
+                executable_path=chromium_path(), args=launch_args()
+            )
+            for name, size, scheme in (
+                ("", DESKTOP, "light"), ("-dark", DESKTOP, "dark"), ("-phone", PHONE, "light"),
+            ):  # fmt: skip
+                page = _page(browser, size, scheme)
+                page.context.request.post(f"{site}/reviewer", form={"name": "Ada"})
+                for path, file in (
+                    ("", "rich"), ("?fold=openai/odd&fold=practice/honest", "folded"),
+                    ("?label=hallucinated&only=repeats", "filtered"), ("/review", "review"),
+                    ("/review?blind=0&left=0", "review-open"), ("/conflicts", "conflicts"),
+                ):  # fmt: skip
+                    page.goto(site + grid + path)
+                    page.screenshot(path=folder / f"{file}{name}.png")
+                page.goto(site + grid)
+                page.locator(".chip", has_text="Possib").first.click()
+                page.locator("#compare").click()
+                page.locator(".to-choose .repeats a").first.click()
+                page.locator("#drawer .diff-text").first.wait_for()
+                page.screenshot(path=folder / f"diff{name}.png")
+            browser.close()
+    shutil.rmtree(data)
+
+
 def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page:
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
@@ -143,3 +177,4 @@ def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
     models_and_switches(Path(sys.argv[1]))
+    labelled_by_three(Path(sys.argv[1]))
