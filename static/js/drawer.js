@@ -72,15 +72,19 @@ drawer.addEventListener("submit", (event) => {
   const { name, value } = event.submitter ?? {};
   const id = answerOf(event.target);
   const others = mine(id).tags.filter((tag) => tag !== value);
-  const changes = { value: { value: value === "none" ? null : value }, on: { tags: [...others, value] }, off: { tags: others } };
+  const typed = event.target.elements.note.value;
+  const note = typed === mine(id).note ? {} : { note: typed };
+  const changes = { value: value === "none" ? { value: null } : { value, ...note }, on: { tags: [...others, value], ...note }, off: { tags: others, ...note } };
   if (name in changes) told(save(id, changes[name]).then(refresh));
 });
 drawer.addEventListener("change", ({ target }) => {
   const { value, note } = mine(answerOf(target));
   if (target.name === "note" && target.value !== note) save(answerOf(target), { note: target.value, ...(value && { value }) });
 });
-drawer.addEventListener("keydown", ({ key, target }) => {
-  if (key === "Escape" && target.matches("textarea")) current()?.focus(); // which saves the note
+drawer.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !event.target.matches("textarea")) return;
+  event.preventDefault(); // it would close the dialog that asks for a name
+  current()?.focus(); // which saves the note
 });
 
 // With a finger: to the side for the next or the previous answer, down to close.

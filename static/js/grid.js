@@ -87,8 +87,8 @@ const actions = {
   z: async () => goTo(reach(await undo())),
   r: () => { told(rerun(current())); },
   " ": () => { if (isOpen()) close(); else told(open(current())); },
-  f: () => review?.click(),
-  b: () => review && location.assign(`${review.href}${review.search ? "&" : "?"}blind=1`),
+  f: () => review && location.assign(`${review.href}${review.search ? "&" : "?"}blind=0`),
+  b: () => review?.click(), // blind is what it is, if not said otherwise
   Escape: () => (equal.length ? letGo() : close()),
   "?": () => document.getElementById("help").showModal(),
 };

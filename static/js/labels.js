@@ -28,7 +28,7 @@ export function learn(root, time) {
     for (const { dataset } of buttons) tagOf[dataset.key] = dataset.tag;
     const value = form.querySelector('.label[aria-pressed="true"]')?.value ?? "";
     const tags = buttons.filter((it) => it.ariaPressed === "true").map((it) => it.dataset.tag);
-    if (!queues.has(answer) && !(storedAt.get(answer) > time)) own.set(answer, { value, note: form.elements.note.value, tags });
+    if (!queues.has(answer) && !(storedAt.get(answer) > time)) own.set(answer, { value, note: form.elements.note.defaultValue, tags });
   }
 }
 async function learnFrom(chip) {
@@ -117,8 +117,8 @@ function show(id) {
   if (queue?.error) chip.title = `not saved: ${queue.error}`;
   const status = queue?.jobs.map(({ change }) => change.value).findLast((value) => value !== undefined);
   if (status === undefined) return;
-  chip.ariaLabel = chip.ariaLabel?.replace(`, ${chip.dataset.status}`, `, ${status || "unlabelled"}`) ?? null;
   chip.dataset.status = status || "unlabelled";
+  chip.querySelector(".status").textContent = chip.dataset.status;
 }
 const showAll = () => queues.forEach((_, id) => show(id));
 

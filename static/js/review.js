@@ -97,9 +97,11 @@ document.addEventListener("keydown", (event) => {
   control.parentElement.querySelector("textarea").focus();
 });
 let from = null; // where a finger came down
-main.addEventListener("touchstart", ({ touches }) => { from = touches.length === 1 ? touches[0] : null; }, { passive: true });
+main.addEventListener("touchstart", ({ touches, target }) => {
+  from = touches.length > 1 || target.closest("textarea, .table-scroll") ? null : touches[0];
+}, { passive: true });
 main.addEventListener("touchend", ({ changedTouches: [to] }) => {
-  const across = from ? to.clientX - from.clientX : 0;
+  const across = from && !String(getSelection()) ? to.clientX - from.clientX : 0;
   if (Math.abs(across) > Math.max(70, 2 * Math.abs(to.clientY - from.clientY))) find(`[rel="${across < 0 ? "next" : "prev"}"]`)?.click();
 });
 addEventListener("beforeunload", (event) => unsaved && event.preventDefault());

@@ -72,7 +72,8 @@ def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open,
     expect(bob.locator(f"#a-{first}")).to_have_attribute("data-status", "abstained")
     agreement = ada.locator("#drawer .agreement")
     expect(agreement).to_contain_text("Bob decided: abstained.", timeout=SOON_MS)
-    expect(ada.locator("#drawer .history li")).to_have_count(4)
+    # Bob left his note to press the button, by which it was saved.
+    expect(ada.locator("#drawer .history li")).to_have_count(5)
     expect(ada.locator("#drawer .history li").last).to_be_visible()  # what was open stays open
     expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "abstained")
     expect(ada.locator("#actions")).not_to_contain_text("Conflicts")
