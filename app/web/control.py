@@ -4,9 +4,10 @@ With scripts these answer with what changed, and the page stays where it is; wit
 back to it.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlmodel import Session
 
@@ -29,7 +30,6 @@ from app.web.deps import (
     Reading,
     ReviewerIdHere,
     Server,
-    Services,
     Since,
     decimal,
 )
@@ -78,56 +78,59 @@ def show_reruns(
     )
 
 
+@dataclass(frozen=True)
+class Act:
+    """A form by which something is done to a grid."""
+
+    server: Server
+    grid: GridHere
+    data: Form
+    htmx: IsHtmx
+    reviewer_id: ReviewerIdHere
+    since: Since = 0
+
+    def done(self) -> Response:
+        """What changed after ``since``, or the way back to the grid as it was shown."""
+        look = Look.parse(self.data.multi_items())
+        if not self.htmx:
+            answer = _wanted(self.data).answer
+            query = "&".join(filter(None, [look.query(), f"at={answer}" if answer else ""]))
+            anchor = f"#a-{answer}" if answer else ""
+            address = f"/grids/{self.grid.public_id}{'?' if query else ''}{query}{anchor}"
+            return RedirectResponse(address, status_code=303)
+        with self.server.database.read() as session:
+            now = session.get_one(Grid, self.grid.id)
+            wanted = (look, self.reviewer_id, min(self.since, now.seq - 1))
+            notice = self.server.runner_notice(now.id)
+            _, fragments = render_changes(session, now, [wanted], notice)
+            return HTMLResponse(fragments[wanted], headers={"X-Seq": str(now.seq)})
+
+
+ActHere = Annotated[Act, Depends()]
+
+
 @router.post("/reruns")
-def rerun(
-    server: Server,
-    grid: GridHere,
-    data: Form,
-    htmx: IsHtmx,
-    reviewer_id: ReviewerIdHere,
-    since: Since = 0,
-) -> Response:
-    actions.rerun(server, grid.id, _wanted(data))
-    return _done(server, grid, data, since if htmx else None, reviewer_id)
+def rerun(act: ActHere) -> Response:
+    actions.rerun(act.server, act.grid.id, _wanted(act.data))
+    return act.done()
 
 
 @router.post("/cancellation")
-def cancel(
-    server: Server,
-    grid: GridHere,
-    data: Form,
-    htmx: IsHtmx,
-    reviewer_id: ReviewerIdHere,
-    since: Since = 0,
-) -> Response:
-    actions.cancel(server, grid.id, _wanted(data))
-    return _done(server, grid, data, since if htmx else None, reviewer_id)
+def cancel(act: ActHere) -> Response:
+    actions.cancel(act.server, act.grid.id, _wanted(act.data))
+    return act.done()
 
 
 @router.post("/pause")
-def pause(
-    server: Server,
-    grid: GridHere,
-    data: Form,
-    htmx: IsHtmx,
-    reviewer_id: ReviewerIdHere,
-    since: Since = 0,
-) -> Response:
-    actions.pause(server, grid.id)
-    return _done(server, grid, data, since if htmx else None, reviewer_id)
+def pause(act: ActHere) -> Response:
+    actions.pause(act.server, act.grid.id)
+    return act.done()
 
 
 @router.post("/resumption")
-def resume(
-    server: Server,
-    grid: GridHere,
-    data: Form,
-    htmx: IsHtmx,
-    reviewer_id: ReviewerIdHere,
-    since: Since = 0,
-) -> Response:
-    actions.resume(server, grid.id)
-    return _done(server, grid, data, since if htmx else None, reviewer_id)
+def resume(act: ActHere) -> Response:
+    actions.resume(act.server, act.grid.id)
+    return act.done()
 
 
 @router.post("/ceiling")
@@ -143,24 +146,6 @@ def _wanted(data: Form) -> Wanted:
     """``all`` and ``labelled`` are ticks."""
     given = {k: v for k, v in data.items() if k in ("answer", "extent") and v}
     return validated(Wanted, failed="all" not in data, labelled="labelled" in data, **given)
-
-
-def _done(
-    server: Services, grid: Grid, data: Form, since: int | None, reviewer_id: int | None
-) -> Response:
-    """What changed after ``since``, or the way back to the grid as it was shown."""
-    look = Look.parse(data.multi_items())
-    if since is None:
-        answer = _wanted(data).answer
-        query = "&".join(filter(None, [look.query(), f"at={answer}" if answer else ""]))
-        anchor = f"#a-{answer}" if answer else ""
-        address = f"/grids/{grid.public_id}{'?' if query else ''}{query}{anchor}"
-        return RedirectResponse(address, status_code=303)
-    with server.database.read() as session:
-        now = session.get_one(Grid, grid.id)
-        wanted = (look, reviewer_id, min(since, now.seq - 1))
-        _, fragments = render_changes(session, now, [wanted], server.runner_notice(grid.id))
-        return HTMLResponse(fragments[wanted], headers={"X-Seq": str(now.seq)})
 
 
 def _around(session: Session, answer_id: int | None) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What reviewers say of one answer: labels, tags, notes and decisions."""
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
@@ -71,15 +72,25 @@ def show_labels(session: Reading, answer_id: AnswerId, reviewer: MaybeReviewer) 
     return page("partials/labels.html", grid=grid, **labels_part(session, answer, reviewer))
 
 
+@dataclass(frozen=True)
+class Press:
+    """A key that changes one's own label of an answer."""
+
+    server: Server
+    answer_id: AnswerId
+    reviewer: KnownReviewer
+    look: LookHere
+    since: Since = 0
+
+    def changed(self) -> Response:
+        return _changed(self.server, self.answer_id, self.since, self.look, self.reviewer)
+
+
+PressHere = Annotated[Press, Depends()]
+
+
 @router.put("/label")
-def put_label(
-    server: Server,
-    answer_id: AnswerId,
-    data: Form,
-    reviewer: KnownReviewer,
-    look: LookHere,
-    since: Since = 0,
-) -> Response:
+def put_label(press: PressHere, data: Form) -> Response:
     """What is not given stays. ``tags`` is repeated, or one value with commas."""
     fields: dict[str, Any] = {k: v for k, v in data.items() if k in ("value", "note", "decides")}
     if "tags" in data:
@@ -88,41 +99,29 @@ def put_label(
         ]
     given = validated(LabelForm, **fields)
     value = KEEP if given.value is None else given.value or None
-    with server.database.write() as session:
-        set_label(session, answer_id, reviewer, value, given.note, given.tags, given.decides)
+    said = (value, given.note, given.tags, given.decides)
+    with press.server.database.write() as session:
+        set_label(session, press.answer_id, press.reviewer, *said)
         session.commit()
-    return _changed(server, answer_id, since, look, reviewer)
+    return press.changed()
 
 
 @router.delete("/label")
-def delete_label(
-    server: Server,
-    answer_id: AnswerId,
-    reviewer: KnownReviewer,
-    look: LookHere,
-    since: Since = 0,
-) -> Response:
-    with server.database.write() as session:
-        clear_label(session, answer_id, reviewer)
+def delete_label(press: PressHere) -> Response:
+    with press.server.database.write() as session:
+        clear_label(session, press.answer_id, press.reviewer)
         session.commit()
-    return _changed(server, answer_id, since, look, reviewer)
+    return press.changed()
 
 
 @router.put("/tags")
-def put_tag(
-    server: Server,
-    answer_id: AnswerId,
-    data: Form,
-    reviewer: KnownReviewer,
-    look: LookHere,
-    since: Since = 0,
-) -> Response:
+def put_tag(press: PressHere, data: Form) -> Response:
     """Put one tag on one's own label or take it off."""
     given = validated(TagForm, **{k: v for k, v in data.items() if k in ("tag", "on")})
-    with server.database.write() as session:
-        set_tag(session, answer_id, reviewer, given.tag, given.on)
+    with press.server.database.write() as session:
+        set_tag(session, press.answer_id, press.reviewer, given.tag, given.on)
         session.commit()
-    return _changed(server, answer_id, since, look, reviewer)
+    return press.changed()
 
 
 @router.post("/label")

@@ -102,12 +102,9 @@ def test_text_is_asked_for_where_one_scrolls(open_page: Open, site: str) -> None
     page.get_by_role("button", name="Cancel").click()
 
 
-@pytest.mark.parametrize("locks", [True, False])
-def test_seven_tabs_stay_live_and_take_labels(open_page: Open, app: Served, locks: bool) -> None:
+def test_seven_tabs_stay_live_and_take_labels(open_page: Open, app: Served) -> None:
     path = start(app.url, "openai-chat/slow", prompts=40, repeats=4, more="practice/honest")
     page = open_page("/library")
-    if not locks:  # as on plain http from another machine
-        page.context.add_init_script("Object.defineProperty(navigator, 'locks', {value: null})")
     pages = [page, *(page.context.new_page() for _ in range(6))]
     for tab in pages:
         tab.goto(app.url + path)
