@@ -30,7 +30,7 @@ test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k 
 	$(UV) run --frozen ruff format --check .
 	$(UV) run --frozen ruff check .
 	$(UV) run --frozen mypy
-	$(UV) run --frozen pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(UV) run --frozen pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(UV_STAMP) ## measure the fan-out beside a bare loop, 5 minutes (ARGS=pages)
 	$(UV) run --frozen python -m bench $(ARGS)

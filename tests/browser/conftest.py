@@ -80,11 +80,17 @@ def serving(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
-    """The address of a server with practice models that take a little time."""
+def practice_latency_ms() -> int:
+    """A little time, so that one can watch; tests that begin with what is there take none."""
+    return 60
+
+
+@pytest.fixture
+def site(tmp_path: Path, sqlite_template: Path, practice_latency_ms: int) -> Iterator[str]:
+    """The address of a server with practice models."""
     database = tmp_path / "bluffcheck.db"
     database.write_bytes(sqlite_template.read_bytes())
-    settings = Settings(data_dir=tmp_path, discover=False, practice_latency_ms=60)
+    settings = Settings(data_dir=tmp_path, discover=False, practice_latency_ms=practice_latency_ms)
     with serving(settings) as url:
         yield url
 

@@ -18,6 +18,11 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
+def practice_latency_ms() -> int:
+    return 0
+
+
+@pytest.fixture
 def grid(open_page: Open) -> Page:
     """The example's grid, done, with a reviewer known and its first chip in focus."""
     page = open_page("/", expect_errors=True)

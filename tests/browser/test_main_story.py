@@ -233,8 +233,6 @@ def test_pages_have_no_accessibility_findings(open_page: Open) -> None:
     found: list[str] = []
     looks: list[dict[str, Any]] = [
         {"color_scheme": "light"},
-        {"color_scheme": "dark"},
-        {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
         {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
     ]
     # A grid, its answers and what is done to them: see test_rich_grid.py.

@@ -20,6 +20,11 @@ PHONE: dict[str, Any] = {
 }
 
 
+@pytest.fixture
+def practice_latency_ms() -> int:
+    return 0
+
+
 def start_review(open_page: Open, query: str = "", **options: Any) -> Page:
     """The example's grid, and a reviewer at its first answer."""
     page = open_page("/", **options)
