@@ -1,6 +1,7 @@
 """The grid as shown: order, counts that agree with a recount, marks, and what changed."""
 
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -248,7 +249,8 @@ def test_queries_do_not_grow_with_the_grid(client: TestClient, address: str) -> 
         counted: list[str] = []
 
         def count(*arguments: object) -> None:
-            counted.append(str(arguments[2]))
+            if threading.current_thread().name.startswith("AnyIO"):  # the runner looks around too
+                counted.append(str(arguments[2]))
 
         event.listen(engine, "before_cursor_execute", count)
         assert client.get(address.format(id=grid_id)).status_code == 200

@@ -374,7 +374,8 @@ def test_labels_wait_for_the_network(grid: Page, tmp_path: Path) -> None:
     grid.context.set_offline(False)
     grid.get_by_role("button", name="Try again").click()
     all_saved(grid)
-    assert [value for value, _ in stored(tmp_path).values()] == ["correct", "hallucinated"]
+    values = [value for value, _ in stored(tmp_path).values()]
+    assert sorted(values) == ["correct", "hallucinated"]  # two are on their way at a time
 
 
 def test_two_reviewers_keep_their_own_labels(grid: Page, open_page: Open, tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def test_label_that_could_not_be_saved_is_kept_and_tried_again(
             route.continue_()
 
     page.route("**/review?*", answer)
+    page.reload()  # what was loaded before may go around the route
+    page.wait_for_load_state("networkidle")  # what comes next is fetched ahead
     page.keyboard.press("h")
     notices = page.locator("#notices")
     expect(notices).to_contain_text("Not saved: The database is locked.")

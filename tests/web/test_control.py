@@ -227,7 +227,7 @@ def test_failed_answer_that_is_run_again_does_not_look_failed(
 
 
 def test_pause_says_what_still_happens(settings: Settings, wire: WireServer) -> None:
-    wire.handler = lambda request: Script(delay_s=0.5)
+    wire.handler = lambda request: Script(delay_s=1.5)
     with running(settings, concurrency=1) as client:
         grid_id = start(client, "openai-chat/x", repeats=2)
         wait_for(lambda: wire.in_flight == 1, "a call")
