@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 
 from app.ceilings import Ceilings
 from app.errors import InvalidInput
-from app.gridqueries import load_prompts
 from app.grids import stamp
+from app.gridshape import load_prompts
 from app.hindrances import find_hindrances, nothing_left
 from app.planrows import insert_rows
 from app.plans import (

@@ -10,9 +10,11 @@ from sqlmodel import Session, col, select
 
 from app.chips import Chip
 from app.errors import InvalidInput, NotFound
-from app.gridqueries import load_chip, load_columns
+from app.gridqueries import load_chip
+from app.gridshape import column_of, load_columns
 from app.gridview import Column
 from app.labels import labels_of
+from app.providers import Evidence, ThinkingKind, Thought
 from app.tables import Answer, Attempt, Grid, GridPrompt, Label, Prompt, Reviewer
 from app.worddiff import WordDiff, diff_words
 
@@ -82,15 +84,10 @@ def load_answer(session: Session, grid: Grid, answer_id: int) -> AnswerView:
     attempts = session.exec(
         select(Attempt).where(Attempt.answer_id == answer_id).order_by(col(Attempt.number))
     ).all()
-    column = next(
-        c
-        for c in load_columns(session, grid.id)
-        if c.variant.id == answer.variant_id and c.model == answer.model
-    )
     return AnswerView(
         answer=answer,
         chip=load_chip(session, answer),
-        column=column,
+        column=column_of(session, answer),
         prompt=session.get_one(Prompt, answer.prompt_id),
         attempts=list(attempts),
         labels=list(labels_of(session, [answer_id]).get(answer_id, [])),
@@ -189,3 +186,26 @@ def _edge(session: Session, answer: Answer, *, forward: bool) -> int | None:
         return None
     row = siblings(session, answer.grid_id, next_prompt)
     return row[0 if forward else -1].id
+
+
+def observed(attempt: Attempt | None) -> str:
+    """What was seen of thinking and what says so, in a few words; empty without an answer."""
+    if attempt is None or attempt.evidence is None:
+        return ""
+    tokens = f"{attempt.reasoning_tokens:,} tokens" if attempt.reasoning_tokens else ""
+    match attempt.evidence:
+        case Evidence.text:
+            text = "full text" if attempt.thinking_kind is ThinkingKind.full else "a summary"
+        case Evidence.withheld:
+            text = "yes, text withheld"
+        case Evidence.tokens:
+            text = "yes, text withheld" if tokens else "none (no thinking tokens counted)"
+        case Evidence.billed:
+            yes = "yes (more output was billed than the text holds)"
+            text = yes if attempt.thought is Thought.yes else "none (the text explains the bill)"
+        case Evidence.time:
+            after = f"judging by the time to the first token: {attempt.first_token_ms:,} ms"
+            text = f"{'none' if attempt.thought is Thought.no else 'perhaps'} ({after})"
+        case Evidence.nothing:
+            text = "unclear: nothing reported"
+    return ", ".join(filter(None, [text, tokens]))

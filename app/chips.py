@@ -81,6 +81,11 @@ class Chip:
         return str(self.outcome) if self.state is AnswerState.done else self.state.value
 
     @property
+    def by_majority(self) -> bool:
+        """Reviewers differ, and most say the label that counts."""
+        return self.disputed and self.label is not None
+
+    @property
     def words(self) -> str:
         """What its colours, shapes and marks say, in words."""
         parts = [] if self.status == self.short or self.suggestion else [self.status]
@@ -92,7 +97,7 @@ class Chip:
             parts.append(f"suggestion {self.suggestion}")
         if self.hedged and not self.waiting:
             parts.append("hedged")
-        if self.disputed and self.label is not None:
+        if self.by_majority:
             parts.append("by majority: reviewers differ")
         if self.decided:
             parts.append("decided")
@@ -110,8 +115,8 @@ class Chip:
         """The marks at its end."""
         if self.waiting:
             return "↻" * self.again
-        differ = self.disputed and self.label is not None
-        return "~" * self.hedged + "≠" * bool(self.mismatch) + "?" * differ + "§" * self.decided
+        differ = "?" * self.by_majority
+        return "~" * self.hedged + "≠" * bool(self.mismatch) + differ + "§" * self.decided
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlmodel import Session, col, func, select
 
-from app.gridqueries import load_columns, load_prompts
+from app.gridshape import load_columns, load_prompts
 from app.gridview import Column
 from app.labels import final_label, labels_of
 from app.tables import (

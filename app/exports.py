@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from app.gridqueries import load_columns, load_prompts
-from app.gridview import observed
+from app.answerview import observed
+from app.gridshape import load_columns, load_prompts
 from app.labels import labels_of
 from app.messages import opt_out_text
 from app.tables import Answer, Attempt, Grid, Label, Reviewer
@@ -126,7 +126,9 @@ def _rows(
                 "tags": answer.tags,
                 "link": f"{base_url}/grids/{grid.public_id}#a-{answer.id}",
                 **_of_attempt(attempt),
-                "error": attempt.error_message if attempt else column.why_not_called(answer),
+                "error": attempt.error_message
+                if attempt
+                else column.why_not_called(answer.state, answer.attempt_id),
                 **_of_labels(labels.get(answer.id, [])),
             }
         after = batch[-1][0].id

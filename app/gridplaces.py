@@ -4,7 +4,7 @@ from typing import Literal
 
 from app.errors import NotFound
 from app.gridfacts import Fact
-from app.gridqueries import Shape
+from app.gridshape import Shape
 from app.gridview import Column
 from app.providers import Outcome
 from app.tables import AnswerState

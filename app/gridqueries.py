@@ -1,13 +1,11 @@
-"""Reads one grid for display: its columns, rows, chips and counts, whole, in part or what changed.
+"""Reads the rows of one grid for display: their chips, a block of them or what changed.
 
-Pages, live updates, the API and the export read through these, so they cannot disagree.
+What stands around them is in gridshape.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from statistics import median
 from typing import Any
 
 import sqlalchemy
@@ -15,68 +13,23 @@ from sqlalchemy import Select
 from sqlmodel import Session, col, func, select
 
 from app.chips import SHORT, Chip
-from app.costs import spending_of_columns
-from app.gridfacts import Facts, find, load_facts
-from app.gridfilter import Matches, Setting, marks_of, match, other_numbers
-from app.grids import Progress, tally_progress
-from app.gridtally import tallies
+from app.gridshape import EVERYTHING, Shape, load_columns, load_shape
 from app.gridview import (
     CHARACTERS,
-    LONG,
     Block,
     Cell,
     Column,
     GridRow,
-    Level,
     Mini,
-    Slot,
-    blocks,
-    levels,
     mark_equals,
-    ordered,
-    row_order,
 )
 from app.look import Density, Look
-from app.money import Spending
 from app.tables import (
     Answer,
     Attempt,
     Grid,
-    GridModel,
-    GridPrompt,
-    HeldBack,
     Prompt,
-    Reviewer,
-    Variant,
-    Wording,
-    now,
 )
-
-EVERYTHING = Look()
-SAMPLE = 200  # answers by whose length the density is chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A grid as a look has it: all but its rows and chips."""
-
-    grid: Grid
-    look: Look  # with the density that was chosen
-    facts: Facts
-    columns: list[Column]
-    levels: list[Level]
-    matches: Matches
-    rows: list[tuple[int, int]]  # (number, prompt id) of those that are shown
-    progress: Progress
-
-    @property
-    def slots(self) -> list[Slot]:
-        return [slot for level in self.levels for slot in level.slots]
-
-    @property
-    def blocks(self) -> list[Block]:
-        shown = sum(isinstance(slot, Column) for slot in self.slots)
-        return blocks(len(self.rows), shown * self.grid.repeats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +42,6 @@ class GridView:
     @property
     def rows(self) -> list[GridRow]:
         return [row for block in self.blocks for row in block.rows]
-
-
-def load_shape(
-    session: Session, grid: Grid, look: Look = EVERYTHING, reviewer_id: int | None = None
-) -> Shape:
-    """Reads what changed since this grid was last read, and nothing of its texts."""
-    facts = load_facts(session, grid)
-    columns = load_columns(session, grid.id)
-    settings = {c.variant.id: _setting(c.variant) for c in columns}
-    marks = marks_of(facts, settings)
-    counts = tallies(facts, marks)
-    spending = facts.made("spending", lambda: _spending(session, grid.id, facts))
-    for column in columns:
-        key = (column.model, column.variant.id)
-        if key in counts:
-            column.tally = counts[key]
-            column.tally.spending = spending.get(key, column.tally.spending)
-    columns = ordered([c for c in columns if c.tally.total], look)
-    found = look.unshaped, reviewer_id
-    matches = facts.made(
-        ("matches", found),
-        lambda: match(facts, marks, look, find(session, grid.id, look, reviewer_id)),
-    )
-    rows = facts.made(
-        ("rows", found), lambda: row_order(facts.prompts, look, facts.by_id, matches.ids)
-    )
-    density = look.density or _density(session, grid.id)
-    return Shape(
-        grid,
-        look.with_(density=density),
-        facts,
-        columns,
-        levels(columns, look),
-        matches,
-        rows,
-        facts.made("progress", lambda: _progress(facts)),
-    )
 
 
 def load_view(
@@ -213,96 +129,6 @@ def load_chip(session: Session, answer: Answer) -> Chip:
     return next(iter(_to_chips(session, statement, load_columns(session, answer.grid_id))))
 
 
-def matching(session: Session, grid: Grid, look: Look, reviewer: Reviewer | None) -> set[int]:
-    """The ids of the answers that match the filters of ``look``."""
-    return load_shape(session, grid, look, reviewer.id if reviewer else None).matches.ids
-
-
-def load_columns(session: Session, grid_id: int) -> list[Column]:
-    """The grid's columns in their usual order, without counts."""
-    models = session.exec(
-        select(GridModel).where(GridModel.grid_id == grid_id).order_by(col(GridModel.position))
-    ).all()
-    variants = session.exec(
-        select(Variant, Wording)
-        .join(Wording, col(Wording.id) == Variant.wording_id)
-        .where(Variant.grid_id == grid_id)
-    ).all()
-    held = {
-        (row.model, row.thinking): row
-        for row in session.exec(select(HeldBack).where(HeldBack.grid_id == grid_id))
-    }
-    in_order = sorted(variants, key=lambda pair: (pair[0].thinking.position, pair[0].position))
-    return [
-        Column(
-            f"{number}-{variant.id}",
-            row.model,
-            variant,
-            wording,
-            forced=variant.thinking in row.forced,
-            held=held.get((row.model, variant.thinking)),
-        )
-        for number, row in enumerate(models)
-        for variant, wording in in_order
-    ]
-
-
-def load_prompts(session: Session, grid_id: int) -> list[Prompt]:
-    """The grid's prompts in their order."""
-    return list(
-        session.exec(
-            select(Prompt)
-            .join(GridPrompt, col(GridPrompt.prompt_id) == Prompt.id)
-            .where(GridPrompt.grid_id == grid_id)
-            .order_by(col(GridPrompt.position))
-        )
-    )
-
-
-def answers_per_minute(session: Session, grid_id: int, window_s: int = 30) -> float:
-    """How many answers were finished lately, per minute."""
-    since = now() - timedelta(seconds=window_s)
-    row = session.execute(
-        select(func.count(), func.min(Attempt.finished_at))
-        .select_from(Attempt)
-        .join(Answer, col(Answer.attempt_id) == Attempt.id)
-        .where(Answer.grid_id == grid_id, col(Attempt.finished_at) > since)
-    ).one()
-    if row[0] < 2:
-        return 0.0
-    span = max((now() - row[1]).total_seconds(), 1.0)
-    return float(60 * row[0] / span)
-
-
-def _setting(variant: Variant) -> Setting:
-    rest = (variant.system_prompt, variant.temperature, variant.max_tokens)
-    return Setting(variant.thinking, variant.wording_id, rest)
-
-
-def _spending(session: Session, grid_id: int, facts: Facts) -> dict[tuple[str, int], Spending]:
-    earlier: dict[tuple[str, int], Spending] | None = facts.earlier("spending")
-    if earlier is None or other_numbers(facts):
-        return spending_of_columns(session, grid_id)
-    return earlier
-
-
-def _progress(facts: Facts) -> Progress:
-    kinds = Counter((f.state, f.outcome, f.label, f.disputed) for f in facts.by_id.values())
-    return tally_progress((*kind, n) for kind, n in kinds.items())
-
-
-def _density(session: Session, grid_id: int) -> Density:
-    """First lines where most answers are too long for a chip."""
-    beginning = func.length(func.substr(Attempt.text, 1, LONG + 1))
-    lengths = session.scalars(
-        sqlalchemy.select(beginning)
-        .join(Answer, col(Answer.attempt_id) == col(Attempt.id))
-        .where(col(Answer.grid_id) == grid_id, col(Attempt.text) != "")
-        .limit(SAMPLE)
-    ).all()
-    return "lines" if lengths and median(lengths) > LONG else "chips"
-
-
 def _dress(shape: Shape, chips: Iterable[Chip]) -> list[Chip]:
     """Of the chips of one row those that are not folded, told what is equal and what matches."""
     unfolded = {(s.model, s.variant.id) for s in shape.slots if isinstance(s, Column)}
@@ -386,7 +212,7 @@ def _to_chips(
             prompt_id=row.prompt_id,
             repeat=row.repeat,
             text=row[12] or "",
-            error=row.error_message or column.refusal(row.state, row.attempt_id),
+            error=row.error_message or column.why_not_called(row.state, row.attempt_id),
             seq=row.seq,
             said=row.short or "",
             answer_key=row.answer_key or "",

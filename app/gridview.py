@@ -12,11 +12,8 @@ from app.gridfacts import Fact
 from app.gridtally import Tally, total
 from app.look import Level as LevelName
 from app.look import Look
-from app.providers import Evidence, ThinkingKind, Thought
 from app.tables import (
-    Answer,
     AnswerState,
-    Attempt,
     HeldBack,
     HeldState,
     LabelValue,
@@ -64,11 +61,8 @@ class Column:
             case "wording":
                 return self.wording.title
 
-    def why_not_called(self, answer: Answer) -> str:
+    def why_not_called(self, state: AnswerState, attempt_id: int | None) -> str:
         """What its test call said, of an answer that failed without a call of its own."""
-        return self.refusal(answer.state, answer.attempt_id)
-
-    def refusal(self, state: AnswerState, attempt_id: int | None) -> str:
         stopped = state is AnswerState.failed and attempt_id is None
         held = self.held if self.held and self.held.state is not HeldState.passed else None
         return held.message if held and stopped else ""
@@ -292,26 +286,3 @@ def bar_parts(counts: Counts) -> list[tuple[str, float, float]]:
         parts.append((value.value, round(start, 3), round(width, 3)))
         start += width
     return parts
-
-
-def observed(attempt: Attempt | None) -> str:
-    """What was seen of thinking and what says so, in a few words; empty without an answer."""
-    if attempt is None or attempt.evidence is None:
-        return ""
-    tokens = f"{attempt.reasoning_tokens:,} tokens" if attempt.reasoning_tokens else ""
-    match attempt.evidence:
-        case Evidence.text:
-            text = "full text" if attempt.thinking_kind is ThinkingKind.full else "a summary"
-        case Evidence.withheld:
-            text = "yes, text withheld"
-        case Evidence.tokens:
-            text = "yes, text withheld" if tokens else "none (no thinking tokens counted)"
-        case Evidence.billed:
-            yes = "yes (more output was billed than the text holds)"
-            text = yes if attempt.thought is Thought.yes else "none (the text explains the bill)"
-        case Evidence.time:
-            after = f"judging by the time to the first token: {attempt.first_token_ms:,} ms"
-            text = f"{'none' if attempt.thought is Thought.no else 'perhaps'} ({after})"
-        case Evidence.nothing:
-            text = "unclear: nothing reported"
-    return ", ".join(filter(None, [text, tokens]))

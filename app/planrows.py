@@ -39,6 +39,18 @@ def insert_rows(session: Session, grid_id: int, plan: Plan, seq: int = 0) -> Non
             session.add(variant)
             session.flush()
             ids[id(planned)] = variant.id
+    rows = _pending(grid_id, plan, ids, seq)
+    if rows:
+        # As the driver takes them: to prepare 20,000 rows took twice as long as to store them.
+        connection = session.connection()
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        connection.exec_driver_sql(_PENDING.format(", ".join([mark] * len(rows[0]))), rows)
+
+
+def _pending(
+    grid_id: int, plan: Plan, variants: dict[int, int | None], seq: int
+) -> list[tuple[int | str | None, ...]]:
+    """The missing answers, as rows. ``variants`` has the ids of the planned ones."""
     # Repeats outermost and models innermost: every cell of every model gets its first chip early.
     columns = sorted(plan.columns, key=lambda column: plan.variants.index(column[1]))
     missing = [
@@ -46,17 +58,12 @@ def insert_rows(session: Session, grid_id: int, plan: Plan, seq: int = 0) -> Non
         for prompt in plan.prompts
         for column in columns
     ]
-    rows = [
-        (grid_id, seq, prompt.id, ids[id(planned)], model.partition("/")[0], model, repeat)
+    return [
+        (grid_id, seq, prompt.id, variants[id(planned)], model.partition("/")[0], model, repeat)
         for repeat in range(1, plan.repeats + 1)
         for prompt, (model, planned), repeats in missing
         if repeat in repeats
     ]
-    if rows:
-        # As the driver takes them: to prepare 20,000 rows took twice as long as to store them.
-        connection = session.connection()
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        connection.exec_driver_sql(_PENDING.format(", ".join([mark] * len(rows[0]))), rows)
 
 
 _PENDING = f"""

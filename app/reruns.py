@@ -7,7 +7,7 @@ from sqlmodel import Session, col, func, select
 
 from app.control import ENDED, WHOLE, Scope
 from app.estimates import Estimator
-from app.gridqueries import load_columns, load_prompts
+from app.gridshape import load_columns, load_prompts
 from app.messages import compose
 from app.money import Spending
 from app.tables import Answer, AnswerState, Grid, Label

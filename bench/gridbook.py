@@ -9,8 +9,8 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, select
 
 from app.db import Database
-from app.gridqueries import load_prompts
 from app.grids import start_grid
+from app.gridshape import load_prompts
 from app.labels import get_reviewer
 from app.plans import GridInput, plan_grid
 from app.prompts import ship

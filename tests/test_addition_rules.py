@@ -12,8 +12,8 @@ from app.checks import hold_back
 from app.control import cancel
 from app.db import Database
 from app.errors import InvalidInput
-from app.gridqueries import load_columns
 from app.grids import progress, status
+from app.gridshape import load_columns
 from app.providers import Thinking, load_providers
 from app.tables import (
     Answer,
@@ -156,7 +156,7 @@ def test_what_a_test_call_stopped_is_tried_again_before_more_of_it(session: Sess
     states = dict(session.execute(select(HeldBack.model, HeldBack.state)).all())
     assert states == {BLUFFER: "waiting", HONEST: "passed"}
     column = next(c for c in load_columns(session, grid.id) if c.model == BLUFFER)
-    assert column.why_not_called(stopped) == "No."
+    assert column.why_not_called(stopped.state, stopped.attempt_id) == "No."
     assert column.held
     column.held.state = HeldState.passed
-    assert column.why_not_called(stopped) == ""
+    assert column.why_not_called(stopped.state, stopped.attempt_id) == ""

@@ -10,8 +10,9 @@ from app import prompts
 from app.db import Database
 from app.errors import InvalidInput, NotFound
 from app.estimates import Estimator
-from app.gridqueries import load_columns, load_view
+from app.gridqueries import load_view
 from app.grids import stamp
+from app.gridshape import load_columns
 from app.gridview import Cell
 from app.plans import requests_preview
 from app.prices import PriceBook

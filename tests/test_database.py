@@ -16,7 +16,7 @@ from app.labels import set_label
 from app.main import create_app
 from app.settings import Settings
 from app.tables import Answer, Label, LabelChange, LabelValue, Reviewer
-from tests.support.postgres import PostgresServer
+from tests.firstversion import LABELS_OF_0001, first_version
 
 
 def test_tables_and_migrations_agree(database: Database) -> None:
@@ -30,12 +30,8 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert database.revision() == before is not None
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_processes_may_migrate_at_the_same_time(
-    kind: str, tmp_path: Path, postgres: PostgresServer
-) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}" if kind == "sqlite" else postgres.create_database()
-    databases = [Database(url) for _ in range(4)]
+def test_processes_may_migrate_at_the_same_time(empty_url: str) -> None:
+    databases = [Database(empty_url) for _ in range(4)]
     failures: list[BaseException] = []
 
     def migrate(database: Database) -> None:
@@ -125,19 +121,10 @@ def test_reader_sees_one_moment(database: Database) -> None:
         assert count(reading) == before + 1
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_grids_of_the_first_version_come_along(
-    kind: str, tmp_path: Path, postgres: PostgresServer
-) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
-    old = Database(url)
-    with old.writer.connect() as connection, connection.begin():
-        command.upgrade(alembic_config(connection), "0001")
-        for statement in GRID_OF_0001:
-            connection.execute(text(statement))
-    old.close()
+def test_grids_of_the_first_version_come_along(empty_url: str, tmp_path: Path) -> None:
+    first_version(empty_url).close()
 
-    app = create_app(Settings(database_url=url, data_dir=tmp_path, discover=False))
+    app = create_app(Settings(database_url=empty_url, data_dir=tmp_path, discover=False))
     with TestClient(app, base_url="http://127.0.0.1:8000") as client:
         page = client.get("/api/grids/abc/answers").json()
     first, second, responses, chat = page["items"]
@@ -155,16 +142,8 @@ def test_grids_of_the_first_version_come_along(
     assert [a["model"] for a in (chat, responses)] == ["openai-chat/gpt-5.2", "openai/gpt-5.2"]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_labels_from_before_tags_come_along(
-    kind: str, tmp_path: Path, postgres: PostgresServer
-) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
-    old = Database(url)
-    with old.writer.connect() as connection, connection.begin():
-        command.upgrade(alembic_config(connection), "0001")
-        for statement in [*GRID_OF_0001, *LABELS_OF_0001]:
-            connection.execute(text(statement))
+def test_labels_from_before_tags_come_along(empty_url: str) -> None:
+    old = first_version(empty_url, *LABELS_OF_0001)
     old.migrate()
     with old.write() as session:
         [label] = session.exec(select(Label)).all()
@@ -181,59 +160,3 @@ def test_labels_from_before_tags_come_along(
         set_label(session, 1, session.get_one(Reviewer, 1), None, tags=["unverifiable"])
         session.commit()
     old.close()
-
-
-LABELS_OF_0001 = [
-    "INSERT INTO reviewer (name, name_key, secret, created_at)"
-    " VALUES ('Ada', 'ada', 's', '2026-11-01 00:00:00+00:00')",
-    "INSERT INTO label (answer_id, reviewer_id, value, note, labelled_at)"
-    " VALUES (1, 1, 'correct', 'sure', '2026-11-01 00:00:00+00:00')",
-    "INSERT INTO label_change (answer_id, reviewer_id, value, note, changed_at)"
-    " VALUES (1, 1, 'correct', 'sure', '2026-11-01 00:00:00+00:00')",
-    "UPDATE answer SET label = 'correct' WHERE id = 1",
-]
-GRID_OF_0001 = [
-    "INSERT INTO grid (id, public_id, title, repeats, seq, created_at)"
-    " VALUES (1, 'abc', 'Old', 2, 7, '2026-11-01 00:00:00+00:00')",
-    'INSERT INTO prompt (id, key, version, text, question, answer_format, "references",'
-    ' "constraint", answerable, tags, source, created_at)'
-    " VALUES (901, 'k', 1, 'How many?', '', '', '[]', '', 'yes', '[]', '',"
-    " '2026-11-01 00:00:00+00:00')",
-    "INSERT INTO wording (id, slug, version, title, position, mode, opt_out, placement, blank_line,"
-    " may_abstain, created_at) VALUES (901, 'as-published', 1, 'As published', 0, 'published', '',"
-    " 'end', false, false, '2026-11-01 00:00:00+00:00')",
-    "INSERT INTO grid_prompt VALUES (1, 901, 0)",
-    "INSERT INTO grid_model VALUES (1, 'anthropic/claude-opus-4-6', 0)",
-    "INSERT INTO variant (id, grid_id, position, wording_id, thinking, system_prompt, max_tokens)"
-    " VALUES (1, 1, 0, 901, 'off', '', 16000)",
-    "INSERT INTO grid_model VALUES (1, 'openai/gpt-5.2', 1), (1, 'openai-responses/gpt-5.2', 2)",
-    *(
-        "INSERT INTO answer (id, grid_id, prompt_id, variant_id, provider, model, repeat, state,"
-        f" attempt_id, disputed, seq) VALUES ({n}, 1, 901, 1, '{model.partition('/')[0]}',"
-        f" '{model}', {n if n < 3 else 3}, 'done', {n}, false, 3)"
-        for n, model in enumerate(
-            [
-                "anthropic/claude-opus-4-6",
-                "anthropic/claude-opus-4-6",
-                "openai-responses/gpt-5.2",
-                "openai/gpt-5.2",
-            ],
-            start=1,
-        )
-    ),
-    *(
-        "INSERT INTO attempt (id, answer_id, number, started_at, finished_at, user_message,"
-        " system_message, request, thinking_sent, outcome, text, thinking_text, thinking_kind,"
-        " reasoning_tokens, input_tokens, output_tokens, usage, finish_reason, served_model,"
-        " response_id, error_kind, error_message)"
-        f" VALUES ({n}, {n}, 1, '2026-11-01 00:00:00+00:00',"
-        f" '2026-11-01 00:00:01+00:00', '', '', '{{}}', '{{}}', 'answered', '{41 + n}', '', 'none',"
-        f" {thought}, {tokens}, {tokens}, '{{}}', 'stop', '', '', '', '')"
-        for n, tokens, thought in (
-            (1, 750, "NULL"),
-            (2, "NULL", "NULL"),
-            (3, 10, "NULL"),
-            (4, 10, 5),
-        )
-    ),
-]

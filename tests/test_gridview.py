@@ -11,11 +11,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import Session
 
+from app.answerview import observed
 from app.chips import Chip
 from app.db import Database
-from app.gridqueries import GridView, load_changed, load_chip, load_shape, load_view
+from app.gridqueries import GridView, load_changed, load_chip, load_view
+from app.gridshape import load_shape
 from app.gridtally import total
-from app.gridview import Cell, bar_parts, observed
+from app.gridview import Cell, bar_parts
 from app.labels import decide, get_reviewer, set_label
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from fastapi.testclient import TestClient
 from sqlmodel import Session, col, select, text
 
 from app import suggestions
-from app.db import Database, alembic_config
-from app.gridqueries import GridView, load_changed, load_shape, load_view
+from app.db import Database
+from app.gridqueries import GridView, load_changed, load_view
+from app.gridshape import load_shape
 from app.gridview import Cell
 from app.labels import get_reviewer, set_label
 from app.main import create_app
@@ -21,9 +21,8 @@ from app.suggest import METHOD
 from app.suggestions import BATCH, catching_up, read_some
 from app.tables import Attempt, Grid, LabelValue
 from tests.factories import answers_of, finish, new_grid, run_grid
+from tests.firstversion import first_version
 from tests.polling import wait_for
-from tests.support.postgres import PostgresServer
-from tests.test_database import GRID_OF_0001
 
 CUT = {Outcome.empty, Outcome.truncated, Outcome.refused, Outcome.error}
 
@@ -226,23 +225,16 @@ def test_stopping_does_not_wait_for_the_rest(database: Database) -> None:
     assert _unread(database) >= 120 - BATCH
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_answers_from_before_the_rules_are_read_after_the_start(
-    kind: str, tmp_path: Path, postgres: PostgresServer
+    empty_url: str, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else postgres.create_database()
-    old = Database(url)
-    with old.writer.connect() as connection, connection.begin():
-        command.upgrade(alembic_config(connection), "0001")
-        for statement in GRID_OF_0001:
-            connection.execute(text(statement))
-        connection.execute(text('UPDATE prompt SET "references" = \'["42"]\' WHERE id = 901'))
-        connection.execute(
-            text("UPDATE attempt SET text = :text WHERE id = 3"), {"text": "word " * 200_000}
-        )
-    old.close()
+    first_version(
+        empty_url,
+        'UPDATE prompt SET "references" = \'["42"]\' WHERE id = 901',
+        f"UPDATE attempt SET text = '{'word ' * 200_000}' WHERE id = 3",
+    ).close()
 
-    app = create_app(Settings(database_url=url, data_dir=tmp_path, discover=False))
+    app = create_app(Settings(database_url=empty_url, data_dir=tmp_path, discover=False))
     with TestClient(app, base_url="http://127.0.0.1:8000") as client:
 
         def items() -> list[dict[str, Any]]:

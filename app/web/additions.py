@@ -11,7 +11,7 @@ from app.additions import models_of, variants_of
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.errors import BluffcheckError
-from app.gridqueries import load_prompts
+from app.gridshape import load_prompts
 from app.tables import Answer, Grid, Reviewer
 from app.web import actions
 from app.web.actions import Draft

@@ -89,5 +89,5 @@ def _drawer(
         "as_markdown": markdown(attempt.text) if attempt and look.text == "markdown" else None,
         "to_choose": to_choose,
         "marked": marked,
-        **labels_part(session, view.answer, reviewer),
+        **labels_part(session, view.answer, view.chip, view.labels, reviewer),
     }

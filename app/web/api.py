@@ -6,9 +6,10 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from sqlmodel import col, select
 
 from app import grids
+from app.answerview import observed
 from app.costs import spending_of_grids
-from app.gridqueries import load_columns, load_prompts
-from app.gridview import Column, observed
+from app.gridshape import load_columns, load_prompts
+from app.gridview import Column
 from app.labels import labels_of
 from app.money import Spending
 from app.plans import GridInput
@@ -166,7 +167,7 @@ def list_answers(
                 **_attempt_item(counted),
                 "error_message": counted.error_message
                 if counted
-                else column.why_not_called(answer) or None,
+                else column.why_not_called(answer.state, answer.attempt_id) or None,
                 "thinking_forced": column.forced,
                 "thinking_observed": counted.thought if counted else None,
                 "thinking_evidence": counted.evidence if counted else None,

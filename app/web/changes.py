@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
 from app import grids
 from app.ceilings import near
-from app.gridqueries import Shape, answers_per_minute, load_changed, load_shape
+from app.gridqueries import load_changed
+from app.gridshape import Shape, answers_per_minute, load_shape
 from app.look import Look
 from app.money import Spending
 from app.tables import Grid, HeldState
@@ -62,6 +64,12 @@ def render_changes(
         }
         rendered[look, reviewer_id, since] = render("partials/changes.html", **common, **own)
     return common["status"] if common else status_of(session, grid), rendered
+
+
+def answer_changes(session: Session, grid: Grid, wanted: Wanted, notice: Notice) -> Response:
+    """What changed since, for the page that asked."""
+    status, fragments = render_changes(session, grid, [wanted], notice)
+    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq), "X-Status": status})
 
 
 def status_of(session: Session, grid: Grid) -> str:

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from app.control import Extent
 from app.estimates import Estimator
-from app.gridqueries import load_columns
+from app.gridshape import column_of
 from app.look import Look
 from app.reruns import preview
 from app.tables import Answer, Grid, Prompt
 from app.web import actions
 from app.web.api_shapes import CeilingInput, Wanted
-from app.web.changes import render_changes
+from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     Form,
@@ -101,9 +101,7 @@ class Act:
         with self.server.database.read() as session:
             now = session.get_one(Grid, self.grid.id)
             wanted = (look, self.reviewer_id, min(self.since, now.seq - 1))
-            notice = self.server.runner_notice(now.id)
-            _, fragments = render_changes(session, now, [wanted], notice)
-            return HTMLResponse(fragments[wanted], headers={"X-Seq": str(now.seq)})
+            return answer_changes(session, now, wanted, self.server.runner_notice(now.id))
 
 
 ActHere = Annotated[Act, Depends()]
@@ -153,8 +151,5 @@ def _around(session: Session, answer_id: int | None) -> dict[str, Any]:
     answer = session.get(Answer, answer_id) if answer_id else None
     if answer is None:
         return {}
-    columns = load_columns(session, answer.grid_id)
-    key = (answer.model, answer.variant_id)
-    column = next(c for c in columns if (c.model, c.variant.id) == key)
     prompt = session.get_one(Prompt, answer.prompt_id)
-    return {"answer": answer, "column": column, "prompt": prompt}
+    return {"answer": answer, "column": column_of(session, answer), "prompt": prompt}

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.errors import InvalidInput
 from app.gridfacts import reviewers_of
 from app.gridplaces import Step, next_unlabelled, row_of
-from app.gridqueries import load_rows, load_shape, load_view
+from app.gridqueries import load_rows, load_view
+from app.gridshape import Shape, load_shape
 from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
-from app.web.changes import head, render_changes, status_of
+from app.web.changes import answer_changes, head, status_of
 from app.web.deps import (
     MAX_INTEGER,
     GridHere,
@@ -29,6 +30,13 @@ from app.web.streams import EventStream
 
 router = APIRouter()
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+
+
+def shape_at(grid: GridHere, session: Reading, reviewer: MaybeReviewer, look: LookHere) -> Shape:
+    return load_shape(session, grid, look, reviewer.id if reviewer else None)
+
+
+ShapeHere = Annotated[Shape, Depends(shape_at)]
 
 
 @router.get("/grids/{grid_id}")
@@ -68,9 +76,8 @@ def show_grid(
 
 @router.get("/grids/{grid_id}/rows")
 def show_rows(
-    grid: GridHere,
     session: Reading,
-    reviewer: MaybeReviewer,
+    shape: ShapeHere,
     look: LookHere,
     first: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
     last: Annotated[int, Query(alias="to", ge=1, le=MAX_INTEGER)],
@@ -78,13 +85,11 @@ def show_rows(
     """Some of the rows that this look shows, as a piece of the page."""
     if not first <= last < first + BLOCK_ROWS:
         raise InvalidInput(f"Ask for 1 to {BLOCK_ROWS} rows at a time.")
-    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
     rows = load_rows(session, shape, first, last)
-    headers = {"X-Seq": str(grid.seq)}
     return page(
         "partials/rows.html",
-        headers=headers,
-        grid=grid,
+        headers={"X-Seq": str(shape.grid.seq)},
+        grid=shape.grid,
         look=look,
         density=shape.look.density,
         rows=rows,
@@ -92,29 +97,18 @@ def show_rows(
 
 
 @router.get("/grids/{grid_id}/row")
-def find_row(
-    grid: GridHere,
-    session: Reading,
-    reviewer: MaybeReviewer,
-    look: LookHere,
-    of: Annotated[int, Query(ge=1, le=MAX_INTEGER)],
-) -> Response:
+def find_row(shape: ShapeHere, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]) -> Response:
     """The number of the row, among those that this look shows, that has an answer."""
-    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
     return PlainTextResponse(str(row_of(shape, of)))
 
 
 @router.get("/grids/{grid_id}/next")
 def find_next(
-    grid: GridHere,
-    session: Reading,
-    reviewer: MaybeReviewer,
-    look: LookHere,
+    shape: ShapeHere,
     start: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
     step: Step = 1,
 ) -> Response:
     """The id of the next answer to label in this look; empty: there is no other."""
-    shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
     return PlainTextResponse(str(next_unlabelled(shape, start, step) or ""))
 
 
@@ -162,5 +156,4 @@ def poll_grid(
             return page("partials/notices.html", headers=headers, notice=notice)
         return HTMLResponse("", headers=headers)
     wanted = (look, reviewer.id if reviewer else None, since)
-    headers["X-Status"], fragments = render_changes(session, grid, [wanted], notice)
-    return HTMLResponse(fragments[wanted], headers=headers)
+    return answer_changes(session, grid, wanted, notice)

@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
-from app.decisions import agreement, decision, history
+from app.chips import Chip
+from app.decisions import Labels, agreement, decision, history
 from app.errors import NotFound
 from app.gridqueries import load_chip
 from app.labels import KEEP, clear_label, decide, labels_of, set_label, set_tag
 from app.look import Look
 from app.prompts import Line, Text
 from app.tables import Answer, Grid, LabelValue, Reviewer
-from app.web.changes import render_changes
+from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     WHO,
@@ -69,7 +70,9 @@ class DecisionForm(BaseModel):
 def show_labels(session: Reading, answer_id: AnswerId, reviewer: MaybeReviewer) -> Response:
     """The labels in the drawer, as they are now."""
     answer, grid = _answer(session, answer_id)
-    return page("partials/labels.html", grid=grid, **labels_part(session, answer, reviewer))
+    labels = labels_of(session, [answer_id]).get(answer_id, [])
+    part = labels_part(session, answer, load_chip(session, answer), labels, reviewer)
+    return page("partials/labels.html", grid=grid, **part)
 
 
 @dataclass(frozen=True)
@@ -124,66 +127,90 @@ def put_tag(press: PressHere, data: Form) -> Response:
     return press.changed()
 
 
+@dataclass(frozen=True)
+class Filled:
+    """A form about one answer, from a page with or without scripts."""
+
+    server: Server
+    answer_id: AnswerId
+    data: Form
+    reviewer: MaybeReviewer
+    htmx: IsHtmx
+    since: Since = 0
+
+    @property
+    def address(self) -> str:
+        """Of the answer. Raises NotFound."""
+        with self.server.database.read() as session:
+            _, grid = _answer(session, self.answer_id)
+            return f"/grids/{grid.public_id}/answers/{self.answer_id}"
+
+    def fields(self, *names: str) -> dict[str, Any]:
+        return {k: v for k, v in self.data.items() if k in names}
+
+    def ask_name(self, back: str) -> Response:
+        if self.htmx:
+            raise ReviewerUnknown(WHO)
+        return page("pages/reviewer.html", next=back, reviewer=None)
+
+    def done(self, back: str, reviewer: Reviewer) -> Response:
+        """What changed; the form says how the grid is looked at. Without scripts the way back."""
+        if not self.htmx:
+            return RedirectResponse(back, status_code=303)
+        look = Look.parse(self.data.multi_items())
+        return _changed(self.server, self.answer_id, self.since, look, reviewer)
+
+
+FilledHere = Annotated[Filled, Depends()]
+
+
 @router.post("/label")
-def post_label(
-    server: Server,
-    answer_id: AnswerId,
-    data: Form,
-    reviewer: MaybeReviewer,
-    htmx: IsHtmx,
-    since: Since = 0,
-) -> Response:
+def post_label(form: FilledHere) -> Response:
     """The drawer's form: without scripts back to the answer, else what changed."""
-    back = _address(server, answer_id)
-    if reviewer is None:
-        return _ask_name(back, htmx)
-    buttons = ("value", "on", "off", "note")
-    given = validated(LabelButtons, **{k: v for k, v in data.items() if k in buttons})
-    with server.database.write() as session:
+    back = form.address
+    if form.reviewer is None:
+        return form.ask_name(back)
+    given = validated(LabelButtons, **form.fields("value", "on", "off", "note"))
+    own = (form.answer_id, form.reviewer)
+    with form.server.database.write() as session:
         if given.value == "none":
-            clear_label(session, answer_id, reviewer)
+            clear_label(session, *own)
         elif tag := given.on or given.off:
-            set_tag(session, answer_id, reviewer, tag, given.on is not None, given.note)
+            set_tag(session, *own, tag, given.on is not None, given.note)
         else:
-            set_label(session, answer_id, reviewer, given.value or KEEP, given.note)
+            set_label(session, *own, given.value or KEEP, given.note)
         session.commit()
-    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
+    return form.done(back, form.reviewer)
 
 
 @router.post("/decision")
-def post_decision(
-    server: Server,
-    answer_id: AnswerId,
-    data: Form,
-    reviewer: MaybeReviewer,
-    htmx: IsHtmx,
-    since: Since = 0,
-) -> Response:
+def post_decision(form: FilledHere) -> Response:
     """Settle an answer, and go on in the list of conflicts if one was there."""
-    fields = ("value", "note", "page", "then")
-    given = validated(DecisionForm, **{k: v for k, v in data.items() if k in fields and v})
-    back = _address(server, answer_id)
+    fields = form.fields("value", "note", "page", "then")
+    given = validated(DecisionForm, **{k: v for k, v in fields.items() if v})
+    back = form.address
     if given.page:
         query = f"?page={given.page}" if given.page > 1 else ""
         anchor = f"#a-{given.then}" if given.then else ""
         back = f"{back.partition('/answers/')[0]}/conflicts{query}{anchor}"
-    if reviewer is None:
-        return _ask_name(back, htmx)
-    with server.database.write() as session:
+    if form.reviewer is None:
+        return form.ask_name(back)
+    with form.server.database.write() as session:
         if given.value == "none":
-            set_label(session, answer_id, reviewer, note=given.note, decides=False)
+            set_label(session, form.answer_id, form.reviewer, note=given.note, decides=False)
         else:
-            decide(session, answer_id, reviewer, given.value, given.note)
+            decide(session, form.answer_id, form.reviewer, given.value, given.note)
         session.commit()
-    return _done(server, answer_id, data, since, reviewer) if htmx else _to(back)
+    return form.done(back, form.reviewer)
 
 
-def labels_part(session: Session, answer: Answer, reviewer: Reviewer | None) -> dict[str, Any]:
+def labels_part(
+    session: Session, answer: Answer, chip: Chip, labels: Labels, reviewer: Reviewer | None
+) -> dict[str, Any]:
     """What partials/labels.html needs, beside the grid."""
-    labels = labels_of(session, [answer.id]).get(answer.id, [])
     return {
         "answer": answer,
-        "chip": load_chip(session, answer),
+        "chip": chip,
         "labels": labels,
         "own": next((la for la, who in labels if reviewer and who.id == reviewer.id), None),
         "reviewer": reviewer,
@@ -200,27 +227,6 @@ def _answer(session: Session, answer_id: int) -> tuple[Answer, Grid]:
     return answer, session.get_one(Grid, answer.grid_id)
 
 
-def _address(server: Services, answer_id: int) -> str:
-    with server.database.read() as session:
-        _, grid = _answer(session, answer_id)
-        return f"/grids/{grid.public_id}/answers/{answer_id}"
-
-
-def _ask_name(back: str, htmx: bool) -> Response:
-    if htmx:
-        raise ReviewerUnknown(WHO)
-    return page("pages/reviewer.html", next=back, reviewer=None)
-
-
-def _to(address: str) -> Response:
-    return RedirectResponse(address, status_code=303)
-
-
-def _done(server: Services, answer_id: int, data: Form, since: int, reviewer: Reviewer) -> Response:
-    """The form says how the grid is looked at on its page."""
-    return _changed(server, answer_id, since, Look.parse(data.multi_items()), reviewer)
-
-
 def _changed(
     server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer
 ) -> Response:
@@ -228,6 +234,4 @@ def _changed(
     with server.database.read() as session:
         answer, grid = _answer(session, answer_id)
         wanted = (look, reviewer.id, min(since, answer.seq - 1))
-        notice = server.runner_notice(grid.id)
-        _, fragments = render_changes(session, grid, [wanted], notice)
-    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq)})
+        return answer_changes(session, grid, wanted, server.runner_notice(grid.id))

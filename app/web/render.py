@@ -8,9 +8,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from app import __version__, look
-from app.answerview import received
+from app.answerview import observed, received
 from app.db import ROOT
-from app.gridview import bar_parts, observed
+from app.gridview import bar_parts
 from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten

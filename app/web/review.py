@@ -18,7 +18,7 @@ from sqlmodel import Session
 from app import grids
 from app.aliases import answer_of
 from app.errors import NotFound
-from app.gridqueries import load_columns, matching
+from app.gridshape import column_of, matching
 from app.labels import clear_label, labels_of
 from app.look import Look
 from app.prompts import Text
@@ -111,12 +111,10 @@ class Review:
         return self._known[prompt_id]
 
     def _facts(self, answer: Answer, given: Collection[Any]) -> dict[str, Any]:
-        columns = load_columns(self.session, self.grid.id)
-        own = (answer.model, answer.variant_id)
         return {
             "answer": answer,
             "attempt": self.session.get_one(Attempt, answer.attempt_id),
-            "column": next(c for c in columns if (c.model, c.variant.id) == own),
+            "column": column_of(self.session, answer),
             "others": [(la, who) for la, who in given if who.id != self.reviewer.id],
         }
 

@@ -2,7 +2,7 @@
 // need scripts are hidden in the HTML and shown here.
 
 export const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-export const messageIn = (html) => parse(html).body.textContent.trim();
+const messageIn = (html) => parse(html).body.textContent.trim();
 
 // The text of the answer. Throws what the server says where it did not do it.
 export async function ask(url, options) {

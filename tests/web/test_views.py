@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from app.gridqueries import load_shape, matching
+from app.gridshape import load_shape, matching
 from app.labels import get_reviewer, set_label
 from app.look import Look
 from app.tables import Answer, Attempt, Grid, LabelValue
