@@ -1,0 +1,173 @@
+"""How far reviewers agree with each other, and suggestions with them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import sqlalchemy
+from sqlmodel import Session, col, func
+
+from app.results.book import Book, total
+from app.stats.agreement import (
+    Kappa,
+    cohen,
+    confusion,
+    disputed_swing,
+    fleiss,
+    krippendorff_alpha,
+    raw_agreement,
+)
+from app.stats.rates import wilson
+from app.tables import Answer, Attempt, Grid, Label, LabelValue, Reviewer
+
+ORDER = [value.value for value in LabelValue]
+Table = list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TwoReviewers:
+    names: tuple[str, str]
+    table: Table  # rows: what the first says, in the order of LabelValue
+    kappa: Kappa | None
+
+    @property
+    def n(self) -> int:
+        return sum(map(sum, self.table))
+
+    @property
+    def same(self) -> int:
+        return sum(self.table[i][i] for i in range(len(self.table)))
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionTable:
+    """Suggestions beside final labels, for one way in which suggestions are made."""
+
+    method: str
+    table: Table  # rows: the final label; columns: what was suggested
+    none: int  # labelled answers without a suggestion
+
+    @property
+    def n(self) -> int:
+        return sum(map(sum, self.table))
+
+    @property
+    def same(self) -> int:
+        return sum(self.table[i][i] for i in range(len(self.table)))
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return wilson(self.same, self.n)
+
+    def recall(self, value: LabelValue) -> tuple[int, int]:
+        """(found, of all with this label that have a suggestion)"""
+        at = ORDER.index(value.value)
+        return self.table[at][at], sum(self.table[at])
+
+    def precision(self, value: LabelValue) -> tuple[int, int]:
+        """(right, of all that were suggested so)"""
+        at = ORDER.index(value.value)
+        return self.table[at][at], sum(row[at] for row in self.table)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    answers: int  # with labels of two reviewers or more
+    reviewers: int
+    raw: float | None  # share of agreeing pairs of labels
+    alpha: float | None  # Krippendorff, nominal
+    fleiss: float | None  # where all of them labelled all of these answers
+    pairs: list[TwoReviewers]
+    disputed: int  # reviewers differ, and nobody decided
+    swing: tuple[float, float] | None  # the hallucination rate if none, or all, of these were
+    suggestions: list[SuggestionTable]
+
+
+def load_agreement(session: Session, grid: Grid, book: Book) -> Agreement:
+    units, names = _units(session, grid.id)
+    said = [list(unit.values()) for unit in units.values()]
+    everybody = bool(said) and len({frozenset(unit) for unit in units.values()}) == 1
+    disputed = _disputed(session, grid.id)
+    counts = total(counts for cells in book.cells.values() for counts in cells.values())
+    certain = counts.hallucinated - disputed.get(LabelValue.hallucinated, 0)
+    swing = disputed_swing(certain, sum(disputed.values()), counts.n + disputed.get(None, 0))
+    return Agreement(
+        len(units),
+        len(names),
+        raw_agreement(said),
+        krippendorff_alpha(said),
+        fleiss([[one.count(value) for value in ORDER] for one in said]) if everybody else None,
+        _pairs(units, names),
+        sum(disputed.values()),
+        swing,
+        _suggestions(session, grid.id),
+    )
+
+
+def _units(session: Session, grid_id: int) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
+    """The labels of each answer that several reviewers labelled, and these reviewers' names."""
+    voted = (
+        sqlalchemy.select(col(Label.answer_id), col(Label.reviewer_id), col(Label.value))
+        .join(Answer, col(Answer.id) == col(Label.answer_id))
+        .where(col(Answer.grid_id) == grid_id, col(Label.value).is_not(None))
+    )
+    several = (
+        voted.with_only_columns(col(Label.answer_id))
+        .group_by(col(Label.answer_id))
+        .having(func.count() > 1)
+    )
+    units: dict[int, dict[int, str]] = {}
+    for answer, reviewer, value in session.execute(
+        voted.where(col(Label.answer_id).in_(several)).order_by(col(Label.answer_id))
+    ):
+        units.setdefault(answer, {})[reviewer] = value.value
+    ids = {reviewer for unit in units.values() for reviewer in unit}
+    found = session.execute(
+        sqlalchemy.select(col(Reviewer.id), col(Reviewer.name)).where(col(Reviewer.id).in_(ids))
+    )
+    return units, dict(tuple(row) for row in found)
+
+
+def _pairs(units: Mapping[int, Mapping[int, str]], names: Mapping[int, str]) -> list[TwoReviewers]:
+    """Each two who labelled an answer together, those with most first."""
+    votes: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for unit in units.values():
+        for one, other in combinations(sorted(unit), 2):
+            votes.setdefault((one, other), []).append((unit[one], unit[other]))
+    pairs = [
+        TwoReviewers((names[one], names[other]), table, cohen(table))
+        for (one, other), said in votes.items()
+        for table in [confusion(said, ORDER)]
+    ]
+    return sorted(pairs, key=lambda pair: (-pair.n, pair.names))
+
+
+def _disputed(session: Session, grid_id: int) -> dict[LabelValue | None, int]:
+    """How many answers are disputed, by the label that counts now."""
+    found = session.execute(
+        sqlalchemy.select(col(Answer.label), func.count())
+        .where(col(Answer.grid_id) == grid_id, col(Answer.disputed))
+        .group_by(col(Answer.label))
+    )
+    return dict(tuple(row) for row in found)
+
+
+def _suggestions(session: Session, grid_id: int) -> list[SuggestionTable]:
+    rows = session.execute(
+        sqlalchemy.select(
+            col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label), func.count()
+        )
+        .join(Answer, col(Answer.attempt_id) == col(Attempt.id))
+        .where(col(Answer.grid_id) == grid_id, col(Answer.label).is_not(None))
+        .group_by(col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label))
+    )
+    tables: dict[str, Table] = {}
+    none: Counter[str] = Counter()
+    for method, suggested, label, n in rows:
+        table = tables.setdefault(method, [[0] * len(ORDER) for _ in ORDER])
+        if suggested is None:
+            none[method] += n
+        else:
+            table[ORDER.index(label.value)][ORDER.index(suggested.value)] += n
+    return [SuggestionTable(m, table, none[m]) for m, table in sorted(tables.items()) if m]

@@ -1,0 +1,104 @@
+"""What the repeats of each prompt do: stable, scattered, wavering, honest."""
+
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean
+
+import sqlalchemy
+from sqlmodel import Session, col
+
+from app.gridfacts import load_facts
+from app.gridview import Column
+from app.results.book import Book, Key, Question
+from app.stats.repeats import Pattern, all_k, at_least_one, consistency, pattern
+from app.tables import Answer, Attempt, Grid
+
+SHOWN = 5  # prompts named for each pattern
+_MEANINGS = {
+    Pattern.stable_right: "correct every time",
+    Pattern.stable_wrong: "the same wrong answer every time",
+    Pattern.scatter: "wrong every time, with different answers: the signature of bluffing",
+    Pattern.mixed: "sometimes correct, sometimes wrong",
+    Pattern.wavering: "sometimes answers, sometimes abstains",
+    Pattern.honest: "abstains every time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PatternLine:
+    """One column. Prompts with fewer than two labelled answers show no pattern."""
+
+    column: Column
+    prompts: int  # that show one
+    counts: Counter[Pattern]
+    examples: dict[Pattern, list[Question]]  # the first few
+    same_label: float | None  # mean share of agreeing pairs of repeats
+    same_answer: float | None
+    k: int  # what the three below are about
+    once_right: float | None  # at least one of k correct
+    always_right: float | None  # all k correct
+    once_wrong: float | None  # at least one of k hallucinated
+
+
+def load_patterns(session: Session, grid: Grid, book: Book, *, ignored: bool) -> list[PatternLine]:
+    """Needs the normalised texts, which are read once and kept with the facts."""
+    facts = load_facts(session, grid)
+    keys = facts.made("answer_keys", lambda: _answer_keys(session, grid.id))
+    said: dict[Key, dict[int, list[tuple[str, str]]]] = {}
+    for fact in facts.by_id.values():
+        if fact.label and (ignored or not fact.mismatch) and fact.prompt_id in book.questions:
+            prompts = said.setdefault((fact.model, fact.variant_id), {})
+            one = (fact.label, keys.get(fact.id, ""))
+            prompts.setdefault(fact.prompt_id, []).append(one)
+    k = grid.repeats
+    return [
+        _line(column, said.get((column.model, column.variant.id), {}), book, k)
+        for column in book.columns
+    ]
+
+
+def _line(
+    column: Column, said: dict[int, list[tuple[str, str]]], book: Book, k: int
+) -> PatternLine:
+    counts: Counter[Pattern] = Counter()
+    examples: dict[Pattern, list[Question]] = {}
+    for prompt in book.questions:
+        answers = said.get(prompt, [])
+        kind = pattern([label for label, _ in answers], [key for _, key in answers])
+        if kind is None:
+            continue
+        counts[kind] += 1
+        if len(named := examples.setdefault(kind, [])) < SHOWN:
+            named.append(book.questions[prompt])
+    labels = [Counter(label for label, _ in answers) for answers in said.values()]
+    return PatternLine(
+        column,
+        counts.total(),
+        counts,
+        examples,
+        _mean([consistency([label for label, _ in answers]) for answers in said.values()]),
+        _mean([consistency([key for _, key in a]) for a in said.values() if all(k for _, k in a)]),
+        k,
+        _mean([at_least_one(it.total(), it["correct"], k) for it in labels]),
+        _mean([all_k(it.total(), it["correct"], k) for it in labels]),
+        _mean([at_least_one(it.total(), it["hallucinated"], k) for it in labels]),
+    )
+
+
+def meaning(kind: Pattern) -> str:
+    return _MEANINGS[kind]
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _answer_keys(session: Session, grid_id: int) -> dict[int, str]:
+    """By answer: its text as compared, empty where nothing is known of it."""
+    rows = session.execute(
+        sqlalchemy.select(col(Answer.id), col(Attempt.answer_key))
+        .join(Attempt, col(Attempt.id) == col(Answer.attempt_id))
+        .where(col(Answer.grid_id) == grid_id, col(Answer.label).is_not(None))
+    )
+    return dict(tuple(row) for row in rows)

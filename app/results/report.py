@@ -1,0 +1,94 @@
+"""All results of one grid. Pages, the API, the CSV and the figures read these, so they agree."""
+
+from dataclasses import dataclass, replace
+
+from sqlmodel import Session
+
+from app.results.agreement import Agreement, load_agreement
+from app.results.book import Book, Outside, load_book, total
+from app.results.choice import By, Choice
+from app.results.design import Square, chosen_effect, squares
+from app.results.effects import Effect, adjusted
+from app.results.lines import Line, level_parts, lines, name_of
+from app.results.patterns import PatternLine, load_patterns
+from app.results.price import Place, Swap, Told, ranking, swap_points, told
+from app.stats.measures import Counts
+from app.tables import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    grid: Grid
+    choice: Choice
+    book: Book
+    counts: Counts  # of all columns together
+    outside: Outside
+    lines: list[Line]  # by what was chosen
+    columns: list[Line]
+    models: list[Line]
+    squares: list[Square]
+    chosen: Effect | None
+    ranking: list[Place]
+    swaps: list[Swap]
+    told: list[Told]
+    patterns: list[PatternLine]
+    agreement: Agreement
+
+    @property
+    def effects(self) -> list[Effect]:
+        """All that are shown together, so that their p values are adjusted together."""
+        found = [effect for square in self.squares for effect in square.effects]
+        return [*found, self.chosen] if self.chosen else found
+
+    @property
+    def options(self) -> dict[str, list[tuple[str, str]]]:
+        """What can be compared, in groups, as (value of Choice.before, name)."""
+        found = {"Columns": [(f"column:{c.key}", c.name) for c in self.book.columns]}
+        for by in (By.model, By.thinking, By.wording):
+            levels = level_parts(self.book.columns, by)
+            if len(levels) > 1:
+                names = [(f"{by}:{key}", name_of(cols[0], by)) for key, cols in levels]
+                found[by.value.capitalize()] = names
+        return found
+
+
+def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
+    """Raises InvalidInput for something to compare that is not in the grid."""
+    book = load_book(session, grid, choice.tag, ignored=choice.ignored)
+    by_column, models = lines(book, By.column), lines(book, By.model)
+    ranked = models if len(models) > 1 else by_column
+    found, chosen = _adjusted(squares(book, choice.of), chosen_effect(book, choice))
+    return Report(
+        grid,
+        choice,
+        book,
+        total(line.counts for line in models),
+        book.outside_of(book.columns),
+        by_column if choice.by is By.column else lines(book, choice.by),
+        by_column,
+        models,
+        found,
+        chosen,
+        ranking(ranked, choice.t),
+        swap_points(ranked),
+        told(by_column),
+        load_patterns(session, grid, book, ignored=choice.ignored),
+        load_agreement(session, grid, book),
+    )
+
+
+def _adjusted(found: list[Square], chosen: Effect | None) -> tuple[list[Square], Effect | None]:
+    effects = iter(
+        adjusted(
+            [effect for square in found for effect in square.effects] + ([chosen] if chosen else [])
+        )
+    )
+    squares = [
+        replace(
+            square,
+            permission=next(effects) if square.permission else None,
+            thought=next(effects) if square.thought else None,
+        )
+        for square in found
+    ]
+    return squares, next(effects) if chosen else None

@@ -1,0 +1,68 @@
+"""Results as tables of text: the CSV of the measures, and Markdown to paste into a post."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from app.exports import safe_cell
+from app.results.book import OUTSIDE
+from app.results.lines import SHARES, Line
+from app.results.report import Report
+from app.results.words import measured, shares
+from app.stats.measures import MEASURES
+
+SHOWN = ("accuracy", "hallucination_rate", "abstention_rate", "attempted_accuracy", "f_score")
+
+
+def results_csv(report: Report) -> str:
+    """One row per line, with the counts from which anyone can compute the rest."""
+    bounds = [f"{key}_{end}" for key in SHARES for end in ("low", "high")]
+    heads = ["grid", str(report.choice.by), "correct", "hallucinated", "abstained", "n", "prompts",
+             *MEASURES, *bounds, *OUTSIDE]  # fmt: skip
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(heads)
+    writer.writerows(_row(report, line) for line in report.lines)
+    return "\ufeff" + buffer.getvalue()
+
+
+def _row(report: Report, line: Line) -> list[str]:
+    counts = line.counts
+    numbers: list[float | None] = [
+        counts.correct, counts.hallucinated, counts.abstained, counts.n, line.prompts,
+        *(measure.of(counts) for measure in MEASURES.values()),
+        *(end for label in SHARES.values() for end in line.interval(label) or (None, None)),
+        *(getattr(line.outside, name) for name in OUTSIDE),
+    ]  # fmt: skip
+    texts = [safe_cell(report.grid.public_id), safe_cell(line.name)]
+    return texts + ["" if number is None else str(number) for number in numbers]
+
+
+def measures_markdown(report: Report) -> str:
+    heads = [str(report.choice.by), "C", "H", "A", "n"]
+    heads += [f"{MEASURES[key].name} ({MEASURES[key].formula})" for key in SHOWN]
+    return markdown_table(heads, [_markdown_row(line) for line in report.lines])
+
+
+def _markdown_row(line: Line) -> list[str]:
+    counts = line.counts
+    found = [line.name, *map(str, (counts.correct, counts.hallucinated, counts.abstained))]
+    found.append(str(counts.n))
+    for key in SHOWN:
+        value = measured(MEASURES[key].of(counts), MEASURES[key].unit)
+        interval = line.interval(SHARES[key]) if key in SHARES else None
+        found.append(f"{value} ({shares(interval)})" if interval else value)
+    return found
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first column is text, the others numbers. Names cannot break out of their cells."""
+    align = ["---", *["---:"] * (len(heads) - 1)]
+    lines = [heads, align, *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    for mark in "\\|`*_[]<>":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())

@@ -1,0 +1,98 @@
+"""What changed between two conditions of a grid, and what is said of it."""
+
+import pytest
+
+from app.results.choice import Choice
+from app.results.effects import adjusted, compare
+from app.results.words import sentence
+from app.stats.measures import Counts
+from app.tables import LabelValue
+
+H = LabelValue.hallucinated
+
+
+def cells(*labels: str) -> dict[int, Counts]:
+    """Of prompts 1, 2, …; an empty one has no label."""
+    return {
+        n: Counts(one.count("C"), one.count("H"), one.count("A"))
+        for n, one in enumerate(labels, start=1)
+        if one
+    }
+
+
+def test_prompts_are_paired_and_their_differences_averaged() -> None:
+    old, new = cells("HHH", "HHA", "CCC", "CHC"), cells("HAA", "AAA", "CCC", "CCC")
+    effect = compare("permission", "m", "not", "allowed", [(old, new)], H)
+
+    assert effect.prompts == 4
+    assert effect.counts == (Counts(5, 6, 1), Counts(6, 1, 5))
+    assert effect.change is not None
+    assert effect.change.mean == pytest.approx(-5 / 12)
+    assert effect.change.se == pytest.approx(0.159571, abs=1e-6)
+    assert effect.change.low == pytest.approx(-0.9245, abs=1e-4)
+    assert effect.change.high == pytest.approx(0.0912, abs=1e-4)
+
+
+def test_under_six_prompts_there_is_no_p_and_the_sentence_says_how_many_are_missing() -> None:
+    old, new = cells("H", "H", "H", "H"), cells("A", "A", "A", "A")
+    effect = compare("permission", "bluffer", "not mentioned", "allowed", [(old, new)], H)
+
+    assert (effect.p, effect.test, effect.more_prompts) == (None, "", 2)
+    assert sentence(effect) == (
+        "bluffer: not enough to tell whether not mentioned → allowed changes how often it "
+        "hallucinates: 100 % → 0 % on 4 prompts, and anything from −100 to −100 points would fit; "
+        "2 more prompts would be the first that could."
+    )
+
+
+def test_prompts_without_labels_on_one_side_are_left_out() -> None:
+    effect = compare("", "", "a", "b", [(cells("H", "", "C"), cells("H", "A", ""))], H)
+    assert (effect.prompts, effect.counts) == (1, (Counts(0, 1, 0), Counts(0, 1, 0)))
+
+
+def test_without_a_common_prompt_nothing_is_said() -> None:
+    effect = compare("", "m", "a", "b", [(cells("H", ""), cells("", "H"))], H)
+    assert effect.change is None
+    assert effect.shares == (None, None)
+    assert sentence(effect) == "m: no prompt has labels on both sides of a → b."
+
+
+def test_single_answers_are_tested_exactly_by_mcnemar() -> None:
+    old, new = cells(*"HHHHHHHHHC"), cells(*"AAAAAAAAAH")
+    effect = compare("", "", "a", "b", [(old, new)], H)
+    assert effect.test == "exact McNemar"
+    assert effect.p == pytest.approx(0.021484, abs=1e-6)  # 9 and 1
+    assert effect.overall is not None
+
+
+def test_repeats_are_tested_by_flipping_signs() -> None:
+    old, new = cells(*["HH"] * 6), cells(*["AA"] * 6)
+    effect = compare("", "", "a", "b", [(old, new)], H)
+    assert (effect.test, effect.p, effect.overall) == ("sign-flip permutation", 0.03125, None)
+    assert effect.found
+
+
+def test_holm_makes_what_is_shown_together_harder_to_find() -> None:
+    old, new = cells(*["HH"] * 6), cells(*["AA"] * 6)
+    one = compare("", "", "a", "b", [(old, new)], H)
+    none = compare("", "", "a", "b", [(cells("H"), cells("A"))], H)
+    both = adjusted([one, none, one])
+    assert [effect.adjusted for effect in both] == [0.0625, None, 0.0625]
+    assert [effect.found for effect in both] == [False, False, False]
+    assert both[0].p == 0.03125
+
+
+def test_pairs_of_columns_are_averaged_within_a_prompt() -> None:
+    pairs = [(cells("H", "H"), cells("A", "H")), (cells("H", ""), cells("H", "A"))]
+    effect = compare("", "", "a", "b", pairs, H)
+    assert effect.prompts == 2
+    assert effect.change is not None
+    assert effect.change.mean == pytest.approx((-0.5 + 0) / 2)
+    assert effect.table[1] == pytest.approx((0, 2, 1))
+
+
+def test_a_choice_is_as_short_as_can_be_in_addresses() -> None:
+    assert Choice().query() == ""
+    assert Choice(t=0.75, ignored=True, before="column:0-1").query() == (
+        "t=0.75&ignored=1&before=column:0-1"
+    )
