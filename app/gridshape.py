@@ -3,7 +3,11 @@
 Pages, live updates, the API and the export read through these, so they cannot disagree.
 """
 
+import asyncio
+import logging
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
@@ -12,6 +16,8 @@ import sqlalchemy
 from sqlmodel import Session, col, func, select
 
 from app.costs import spending_of_columns
+from app.db import Database
+from app.errors import Unavailable
 from app.gridfacts import Facts, find, load_facts
 from app.gridfilter import Matches, Setting, marks_of, match, other_numbers
 from app.grids import Progress, tally_progress
@@ -43,6 +49,7 @@ from app.tables import (
     now,
 )
 
+log = logging.getLogger(__name__)
 EVERYTHING = Look()
 SAMPLE = 200  # answers by whose length the density is chosen
 
@@ -105,6 +112,27 @@ def load_shape(
         rows,
         facts.made("progress", lambda: _progress(facts)),
     )
+
+
+@asynccontextmanager
+async def reading_ahead(database: Database) -> AsyncIterator[None]:
+    """Meanwhile read what pages of the newest grids need: of a large one that takes a second, which
+    its first reader after a start would wait."""
+    task = asyncio.create_task(asyncio.to_thread(read_newest, database))
+    try:
+        yield
+    finally:
+        await task  # no thread of it outlives the database
+
+
+def read_newest(database: Database, grids: int = 3) -> None:
+    try:
+        with database.read() as session:
+            newest = select(Grid).order_by(col(Grid.id).desc()).limit(grids)
+            for grid in session.exec(newest):
+                load_shape(session, grid)
+    except Unavailable as exc:
+        log.info("grids were not read ahead: %s", exc.reason)
 
 
 def matching(session: Session, grid: Grid, look: Look, reviewer: Reviewer | None) -> set[int]:

@@ -12,6 +12,7 @@ from app.catalogue import configured, in_use
 from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.errors import SettingsError
+from app.gridshape import reading_ahead
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
@@ -30,6 +31,8 @@ from app.web import (
     api_limits,
     api_models,
     api_prices,
+    api_results,
+    comparison,
     compose,
     conflicts,
     control,
@@ -40,6 +43,7 @@ from app.web import (
     library,
     models,
     problems,
+    results,
     review,
 )
 from app.web.deps import Services
@@ -73,6 +77,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 in_use(providers, follow=settings.discover),
                 runner,
                 catching_up(database),
+                reading_ahead(database),
             ):
                 services = Services(settings, database, providers, prices, runner, partials)
                 app.state.services = services
@@ -106,10 +111,11 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.include_router(api_costs.router)
     app.include_router(api_prices.router)
     app.include_router(api_limits.router)
+    app.include_router(api_results.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
-        library, models, exports, review,
+        library, models, exports, review, results, comparison,
     ):  # fmt: skip
         pages.include_router(module.router)
     app.include_router(pages)

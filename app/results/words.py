@@ -26,7 +26,7 @@ def points(value: float, *, signed: bool = True) -> str:
 
 
 def shares(interval: tuple[float, float]) -> str:
-    return f"{100 * interval[0]:.0f}–{100 * interval[1]:.0f} %"
+    return f"{100 * interval[0]:.0f}–{100 * interval[1]:.0f}%"
 
 
 def measured(value: float | None, unit: Unit) -> str:
@@ -39,7 +39,7 @@ def measured(value: float | None, unit: Unit) -> str:
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return "–" if value is None else f"{100 * value:.0f}%"
 
 
 def p_value(p: float) -> str:
@@ -68,7 +68,7 @@ def sentence(effect: Effect) -> str:
         verb = "lowered" if change.mean < 0 else "raised"
         return (
             f"{subject}{step} {verb} the {noun} from {percent(before)} to {percent(after)}: "
-            f"{points(change.mean)} points (95 % interval {interval_words(change)}; "
+            f"{points(change.mean)} points (95% interval {interval_words(change)}; "
             f"{count(effect.prompts, 'prompt')}; {p_value(effect.adjusted)})."
         )
     return (

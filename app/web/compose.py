@@ -10,11 +10,13 @@ from app import prompts as library
 from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thinking_choices
 from app.ceilings import Ceilings
 from app.errors import BluffcheckError
-from app.tables import Answerable
+from app.grids import get_grid
+from app.gridshape import load_columns, load_prompts
+from app.tables import Answerable, Grid
 from app.web import actions
 from app.web.actions import Draft
 from app.web.deps import Form, Reading, Server, Services
-from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
+from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas, PromptFields
 from app.web.preview import preview_of
 from app.web.render import page
 
@@ -35,8 +37,13 @@ def example(server: Services) -> ComposeForm:
 
 
 @router.get("/compose")
-def show_compose(server: Server, session: Reading, start: str = "", model: str = "") -> Response:
+def show_compose(
+    server: Server, session: Reading, start: str = "", model: str = "", like: str = ""
+) -> Response:
+    """``like``: a grid that is to be asked again."""
     form = ComposeForm(models=[model] if model else suggested(server.providers))
+    if like:
+        form = form_like(session, get_grid(session, like))
     return compose_page(server, session, example(server) if start == "paper" else form)
 
 
@@ -74,6 +81,28 @@ def start_example(server: Server) -> Response:
         return RedirectResponse("/compose?start=paper", status_code=303)
     grid, _ = actions.start_grid(server, form.parse())
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
+
+
+def form_like(session: Session, grid: Grid) -> ComposeForm:
+    """The form that starts this grid once more. Prompts that are no longer in the library as they
+    were asked are typed in."""
+    columns, prompts = load_columns(session, grid.id), load_prompts(session, grid.id)
+    current = {prompt.id for prompt in library.library(session)}
+    typed = [PromptFields.of(prompt) for prompt in prompts if prompt.id not in current]
+    first = columns[0].variant
+    return ComposeForm(
+        title=grid.title,
+        prompts=typed or [PromptFields()],
+        library=[prompt.key for prompt in prompts if prompt.id in current],
+        models=list(dict.fromkeys(column.model for column in columns)),
+        wordings=list(dict.fromkeys(column.wording.slug for column in columns)),
+        thinking=list(dict.fromkeys(column.variant.thinking.value for column in columns)),
+        forced=[f"{c.variant.thinking} {c.model}" for c in columns if c.forced],
+        repeats=str(grid.repeats),
+        system_prompt=first.system_prompt,
+        temperature="" if first.temperature is None else str(first.temperature),
+        max_tokens=str(first.max_tokens),
+    )
 
 
 def compose_page(

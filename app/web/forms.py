@@ -10,7 +10,7 @@ from app.additions import AdditionInput
 from app.errors import InvalidInput
 from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput
-from app.tables import Answerable
+from app.tables import Answerable, Prompt
 from app.web.deps import decimal
 from app.web.problems import validated
 
@@ -29,6 +29,17 @@ class PromptFields:
     question: str = ""
     constraint: str = ""
     answerable: str = Answerable.unknown.value
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> Self:
+        return cls(
+            prompt.text,
+            "\n".join(prompt.references),
+            prompt.answer_format,
+            prompt.question,
+            prompt.constraint,
+            prompt.answerable.value,
+        )
 
     @property
     def blank(self) -> bool:

@@ -14,7 +14,10 @@ from app.gridview import bar_parts
 from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
+from app.results.patterns import meaning
+from app.results.words import measured, p_value, percent, points, sentence, shares
 from app.review import ORDERS
+from app.stats.measures import penalty
 from app.web.notices import trouble_now
 
 environment = Environment(
@@ -41,10 +44,6 @@ def render(template: str, **values: Any) -> str:
 # Of a label as the drawer shows them: those that say why there is none stand apart.
 _LABEL_TAGS = [(tag, text) for tag, text in TAGS.items() if tag not in NO_LABEL]
 _WHY_NO_LABEL = [(tag, TAGS[tag]) for tag in NO_LABEL]
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f}%"
 
 
 def _seconds(milliseconds: int | None) -> str:
@@ -75,13 +74,17 @@ def _compact(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _interval(value: tuple[float, float]) -> str:
-    return f"{100 * value[0]:.0f}–{100 * value[1]:.0f}%"
+def _tidy(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}".removesuffix(".0")
+
+
+def _decimals(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
 
 
 environment.filters |= {
-    "interval": _interval,
-    "percent": _percent,
+    "interval": shares,
+    "percent": percent,
     "seconds": _seconds,
     "duration": _duration,
     "when": _when,
@@ -91,6 +94,14 @@ environment.filters |= {
     "pretty": _pretty,
     "compact": _compact,
     "shorten": shorten,
+    "sentence": sentence,
+    "points": points,
+    "p_value": p_value,
+    "tidy": _tidy,
+    "decimals": _decimals,
+    "penalty": penalty,
+    "measured": measured,
+    "meaning": meaning,
 }
 environment.globals |= {
     "version": __version__,

@@ -59,7 +59,9 @@ def labelled_grid(session: Session, said: Mapping[str, Sequence[str]], **changes
         if column is None:
             continue
         mark = column[order.index(answer.prompt_id)][answer.repeat - 1]
-        finish(session, answer, text="same" if mark.isupper() else f"other {answer.repeat}")
+        thought = 10 if " on " in names[answer.model, answer.variant_id] else 0
+        text = "same" if mark.isupper() else f"other {answer.repeat}"
+        finish(session, answer, text, reasoning_tokens=thought)
         if mark != "-":
             set_label(session, answer.id, ada, VALUES[mark.upper()])
     return grid

@@ -1,0 +1,41 @@
+"""Two grids side by side."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from app.errors import InvalidInput
+from app.grids import get_grid
+from app.results.runs import compare_grids, offers
+from app.tables import LabelValue
+from app.web.deps import GridHere, MaybeReviewer, Reading
+from app.web.render import page
+from app.web.results import ChoiceHere
+
+router = APIRouter()
+
+
+@router.get("/grids/{grid_id}/comparison")
+def show_comparison(
+    session: Reading,
+    grid: GridHere,
+    choice: ChoiceHere,
+    reviewer: MaybeReviewer,
+    other: Annotated[str, Query(alias="with", max_length=500)] = "",
+) -> Response:
+    """Which grid to compare with; or the two, where ``with`` names another one or its address."""
+    public_id = other.strip().rstrip("/").split("/")[-1].partition("?")[0]
+    if public_id == grid.public_id:
+        raise InvalidInput("Choose another grid: this one is the grid you came from.")
+    found = compare_grids(session, grid, get_grid(session, public_id), choice) if other else None
+    return page(
+        "pages/comparison.html",
+        grid=grid,
+        choice=choice,
+        reviewer=reviewer,
+        other=public_id,
+        comparison=found,
+        offers=offers(session, grid),
+        values=list(LabelValue),
+    )

@@ -1,0 +1,80 @@
+"""The results of a grid: the page, its pieces that follow a slider, the CSV."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+
+from app.results.choice import By, Choice
+from app.results.lines import SHARES
+from app.results.report import Report, load_report
+from app.results.table import measures_markdown, results_csv
+from app.stats.measures import MEASURES
+from app.stats.paired import MIN_PROMPTS
+from app.stats.repeats import Pattern
+from app.tables import LabelValue
+from app.web.deps import GridHere, IsHtmx, MaybeReviewer, Reading, Since
+from app.web.render import page
+
+router = APIRouter(prefix="/grids/{grid_id}/results")
+
+
+def choice_at(choice: Annotated[Choice, Query()]) -> Choice:
+    return choice
+
+
+ChoiceHere = Annotated[Choice, Depends(choice_at)]
+
+
+def report_at(session: Reading, grid: GridHere, choice: ChoiceHere) -> Report:
+    return load_report(session, grid, choice)
+
+
+ReportHere = Annotated[Report, Depends(report_at)]
+
+
+@router.get("")
+def show_results(
+    session: Reading,
+    grid: GridHere,
+    choice: ChoiceHere,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+    since: Since = 0,
+) -> Response:
+    """The page; for scripts what stands on it, or nothing where no label changed ``since``."""
+    if htmx and grid.seq <= since:
+        return Response(status_code=204)
+    report = load_report(session, grid, choice)
+    return page(
+        "partials/results.html" if htmx else "pages/results.html",
+        headers={"Vary": "HX-Request"},
+        report=report,
+        grid=grid,
+        choice=choice,
+        reviewer=reviewer,
+        measures=MEASURES,
+        shares=SHARES,
+        markdown=measures_markdown(report),
+        min_prompts=MIN_PROMPTS,
+        patterns=list(Pattern),
+        bys=list(By),
+        values=list(LabelValue),
+    )
+
+
+@router.get("/price")
+def show_price(report: ReportHere) -> Response:
+    """How models rank at t: what follows the slider."""
+    return page("partials/results_price.html", report=report, choice=report.choice)
+
+
+@router.get("/measures.csv")
+def download_measures(report: ReportHere) -> Response:
+    """The measures as shown, by column or by level."""
+    name = f"bluffcheck-{report.grid.public_id}-by-{report.choice.by}.csv"
+    return Response(
+        results_csv(report),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
