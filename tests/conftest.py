@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import settings as hypothesis_settings
 
 from app.db import Database
 from app.main import create_app
@@ -18,6 +19,9 @@ from tests.support.postgres import PostgresServer, start_postgres
 from tests.wire import WireServer
 
 BASE_URL = "http://127.0.0.1:8000"
+# An example that has to wait for a busy machine is not wrong.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True, scope="session")
