@@ -4,7 +4,7 @@ from random import Random
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.stats.agreement import (
@@ -136,6 +136,7 @@ def test_nothing_to_compare_has_no_alpha(labels: list[str]) -> None:
 
 
 @given(items, st.randoms(use_true_random=False))
+@settings(max_examples=40)
 def test_order_of_answers_and_reviewers_does_not_matter(
     labels: list[list[str]], random: Random
 ) -> None:
@@ -145,6 +146,7 @@ def test_order_of_answers_and_reviewers_does_not_matter(
 
 
 @given(items)
+@settings(max_examples=40)
 def test_alpha_is_1_exactly_where_all_agree(labels: list[list[str]]) -> None:
     alpha, raw = krippendorff_alpha(labels), raw_agreement(labels)
     if alpha is not None:

@@ -52,6 +52,7 @@ def test_transitions_pair_every_repeat_with_every_other() -> None:
 
 
 @given(st.lists(st.tuples(counts, counts), max_size=8))
+@settings(max_examples=40)
 def test_transitions_add_up_to_the_prompts_with_labels_on_both_sides(
     pairs: list[tuple[Counts, Counts]],
 ) -> None:
@@ -92,6 +93,7 @@ def test_one_prompt_has_a_difference_without_error() -> None:
 
 
 @given(differences, st.randoms(use_true_random=False))
+@settings(max_examples=40)
 def test_difference_lies_in_its_interval_in_any_order(d: list[float], random: Random) -> None:
     found, mixed = difference(d), difference(random.sample(d, len(d)))
     assert found is not None

@@ -4,7 +4,7 @@ from math import sqrt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.stats.rates import (
@@ -109,6 +109,7 @@ def test_prompts_that_all_agree_count_once_each() -> None:
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@settings(max_examples=40)
 def test_intervals_hold_the_rate_and_mirror_that_of_the_rest(case: tuple[int, int]) -> None:
     x, n = case
     for interval in (wilson, clopper_pearson):
@@ -120,6 +121,7 @@ def test_intervals_hold_the_rate_and_mirror_that_of_the_rest(case: tuple[int, in
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@settings(max_examples=40)
 def test_the_guaranteed_interval_is_the_widest(case: tuple[int, int]) -> None:
     sure, likely = clopper_pearson(*case), jeffreys(*case)
     assert sure is not None
@@ -128,6 +130,7 @@ def test_the_guaranteed_interval_is_the_widest(case: tuple[int, int]) -> None:
 
 
 @given(prompts)
+@settings(max_examples=40)
 def test_clustering_tells_no_more_than_there_are_answers(groups: list[tuple[int, int]]) -> None:
     effective, total = effective_n(groups), sum(n for _, n in groups)
     found = clustered(groups)
@@ -139,6 +142,7 @@ def test_clustering_tells_no_more_than_there_are_answers(groups: list[tuple[int,
 
 
 @given(prompts, st.randoms(use_true_random=False))
+@settings(max_examples=40)
 def test_order_of_prompts_does_not_matter(groups: list[tuple[int, int]], random: Random) -> None:
     mixed = random.sample(groups, len(groups))
     assert clustered(mixed) == pytest.approx(clustered(groups))

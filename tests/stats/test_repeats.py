@@ -5,7 +5,7 @@ from math import log
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.stats.repeats import Pattern, all_k, at_least_one, consistency, entropy, pattern
@@ -42,6 +42,7 @@ def test_unknown_keys_are_equal_to_nothing() -> None:
 
 
 @given(values)
+@settings(max_examples=40)
 def test_consistency_counts_pairs(keys: list[str]) -> None:
     pairs = list(combinations(keys, 2))
     agree = sum(a == b != "" for a, b in pairs)
@@ -49,6 +50,7 @@ def test_consistency_counts_pairs(keys: list[str]) -> None:
 
 
 @given(values, st.randoms(use_true_random=False))
+@settings(max_examples=40)
 def test_order_of_repeats_does_not_matter(keys: list[str], random: Random) -> None:
     mixed = random.sample(keys, len(keys))
     assert consistency(mixed) == consistency(keys)
