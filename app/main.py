@@ -85,6 +85,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                     yield
                 finally:
                     await services.live.aclose()
+                    services.resamples.close()
         finally:
             database.close()
 

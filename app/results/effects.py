@@ -19,9 +19,11 @@ from app.stats.paired import (
     stuart_maxwell,
     transitions,
 )
+from app.stats.rates import clustered
 from app.tables import LabelValue
 
 ALPHA = 0.05
+Interval = tuple[float, float]
 Pair = tuple[Cells, Cells]  # before and after, all else the same
 
 
@@ -40,6 +42,7 @@ class Effect:
     of: LabelValue
     prompts: int
     counts: tuple[Counts, Counts]  # before and after, of these prompts
+    intervals: tuple[Interval | None, Interval | None]  # of the shares before and after
     change: Difference | None  # of the share; None without a prompt
     table: Sequence[Sequence[float]]  # from C, H, A before to C, H, A after, in prompts × pairs
     test: str  # by which p was found; empty where there is none
@@ -88,7 +91,11 @@ def compare(
         what, where, before, after, of,
         prompts=len(units),
         counts=(total(old for old, _ in flat), total(new for _, new in flat)),
-        change=difference(changes) if changes else None,
+        intervals=(
+            _interval([[old for old, _ in unit] for unit in units], of),
+            _interval([[new for _, new in unit] for unit in units], of),
+        ),
+        change=difference(changes),
         table=table,
         test=test,
         p=p,
@@ -107,6 +114,11 @@ def _test(
     gone = sum(_share(old, of) > _share(new, of) for old, new in single)
     come = sum(_share(new, of) > _share(old, of) for old, new in single)
     return "exact McNemar", mcnemar(gone, come).exact
+
+
+def _interval(prompts: Sequence[Sequence[Counts]], of: LabelValue) -> Interval | None:
+    sums = [total(unit) for unit in prompts]
+    return clustered([(int(getattr(counts, of.value)), counts.n) for counts in sums])
 
 
 def _share(counts: Counts, of: LabelValue) -> float:
@@ -128,7 +140,7 @@ def interaction(square: Sequence[Sequence[Cells]], of: LabelValue) -> Interactio
     changes = [
         _share(d[p], of) - _share(c[p], of) - _share(b[p], of) + _share(a[p], of) for p in prompts
     ]
-    return Interaction(len(prompts), difference(changes) if changes else None)
+    return Interaction(len(prompts), difference(changes))
 
 
 def adjusted(effects: Sequence[Effect]) -> list[Effect]:

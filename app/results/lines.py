@@ -44,12 +44,6 @@ class Line:
         """Whether any prompt has several labelled answers."""
         return self.counts.n > self.prompts
 
-    @property
-    def target(self) -> float | None:
-        """The t that the model was told, if all columns here told it the same."""
-        told = {column.wording.target for column in self.columns}
-        return told.pop() if len(told) == 1 else None
-
     def interval(self, label: LabelValue) -> tuple[float, float] | None:
         """Where the share of a label over prompts like these may lie, with 95 % confidence."""
         return clustered(self.groups(label))

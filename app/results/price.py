@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from app.gridview import Column
+from app.results.book import Book, Cells, total
 from app.results.lines import Line
 from app.stats.measures import Counts, swaps
+from app.stats.rates import clustered
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,16 @@ class Told:
 
     model: str
     t: float
-    counts: Counts
+    cells: Cells
+
+    @property
+    def counts(self) -> Counts:
+        return total(self.cells.values())
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of ``attempted``, over prompts like these."""
+        return clustered([(c.correct, c.correct + c.hallucinated) for c in self.cells.values()])
 
     @property
     def attempted(self) -> float | None:
@@ -71,11 +83,11 @@ def swap_points(lines: Sequence[Line]) -> list[Swap]:
     return sorted(found, key=lambda swap: swap.t)
 
 
-def told(columns: Sequence[Line]) -> list[Told]:
-    """Each model with each target it was told, by model and t; ``columns`` are single columns."""
-    found: dict[tuple[str, float], Counts] = {}
-    for line in columns:
-        if line.target is not None and line.counts.n:
-            key = (line.columns[0].model, line.target)
-            found[key] = found.get(key, Counts()) + line.counts
-    return [Told(model, t, counts) for (model, t), counts in sorted(found.items())]
+def told(book: Book) -> list[Told]:
+    """Each model with each target it was told, by model and t."""
+    columns: dict[tuple[str, float], list[Column]] = {}
+    for column in book.columns:
+        if column.wording.target is not None:
+            columns.setdefault((column.model, column.wording.target), []).append(column)
+    found = [Told(model, t, book.of(same)) for (model, t), same in sorted(columns.items())]
+    return [it for it in found if it.cells]

@@ -13,7 +13,9 @@ from app.results.lines import Line, level_parts, lines, name_of
 from app.results.patterns import PatternLine, load_patterns
 from app.results.price import Place, Swap, Told, ranking, swap_points, told
 from app.stats.measures import Counts
-from app.tables import Grid
+from app.tables import Grid, LabelValue
+
+HALLUCINATED = LabelValue.hallucinated
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Report:
     columns: list[Line]
     models: list[Line]
     squares: list[Square]
+    pictured: list[Square]  # the same for hallucinations, which is what pictures show
     chosen: Effect | None
     ranking: list[Place]
     swaps: list[Swap]
@@ -68,10 +71,11 @@ def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
         by_column,
         models,
         found,
+        found if choice.of is HALLUCINATED else squares(book, HALLUCINATED),
         chosen,
         ranking(ranked, choice.t),
         swap_points(ranked),
-        told(by_column),
+        told(book),
         load_patterns(session, grid, book, ignored=choice.ignored),
         load_agreement(session, grid, book),
     )
@@ -83,7 +87,7 @@ def _adjusted(found: list[Square], chosen: Effect | None) -> tuple[list[Square],
             [effect for square in found for effect in square.effects] + ([chosen] if chosen else [])
         )
     )
-    squares = [
+    after = [
         replace(
             square,
             permission=next(effects) if square.permission else None,
@@ -91,4 +95,4 @@ def _adjusted(found: list[Square], chosen: Effect | None) -> tuple[list[Square],
         )
         for square in found
     ]
-    return squares, next(effects) if chosen else None
+    return after, next(effects) if chosen else None

@@ -18,6 +18,7 @@ from app.look import Look
 from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
+from app.results.resampling import Resamples
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer
@@ -49,6 +50,7 @@ class Services:
     prices: PriceBook
     runner: Runner
     partials: Partials
+    resamples: Resamples = field(default_factory=Resamples)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
     live: Hub = field(init=False)
 

@@ -3,17 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from app.results.choice import By, Choice
 from app.results.lines import SHARES
 from app.results.report import Report, load_report
+from app.results.resampling import RATIOS, Draws
 from app.results.table import measures_markdown, results_csv
 from app.stats.measures import MEASURES
 from app.stats.paired import MIN_PROMPTS
 from app.stats.repeats import Pattern
 from app.tables import LabelValue
-from app.web.deps import GridHere, IsHtmx, MaybeReviewer, Reading, Since
+from app.web.deps import GridHere, IsHtmx, MaybeReviewer, Reading, Server, Since
 from app.web.render import page
 
 router = APIRouter(prefix="/grids/{grid_id}/results")
@@ -35,6 +36,7 @@ ReportHere = Annotated[Report, Depends(report_at)]
 
 @router.get("")
 def show_results(
+    server: Server,
     session: Reading,
     grid: GridHere,
     choice: ChoiceHere,
@@ -58,6 +60,8 @@ def show_results(
         markdown=measures_markdown(report),
         min_prompts=MIN_PROMPTS,
         patterns=list(Pattern),
+        draws=server.resamples.of(report),
+        ratios=RATIOS,
         bys=list(By),
         values=list(LabelValue),
     )
@@ -67,6 +71,33 @@ def show_results(
 def show_price(report: ReportHere) -> Response:
     """How models rank at t: what follows the slider."""
     return page("partials/results_price.html", report=report, choice=report.choice)
+
+
+@router.get("/ratios")
+def show_ratios(server: Server, report: ReportHere) -> Response:
+    """How far the drawing is, or what came of it."""
+    return ratios_piece(report, server.resamples.of(report))
+
+
+@router.post("/ratios")
+def draw_ratios(server: Server, report: ReportHere, htmx: IsHtmx) -> Response:
+    draws = server.resamples.start(report)
+    if htmx:
+        return ratios_piece(report, draws)
+    address = f"/grids/{report.grid.public_id}/results?{report.choice.query()}#ratios"
+    return RedirectResponse(address, status_code=303)
+
+
+def ratios_piece(report: Report, draws: Draws | None) -> Response:
+    return page(
+        "partials/results_ratios.html",
+        report=report,
+        grid=report.grid,
+        choice=report.choice,
+        draws=draws,
+        ratios=RATIOS,
+        measures=MEASURES,
+    )
 
 
 @router.get("/measures.csv")

@@ -17,6 +17,7 @@ from app.results.words import measured
 from app.stats.measures import MEASURES
 from app.tables import Grid
 from tests.factories import run_grid
+from tests.polling import wait_for
 from tests.results.labelled import FOUR, labelled_grid
 
 SAID = {
@@ -108,6 +109,21 @@ def test_price_piece_ranks_at_its_t(client: TestClient, grid_id: str) -> None:
     ranks = cells(piece, "Ranking")[1:]
     assert [row[0] for row in ranks] == ["1", "2", "3", "4"]
     assert ranks[0][1] == "practice/bluffer · thinking on · allowed"
+
+
+def test_ratios_are_drawn_beside_the_request_and_shown_when_done(
+    client: TestClient, grid_id: str
+) -> None:
+    address = f"/grids/{grid_id}/results/ratios?by=model"
+    assert "Intervals of the ratios…" in client.get(address).text
+    htmx = {"HX-Request": "true"}
+    assert 'id="ratios"' in client.post(address, headers=htmx).text
+
+    wait_for(lambda: "Ratios with intervals" in client.get(address).text, "the draws")
+    [row] = cells(client.get(address).text, "Ratios with intervals")[1:]
+    assert re.fullmatch(r"\d+% \d+–\d+%", row[1])
+    assert "seed" in client.get(address).text
+    assert row == cells(client.post(address).text, "Ratios with intervals")[1]
 
 
 @pytest.mark.parametrize(
