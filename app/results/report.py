@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
+from app.gridfacts import load_facts
 from app.results.agreement import Agreement, load_agreement
 from app.results.book import Book, Outside, load_book, total
 from app.results.choice import By, Choice
@@ -31,7 +32,8 @@ class Report:
     squares: list[Square]
     pictured: list[Square]  # the same for hallucinations, which is what pictures show
     chosen: Effect | None
-    ranking: list[Place]
+    ranked: list[Line]  # what is ranked: models, or columns where there is one model
+    ranking: list[Place]  # at the t that was chosen
     swaps: list[Swap]
     told: list[Told]
     patterns: list[PatternLine]
@@ -56,7 +58,17 @@ class Report:
 
 
 def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
-    """Raises InvalidInput for something to compare that is not in the grid."""
+    """Kept with the facts of the grid: another t only ranks anew.
+
+    Raises InvalidInput for something to compare that is not in the grid.
+    """
+    facts = load_facts(session, grid)
+    usual = choice.with_(t=Choice().t)
+    known = facts.made(("report", usual), lambda: _report(session, grid, usual))
+    return replace(known, grid=grid, choice=choice, ranking=ranking(known.ranked, choice.t))
+
+
+def _report(session: Session, grid: Grid, choice: Choice) -> Report:
     book = load_book(session, grid, choice.tag, ignored=choice.ignored)
     by_column, models = lines(book, By.column), lines(book, By.model)
     ranked = models if len(models) > 1 else by_column
@@ -65,19 +77,20 @@ def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
         grid,
         choice,
         book,
-        total(line.counts for line in models),
-        book.outside_of(book.columns),
-        by_column if choice.by is By.column else lines(book, choice.by),
-        by_column,
-        models,
-        found,
-        found if choice.of is HALLUCINATED else squares(book, HALLUCINATED),
-        chosen,
-        ranking(ranked, choice.t),
-        swap_points(ranked),
-        told(book),
-        load_patterns(session, grid, book, ignored=choice.ignored),
-        load_agreement(session, grid, book),
+        counts=total(line.counts for line in models),
+        outside=book.outside_of(book.columns),
+        lines=by_column if choice.by is By.column else lines(book, choice.by),
+        columns=by_column,
+        models=models,
+        squares=found,
+        pictured=found if choice.of is HALLUCINATED else squares(book, HALLUCINATED),
+        chosen=chosen,
+        ranked=ranked,
+        ranking=[],
+        swaps=swap_points(ranked),
+        told=told(book),
+        patterns=load_patterns(session, grid, book, ignored=choice.ignored),
+        agreement=load_agreement(session, grid, book),
     )
 
 
