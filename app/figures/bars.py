@@ -24,7 +24,7 @@ from app.figures.drawing import (
     stack,
     stack_texts,
 )
-from app.figures.lettering import clean, cut, text_width
+from app.figures.lettering import clean, cut, join_cut, text_width
 from app.figures.values import Counts, Estimate, counts_words, share, share_interval, share_words
 
 
@@ -126,7 +126,7 @@ def bars(figure: Bars, width: int = 720, prefix: str = "bars") -> Markup:
 
 
 def _row(row: BarRow, y: float, at: _Columns) -> _Row:
-    name = clean(" · ".join(row.names[1:])) or "all"
+    names = [name for part in row.names[1:] if (name := clean(part))] or ["all"]
     counts = (row.counts.c, row.counts.h, row.counts.a)
     top = y + (18 if at.narrow else (at.row - at.bar_height) / 2)
     middle = top + at.bar_height / 2
@@ -136,10 +136,12 @@ def _row(row: BarRow, y: float, at: _Columns) -> _Row:
     n = f"n {row.counts.n}"
     if at.narrow:
         room = at.names - MARGIN - text_width(n, SMALL) - 8
-        texts.append(Text(MARGIN, y + 13, cut(name, room, NORMAL)))
+        texts.append(Text(MARGIN, y + 13, join_cut(names, " · ", room, NORMAL)))
         texts.append(Text(at.n, y + 13, n, "muted", SMALL, "end"))
     else:
-        texts.append(Text(MARGIN + 10, base, cut(name, at.names - MARGIN - 20, NORMAL)))
+        texts.append(
+            Text(MARGIN + 10, base, join_cut(names, " · ", at.names - MARGIN - 20, NORMAL))
+        )
         texts.append(Text(at.n, base, n[2:], "muted", SMALL, "end"))
         if interval := share_interval(row.rate):
             texts.append(Text(at.interval, base, interval, "muted", SMALL, "end"))

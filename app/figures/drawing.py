@@ -57,6 +57,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "now": {"stroke": INK, "fill": "none", "stroke-dasharray": "4 3"},
     "dot": {"fill": INK, "stroke": PAPER, "stroke-width": "1.5"},
     "ring": {"fill": PAPER, "stroke": INK, "stroke-width": "1.25"},
+    "heat": {"fill": "#c8501c"},
     "tint": {"fill": "#c8501c"},
     "below": {"fill": "#fde0d0", "fill-opacity": "0.55"},
     "hatch": {"stroke": "#82898f", "fill": "none", "stroke-width": "1"},
@@ -186,7 +187,7 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-environment.filters |= {"number": number}
+environment.filters |= {"number": number, "clean": clean}
 environment.globals |= {"look": look, "fonts": FONTS}
 
 

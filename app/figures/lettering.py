@@ -5,6 +5,7 @@ in for ``system-ui``, a little less. Text in a narrower font then only gets more
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 ELLIPSIS = "…"
@@ -63,6 +64,23 @@ def cut(text: str, room: float, size: float, bold: bool = False) -> str:
     # A joiner or an accent belongs to what would have come after it, or before.
     kept = text[:end].rstrip(" -/·,\u200d")
     return kept + ELLIPSIS
+
+
+def join_cut(parts: Sequence[str], joint: str, room: float, size: float) -> str:
+    """All parts in one line. What is too long is taken from the longest of them, so that what
+    tells two lines apart is not what goes."""
+    kept = list(parts)
+    while (over := text_width(joint.join(kept), size) - room) > 0:
+        longest = max(kept, key=lambda part: text_width(part, size))
+        if len(longest) < 6:
+            return cut(joint.join(kept), room, size)
+        place = kept.index(longest)
+        others = [text_width(part, size) for part in kept if part is not longest]
+        left = text_width(longest, size) - over
+        kept[place] = cut(longest, max(left, *others, 0.0) if others else left, size)
+        if kept[place] == longest:  # as long as another one
+            kept[place] = cut(longest, left, size)
+    return joint.join(kept)
 
 
 def wrap(text: str, room: float, size: float, lines: int, bold: bool = False) -> list[str]:
