@@ -72,7 +72,7 @@ def _columns(size: float) -> _Columns:
     right = size - MARGIN
     if size < NARROW:
         plot = size * 0.56
-        rates = Scale(0, 1, plot + 6, right - 42)
+        rates = Scale(0, 1, plot + 6, right - 50)
         return _Columns(True, right, MARGIN, plot - MARGIN - 10, right, rates, right, 0, 40, 16)
     interval, rate = right, right - 58
     rates = Scale(0, 1, size * 0.63, rate - 44)
@@ -100,18 +100,29 @@ def bars(figure: Bars, width: int = 720, prefix: str = "bars") -> Markup:
     top = y + 6
     y = top
     rows: list[_Row] = []
+    lines: list[Line] = []
     texts: list[Text] = ticks
     for model, group in groupby(figure.rows, key=lambda row: row.names[0]):
         y += 20
-        texts.append(Text(MARGIN, y - 5, cut(clean(model), size * 0.6, NORMAL, True), bold=True))
+        texts.append(
+            Text(
+                MARGIN,
+                y - 5,
+                cut(clean(model), size * (0.92 if at.narrow else 0.6), NORMAL, True),
+                bold=True,
+            )
+        )
         for row in group:
             rows.append(_row(row, y, at))
+            if at.narrow:  # only beside the bar: names stand between
+                lines += _grid(at, y + 14, y + at.row - 2)
             y += at.row
         y += 4
     if not rows:
         texts.append(Text(MARGIN, y + 16, "No answers yet.", "muted"))
         y += 24
-    lines = [Line(at.rates(tick), top, at.rates(tick), y, "grid") for tick in (0, 0.5, 1)]
+    if not at.narrow:
+        lines = _grid(at, top, y)
     frame = Frame(
         "bars",
         prefix,
@@ -123,6 +134,10 @@ def bars(figure: Bars, width: int = 720, prefix: str = "bars") -> Markup:
         key,
     )
     return render(frame, rows=rows, texts=texts, lines=lines)
+
+
+def _grid(at: _Columns, top: float, bottom: float) -> list[Line]:
+    return [Line(at.rates(tick), top, at.rates(tick), bottom, "grid") for tick in (0, 0.5, 1)]
 
 
 def _row(row: BarRow, y: float, at: _Columns) -> _Row:

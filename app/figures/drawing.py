@@ -44,6 +44,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "on-c": {"fill": "#ffffff"},
     "on-h": {"fill": "#ffffff"},
     "on-a": {"fill": "#ffffff"},
+    "on-heat": {"fill": "#ffffff"},
     "track": {"fill": "#eef0f2"},
     "grid": {"stroke": LINE, "fill": "none"},
     "axis": {"stroke": STRONG, "fill": "none"},

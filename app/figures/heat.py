@@ -191,7 +191,7 @@ def _key(x: float, y: float) -> tuple[list[Rect], list[Text]]:
             rects.append(Rect(x, y, 30, 13, "h", opacity=0.12 + 0.88 * share))
         else:
             rects.append(Rect(x, y, 30, 13, "track"))
-        look = "on-h" if share > 0.8 else "ink"
+        look = "on-heat" if share > 0.8 else "ink"
         texts.append(Text(x + 15, y + 10.5, percent(share).rstrip("%"), look, SMALL, "middle"))
         x += 31
     texts.append(Text(x + 5, y + 10.5, "% hallucinated", "muted", SMALL))

@@ -16,7 +16,7 @@ _EMS = {
     **dict.fromkeys("ijlI|'", 0.285),
     **dict.fromkeys(" .,:;!·/\\", 0.33),
     **dict.fromkeys('frt()[]-‑"', 0.39),
-    **dict.fromkeys("ckszvxyFLJ?", 0.57),
+    **dict.fromkeys("ckszvxyFLJ?", 0.6),
     **dict.fromkeys("mwWM…%@", 0.95),
     **dict.fromkeys("ABCDEGHKNOPQRTUVXYZ", 0.7),
     **dict.fromkeys("−+=→<>±≤≥×", 0.84),

@@ -202,9 +202,12 @@ def _cell(
     beside, under = x + pad + text_width(big, 30, True) + 8, base
     if side < 180:
         beside, under = x + pad, base + 17
-    texts.append(Text(beside, under, share_interval(cell.rate), "muted", SMALL))
-    n = f"n {cell.counts.n}"
-    texts.append(Text(x + side - pad, under, n, "muted", SMALL, "end"))
+    interval, n = share_interval(cell.rate), f"n {cell.counts.n}"
+    texts.append(Text(beside, under, interval, "muted", SMALL))
+    if beside + text_width(interval, SMALL) + 8 + text_width(n, SMALL) > x + side - pad:
+        texts.append(Text(beside, under + 14, n, "muted", SMALL))
+    else:
+        texts.append(Text(x + side - pad, under, n, "muted", SMALL, "end"))
     texts += stack_texts(counts, parts, SMALL)
     return _Cell(f"{name}: {_words(cell)}", [tint, *parts], texts)
 

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.figures.bars import BarRow, Bars, bars
@@ -100,6 +100,7 @@ Row = tuple[float, float, float]
 row = st.tuples(*[st.floats(0, 1e4)] * 3)
 
 
+@settings(max_examples=40, deadline=None)  # each draws a picture
 @given(st.tuples(row, row, row))
 def test_bands_fill_their_labels(table: tuple[Row, Row, Row]) -> None:
     figure = Flows(table, ("off", "on"))
