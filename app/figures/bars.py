@@ -25,7 +25,8 @@ from app.figures.drawing import (
     stack_texts,
 )
 from app.figures.lettering import clean, cut, join_cut, text_width
-from app.figures.values import Counts, Estimate, counts_words, share, share_interval, share_words
+from app.figures.values import Estimate, counts_words, share, share_interval, share_words, triple
+from app.stats.measures import Counts
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _grid(at: _Columns, top: float, bottom: float) -> list[Line]:
 
 def _row(row: BarRow, y: float, at: _Columns) -> _Row:
     names = [name for part in row.names[1:] if (name := clean(part))] or ["all"]
-    counts = (row.counts.c, row.counts.h, row.counts.a)
+    counts = triple(row.counts)
     top = y + (18 if at.narrow else (at.row - at.bar_height) / 2)
     middle = top + at.bar_height / 2
     base = middle + 4

@@ -36,11 +36,15 @@ Row = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Flows:
-    """``table``: rows are the labels before, columns those after, each in the order C, H, A."""
+    """``table``: rows are the labels before, columns those after, each in the order C, H, A.
+
+    ``unit``: what is counted. Where repeats are paired by prompt, each prompt counts as one.
+    """
 
     table: tuple[Row, Row, Row]
     sides: tuple[str, str]
     title: str = "What became of the answers"
+    unit: str = "answers"
 
     def __post_init__(self) -> None:
         cells = [cell for row in self.table for cell in row]
@@ -63,7 +67,9 @@ def amount(value: float) -> str:
 def flows(figure: Flows, width: int = 720, prefix: str = "flows") -> Markup:
     size = checked(width)
     narrow = size < NARROW
-    under = "Each band is as wide as there are answers that went from one label to the other."
+    under = (
+        f"Each band is as wide as there are {figure.unit} that went from one label to the other."
+    )
     head, y = heading(figure.title, under if figure.title else "", size)
     widest = max(
         text_width(_said(label, value, narrow), NORMAL)
@@ -211,5 +217,5 @@ def _describe(figure: Flows) -> str:
     named = ", ".join(f"{name} {amount(figure.of(one, other))}" for one, other, name in NAMED)
     return (
         f"Bands from the labels under {before} to the labels under {after},"
-        f" {amount(figure.total)} answers in all: {moves}. That is {named}."
+        f" {amount(figure.total)} {figure.unit} in all: {moves}. That is {named}."
     )

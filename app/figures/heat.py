@@ -20,7 +20,8 @@ from app.figures.drawing import (
     render,
 )
 from app.figures.lettering import clean, cut, join_cut, text_width
-from app.figures.values import LABELS, Counts, counts_words, percent
+from app.figures.values import LABELS, counts_words, percent, triple
+from app.stats.measures import Counts
 
 MOST_ROWS, MOST_COLUMNS = 60, 24
 ROW = 17.0
@@ -88,8 +89,8 @@ def heat(figure: Heat, width: int = 720, prefix: str = "heat") -> Markup:
             if counts is None or not counts.n:
                 empty.append(Rect(*box, "grid"))
                 continue
-            share = counts.h / counts.n
-            said = f"C {counts.c} · H {counts.h} · A {counts.a}"
+            share = counts.hallucinated / counts.n
+            said = "C {} · H {} · A {}".format(*triple(counts))
             if share:
                 hot.append(Rect(*box, "h", said, opacity=0.12 + 0.88 * share))
             else:
@@ -179,8 +180,8 @@ def _heads(
 
 def _dominant(counts: Counts) -> str:
     """The letter of the label that most have; of none if two have as many."""
-    most = max(counts.of(label) for label in LABELS)
-    found = [label for label in LABELS if counts.of(label) == most]
+    most = max(triple(counts))
+    found = [label for label, count in zip(LABELS, triple(counts), strict=True) if count == most]
     return found[0].upper() if len(found) == 1 else ""
 
 
@@ -208,12 +209,7 @@ def _describe(figure: Heat) -> str:
     total = figure.total if figure.total is not None else len(figure.rows)
     sums = []
     for place, names in enumerate(columns):
-        cells = [cell for row in rows if (cell := row.cells[place]) is not None]
-        counts = Counts(
-            sum(cell.c for cell in cells),
-            sum(cell.h for cell in cells),
-            sum(cell.a for cell in cells),
-        )
+        counts = sum((row.cells[place] or Counts() for row in rows), Counts())
         sums.append(f"{clean(', '.join(names))}: {counts_words(counts)}")
     return (
         f"A grid of {len(rows)} of {total} prompts by {len(columns)} of {len(figure.columns)}"

@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from app.figures.drawing import Frame, Line, Mark, Rect, Text, render, stack, stack_texts
 from app.figures.lettering import clean, cut, join_cut, text_width, wrap
-from app.figures.values import LABELS, WORDS, Counts, Estimate, counts_words, share
+from app.figures.values import LABELS, WORDS, Estimate, counts_words, share, triple
+from app.stats.measures import Counts
 
 WIDTH, HEIGHT, EDGE = 1200.0, 630.0, 64.0
 MOST = 8
@@ -83,7 +84,7 @@ def _bar(row: PreviewRow, y: float, pitch: float) -> _Bar:
     size = min(26.0, height * 0.74)
     middle = y + pitch / 2
     base = middle + size * 0.36
-    counts = (row.counts.c, row.counts.h, row.counts.a)
+    counts = triple(row.counts)
     parts = stack(counts, BAR, middle - height / 2, BAR_END - BAR, height)
     names = [name for part in row.names if (name := clean(part))]
     name = ", ".join(names)

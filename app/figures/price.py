@@ -25,7 +25,8 @@ from app.figures.drawing import (
     render,
 )
 from app.figures.lettering import clean, cut, text_width
-from app.figures.values import Counts, signed
+from app.figures.values import signed
+from app.stats.measures import Counts, swaps, target_of
 
 LAST = 0.95
 LEAST = -1.0
@@ -62,26 +63,20 @@ class Crossing:
     names: tuple[str, str]  # ahead below this t, ahead above it
 
 
-def score(counts: Counts, t: float) -> float | None:
-    """(C − H·t/(1−t))/n: what an abstention of 0 is compared with (Kalai et al. 2025)."""
-    return (counts.c - counts.h * t / (1 - t)) / counts.n if counts.n else None
-
-
 def crossings(models: Sequence[PriceModel]) -> list[Crossing]:
-    """Of all pairs with answers, by t. In u = t/(1−t) scores are straight lines."""
-    with_answers = [model for model in models if model.counts.n]
+    """Of all pairs with answers, by t."""
     found = []
-    for one, other in combinations(with_answers, 2):
-        gain = one.counts.c / one.counts.n - other.counts.c / other.counts.n
-        loss = one.counts.h / one.counts.n - other.counts.h / other.counts.n
-        if loss * gain <= 0:  # one of them is never behind
+    for one, other in combinations(models, 2):
+        t = swaps(one.counts, other.counts)
+        score = None if t is None else one.counts.score_at(t)
+        if t is None or score is None:
             continue
-        u = gain / loss
-        t = u / (1 + u)
-        at = score(one.counts, t) or 0.0
-        best = max(score(model.counts, t) or 0.0 for model in with_answers)
-        names = (one.name, other.name) if gain > 0 else (other.name, one.name)
-        found.append(Crossing(t, at, at >= best - 1e-9, names))
+        scores = [model.counts.score_at(t) for model in models]
+        best = max(score for score in scores if score is not None)
+        # The one that is wrong more often falls more steeply.
+        wrong = [model.counts.hallucination_rate or 0 for model in (one, other)]
+        names = (one.name, other.name) if wrong[0] > wrong[1] else (other.name, one.name)
+        found.append(Crossing(t, score, score >= best - 1e-9, names))
     return sorted(found, key=lambda crossing: crossing.t)
 
 
@@ -113,7 +108,7 @@ def price(figure: Price, width: int = 720, prefix: str = "price") -> Markup:
     if names:
         name_texts, leaders = end_names(ends, plot.left - 16, plot.top, plot.bottom, names, "end")
         texts += name_texts
-    rings, dots, swaps = _swaps(figure, plot)
+    rings, dots, swap_texts = _rings(figure, plot)
     now = min(figure.t, LAST)
     x = plot.x(now)
     marker = Line(x, plot.top - 4, x, plot.bottom, "now")
@@ -145,7 +140,7 @@ def price(figure: Price, width: int = 720, prefix: str = "price") -> Markup:
         dots=dots,
         now=[marker],
         samples=samples,
-        texts=[*texts, *swaps, *rank_texts],
+        texts=[*texts, *swap_texts, *rank_texts],
     )
 
 
@@ -156,21 +151,21 @@ def _curves(models: Sequence[PriceModel], plot: Plot) -> tuple[list[Shape], list
         counts = model.counts
         if not counts.n:
             continue
-        # C/n − u·H/n = LEAST, the u where it leaves
-        u = (counts.c / counts.n - LEAST) * counts.n / counts.h if counts.h else None
-        last = LAST if u is None else min(LAST, u / (1 + u))
+        # C/n − λ·H/n = LEAST, at the λ where it leaves
+        wrong, right = counts.hallucinated, counts.correct
+        last = min(LAST, target_of((right - LEAST * counts.n) / wrong)) if wrong else LAST
         steps = [index * 0.01 for index in range(round(LAST * 100)) if index * 0.01 < last]
         pairs = [
             (plot.x(t), plot.y(value))
             for t in (*steps, last)
-            if (value := score(counts, t)) is not None
+            if (value := counts.score_at(t)) is not None
         ]
         curves.append(Shape(points_of(pairs), series(place), clean(model.name)))
         ends.append(End(*pairs[0], model.name, place))
     return curves, ends
 
 
-def _swaps(figure: Price, plot: Plot) -> tuple[list[Mark], list[Mark], list[Text]]:
+def _rings(figure: Price, plot: Plot) -> tuple[list[Mark], list[Mark], list[Text]]:
     """A circle where two lines meet: with its t where the best model changes."""
     rings, texts = [], []
     free = float("-inf")
@@ -187,7 +182,7 @@ def _swaps(figure: Price, plot: Plot) -> tuple[list[Mark], list[Mark], list[Text
             free = x + text_width(said, SMALL) / 2 + 4
     dots = []
     for model in figure.models:
-        value = score(model.counts, min(figure.t, LAST))
+        value = model.counts.score_at(min(figure.t, LAST))
         if value is not None and value >= LEAST:
             dots.append(Mark(plot.x(figure.t), plot.y(value), "c", 4, look="dot"))
     return rings, dots, texts
@@ -203,7 +198,7 @@ def _ranks(
         Text(x + room, y + 4, said, "muted", SMALL, "end"),
     ]
     samples: list[Line] = []
-    scores = [score(model.counts, figure.t) for model in figure.models]
+    scores = [model.counts.score_at(figure.t) for model in figure.models]
     order = sorted(
         range(len(scores)),
         key=lambda place: -(value if (value := scores[place]) is not None else float("-inf")),
@@ -228,7 +223,7 @@ def _describe(figure: Price) -> str:
     worth = ", ".join(
         f"{clean(model.name)} {'–' if value is None else signed(value, 2)}"
         for model in figure.models
-        for value in [score(model.counts, figure.t)]
+        for value in [model.counts.score_at(figure.t)]
     )
     said = (
         "Lines fall from each model's accuracy at t = 0 as errors cost more."

@@ -29,7 +29,6 @@ from app.figures.drawing import (
 )
 from app.figures.lettering import clean, cut, text_width, wrap
 from app.figures.values import (
-    Counts,
     Estimate,
     counts_words,
     points,
@@ -38,7 +37,9 @@ from app.figures.values import (
     share,
     share_interval,
     share_words,
+    triple,
 )
+from app.stats.measures import Counts
 
 UNDER = (
     "Share of answers hallucinated, with 95% interval; on the margins, what changes it on average."
@@ -195,7 +196,7 @@ def _cell(
         return _Cell(f"{name}: no labelled answers", rects, texts)
     rate = cell.rate.value if cell.rate is not None else 0.0
     tint = Rect(x, y, side, tall, "tint", opacity=round(0.04 + 0.3 * min(max(rate, 0), 1), 3))
-    counts = (cell.counts.c, cell.counts.h, cell.counts.a)
+    counts = triple(cell.counts)
     parts = stack(counts, x + pad, y + tall - 38, side - 2 * pad, 16)
     big = share(cell.rate)
     texts = [Text(x + pad, base, big, "ink", 30, bold=True)]

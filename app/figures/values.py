@@ -4,29 +4,16 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
+from app.stats.measures import Counts
+
 Label = Literal["c", "h", "a"]
 LABELS: tuple[Label, ...] = ("c", "h", "a")
 WORDS: dict[Label, str] = {"c": "correct", "h": "hallucinated", "a": "abstained"}
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Labelled answers: correct, hallucinated, abstained."""
-
-    c: int
-    h: int
-    a: int
-
-    def __post_init__(self) -> None:
-        if min(self.c, self.h, self.a) < 0:
-            raise ValueError(f"Counts below nothing: {self}")
-
-    @property
-    def n(self) -> int:
-        return self.c + self.h + self.a
-
-    def of(self, label: Label) -> int:
-        return {"c": self.c, "h": self.h, "a": self.a}[label]
+def triple(counts: Counts) -> tuple[int, int, int]:
+    """In the order of ``LABELS``."""
+    return counts.correct, counts.hallucinated, counts.abstained
 
 
 @dataclass(frozen=True)
@@ -101,5 +88,6 @@ def counts_words(counts: Counts) -> str:
     """ "6 correct, 3 hallucinated, 1 abstained of 10" """
     if not counts.n:
         return "no labelled answers"
-    parts = ", ".join(f"{counts.of(label)} {WORDS[label]}" for label in LABELS)
+    said = zip(triple(counts), LABELS, strict=True)
+    parts = ", ".join(f"{count} {WORDS[label]}" for count, label in said)
     return f"{parts} of {counts.n}"

@@ -19,7 +19,8 @@ from app.figures.risk_coverage import (
 )
 from app.figures.slopes import Slope, Slopes, slopes
 from app.figures.square import Square, SquareCell, square
-from app.figures.values import Counts, Estimate
+from app.figures.values import Estimate
+from app.stats.measures import Counts
 
 HOSTILE = (
     "</text><script>alert(1)</script>",

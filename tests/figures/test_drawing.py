@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.figures.drawing import Scale, number, spread, stack
 from app.figures.lettering import clean, cut, text_width, wrap
-from app.figures.values import Counts, Estimate, counts_words, points_words, share_words, signed
+from app.figures.values import Estimate, counts_words, points_words, share_words, signed
+from app.stats.measures import Counts
 
 
 @given(st.tuples(*[st.integers(0, 10**6)] * 3))
@@ -87,8 +88,3 @@ def test_numbers_in_words() -> None:
     assert [signed(value, 1) for value in (-0.04, 0.04, -3)] == ["0.0", "0.0", "−3.0"]
     assert counts_words(Counts(6, 3, 1)) == "6 correct, 3 hallucinated, 1 abstained of 10"
     assert counts_words(Counts(0, 0, 0)) == "no labelled answers"
-
-
-def test_counts_are_not_below_nothing() -> None:
-    with pytest.raises(ValueError, match="below nothing"):
-        Counts(1, -1, 0)

@@ -11,11 +11,12 @@ from app.figures.bars import BarRow, Bars, bars
 from app.figures.flows import Flows, flows
 from app.figures.heat import Heat, HeatRow, heat
 from app.figures.preview import Preview, PreviewRow, preview
-from app.figures.price import Price, PriceModel, crossings, price, score
+from app.figures.price import Price, PriceModel, crossings, price
 from app.figures.risk_coverage import CurvePoint, RiskCoverage, RiskModel, ToldPoint, risk_coverage
 from app.figures.slopes import Slope, Slopes, slopes
 from app.figures.square import Square, SquareCell, square
-from app.figures.values import Counts, Estimate
+from app.figures.values import Estimate
+from app.stats.measures import Counts
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEN, RATE = Counts(6, 3, 1), Estimate(0.3, 0.1078, 0.6032)
@@ -128,22 +129,13 @@ def test_flows_name_what_is_gained_and_lost() -> None:
         Flows(((float("nan"), 0, 0), (0, 0, 0), (0, 0, 0)), ("off", "on"))
 
 
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [(TEN, (0.3, -0.3, -2.1)), (MINI, (-0.04, -0.56, -2.12)), (O4, (-0.51, -2.01, -6.51))],
-)
-def test_scores_are_those_of_the_paper(counts: Counts, expected: tuple[float, ...]) -> None:
-    assert [score(counts, t) for t in (0.5, 0.75, 0.9)] == pytest.approx(expected)
-    assert score(NONE, 0.5) is None
-
-
 def test_models_swap_places_where_they_score_the_same() -> None:
     models = [PriceModel("mini", MINI), PriceModel("o4", O4), PriceModel("none", NONE)]
 
     [crossing] = crossings(models)
     assert crossing.names == ("o4", "mini")
     assert crossing.t == pytest.approx(0.02 / 0.51)
-    assert score(MINI, crossing.t) == pytest.approx(score(O4, crossing.t))
+    assert MINI.score_at(crossing.t) == pytest.approx(O4.score_at(crossing.t))
     assert crossing.leads
 
 
