@@ -58,18 +58,30 @@ class SquareCell:
 class Square:
     """``cells``: one row without thinking, one with it; in each not allowed, allowed.
 
+    Where only one of the two was tried there is one row, or one column, and no other effect.
+
     The effects are differences of hallucination rates, after less before. ``interaction``: by how
     much more the second condition changes the rate in the lower row than in the upper.
     """
 
     model: str
-    cells: tuple[tuple[SquareCell, SquareCell], tuple[SquareCell, SquareCell]]
+    cells: tuple[tuple[SquareCell, ...], ...]
     across: Estimate | None = None
     down: Estimate | None = None
     interaction: Estimate | None = None
-    columns: tuple[str, str] = ("not allowed to abstain", "allowed to abstain")
-    rows: tuple[str, str] = ("thinking off", "thinking on")
+    columns: tuple[str, ...] = ("not allowed to abstain", "allowed to abstain")
+    rows: tuple[str, ...] = ("thinking off", "thinking on")
     effects: tuple[str, str] = ("permission", "thinking")
+
+    def __post_init__(self) -> None:
+        shape = {len(self.rows), len(self.columns)}
+        as_named = {len(row) for row in self.cells} == {len(self.columns)}
+        if not as_named or len(self.cells) != len(self.rows) or not shape <= {1, 2}:
+            raise ValueError("A square has one or two rows and columns, each with its name")
+
+    @property
+    def whole(self) -> bool:
+        return len(self.rows) == len(self.columns) == 2
 
 
 @dataclass(frozen=True)
@@ -87,10 +99,13 @@ def square(figure: Square, width: int = 720, prefix: str = "square") -> Markup:
     key = label_key(MARGIN, y + 10)
     y += 30
     margin = 96.0 if narrow else 132.0
-    left, right = MARGIN + margin, size - MARGIN
-    side, tall = (right - left) / 2, 124.0 if narrow else 112.0
+    left = MARGIN + margin
+    side, tall = (size - MARGIN - left) / 2, 124.0 if narrow else 112.0
+    right = left + side * len(figure.columns)
     centre = left + side
 
+    if len(figure.columns) == 1:
+        y -= 30  # where the effect would stand
     texts, shapes = _across(figure, left, side, y, narrow)
     top = y + (66 if narrow else 50)
     more_texts, more_shapes = _down(figure, margin, top, tall)
@@ -98,21 +113,22 @@ def square(figure: Square, width: int = 720, prefix: str = "square") -> Markup:
     shapes += more_shapes
     cells = [
         _cell(figure, row, column, left + column * side, top + row * tall, side, tall)
-        for row in (0, 1)
-        for column in (0, 1)
+        for row in range(len(figure.rows))
+        for column in range(len(figure.columns))
     ]
-    bottom = top + 2 * tall
-    lines = [
-        Line(centre, top, centre, bottom, "axis"),
-        Line(left, top + tall, right, top + tall, "axis"),
-    ]
-    badge = "–" if figure.interaction is None else points(figure.interaction).split()[0]
-    badge_width = max(34.0, text_width(badge, NORMAL, True) + 16)
-    middle = top + tall
-    badges = [Rect(centre - badge_width / 2, middle - 13, badge_width, 26, "badge", round=13)]
-    texts.append(Text(centre, middle + 4.5, badge, anchor="middle", bold=True))
-    y = bottom + 22
-    for number, line in enumerate(_together(figure, size - 2 * MARGIN)):
+    bottom = top + tall * len(figure.rows)
+    lines, badges = [], []
+    if len(figure.columns) == 2:
+        lines.append(Line(centre, top, centre, bottom, "axis"))
+    if len(figure.rows) == 2:
+        lines.append(Line(left, top + tall, right, top + tall, "axis"))
+    y = bottom + MARGIN
+    if figure.whole:
+        text, pill = _badge(figure, centre, top + tall)
+        texts.append(text)
+        badges.append(pill)
+        y = bottom + 22
+    for number, line in enumerate(_together(figure, size - 2 * MARGIN) if figure.whole else []):
         texts.append(Text(MARGIN, y, line, "ink" if number == 0 else "muted", NORMAL))
         y += 17
     frame = Frame(
@@ -124,20 +140,28 @@ def square(figure: Square, width: int = 720, prefix: str = "square") -> Markup:
     )
 
 
+def _badge(figure: Square, x: float, y: float) -> tuple[Text, Rect]:
+    said = "–" if figure.interaction is None else points(figure.interaction).split()[0]
+    broad = max(34.0, text_width(said, NORMAL, True) + 16)
+    text = Text(x, y + 4.5, said, anchor="middle", bold=True)
+    return text, Rect(x - broad / 2, y - 13, broad, 26, "badge", round=13)
+
+
 def _across(
     figure: Square, left: float, side: float, y: float, narrow: bool
 ) -> tuple[list[Text], list[Shape]]:
     """Heads of the columns with the arrow from one to the other, and its effect above."""
     centre = left + side
-    change = points(figure.across)
-    room = 2 * side - text_width(change, NORMAL, True) - 8
-    effect = f"{cut(clean(figure.effects[0]), room, NORMAL, True)} {change}"
-    interval = points_interval(figure.across)
-    texts = [Text(centre, y + 4, effect, "ink", NORMAL, "middle", True)]
-    if interval:
-        texts.append(Text(centre, y + 19, f"({interval})", "muted", SMALL, "middle"))
+    texts, shapes = [], []
+    if len(figure.columns) == 2:
+        change = points(figure.across)
+        room = 2 * side - text_width(change, NORMAL, True) - 8
+        effect = f"{cut(clean(figure.effects[0]), room, NORMAL, True)} {change}"
+        texts.append(Text(centre, y + 4, effect, "ink", NORMAL, "middle", True))
+        if interval := points_interval(figure.across):
+            texts.append(Text(centre, y + 19, f"({interval})", "muted", SMALL, "middle"))
+        shapes.append(_arrow((left + side / 2, y + 26), (centre + side / 2, y + 26)))
     y += 26
-    shapes = [_arrow((left + side / 2, y), (centre + side / 2, y))]
     room = side - 8
     for column, name in enumerate(figure.columns):
         lines = wrap(clean(name), room, NORMAL, 2 if narrow else 1)
@@ -157,6 +181,8 @@ def _down(figure: Square, margin: float, top: float, tall: float) -> tuple[list[
         y = top + tall * (row + 0.5) + 4 - 7 * (len(lines) - 1)
         for number, line in enumerate(lines):
             texts.append(Text(edge - 6, y + 14 * number, line, "ink", NORMAL, "end"))
+    if len(figure.rows) == 1:
+        return texts, []
     arrow = _arrow((edge, top + tall / 2 - 12), (edge, top + 1.5 * tall + 12))
     lines = [*wrap(clean(figure.effects[1]), room, NORMAL, 2, True), points(figure.down)]
     small = points_interval(figure.down)
@@ -229,14 +255,17 @@ def _words(cell: SquareCell) -> str:
 
 def _describe(figure: Square) -> str:
     cells = ". ".join(
-        f"{clean(figure.rows[row])}, {clean(figure.columns[column])}: "
-        f"{_words(figure.cells[row][column])}"
-        for row in (0, 1)
-        for column in (0, 1)
+        f"{clean(name)}, {clean(column)}: {_words(cell)}"
+        for name, row in zip(figure.rows, figure.cells, strict=True)
+        for column, cell in zip(figure.columns, row, strict=True)
     )
-    effects = (
-        f"On average {clean(figure.effects[0])} changes the rate by {points_words(figure.across)}"
-        f" and {clean(figure.effects[1])} by {points_words(figure.down)};"
-        f" the interaction is {points_words(figure.interaction)}"
-    )
-    return f"Four cells with the hallucination rate of {clean(figure.model)}. {cells}. {effects}."
+    across, down = map(clean, figure.effects)
+    effects = []
+    if len(figure.columns) == 2:
+        effects.append(f"On average {across} changes the rate by {points_words(figure.across)}.")
+    if len(figure.rows) == 2:
+        effects.append(f"On average {down} changes the rate by {points_words(figure.down)}.")
+    if figure.whole:
+        effects.append(f"The interaction is {points_words(figure.interaction)}.")
+    said = f"Cells with the hallucination rate of {clean(figure.model)}. {cells}. "
+    return said + " ".join(effects)

@@ -88,8 +88,8 @@ def test_the_square_has_a_dash_where_there_is_nothing() -> None:
 
     assert "thinking on, allowed to abstain: no labelled answers." in desc(svg)
     assert (
-        "permission changes the rate by −29 points (−41 to −17) and thinking by −20 points;"
-        " the interaction is –."
+        "On average permission changes the rate by −29 points (−41 to −17). On average thinking"
+        " changes the rate by −20 points. The interaction is –."
     ) in desc(svg)
     shown = texts(svg)
     assert shown.count("30%") == 3
@@ -99,6 +99,22 @@ def test_the_square_has_a_dash_where_there_is_nothing() -> None:
 
 Row = tuple[float, float, float]
 row = st.tuples(*[st.floats(0, 1e4)] * 3)
+
+
+def test_a_square_of_which_only_one_side_was_tried_has_one_effect() -> None:
+    cell, change = SquareCell(TEN, RATE), Estimate(-0.29)
+    row = Square("gpt-5", ((cell, cell),), across=change, rows=("thinking default",))
+    column = Square("gpt-5", ((cell,), (cell,)), down=change, columns=("as published",))
+
+    assert desc(square(row)).endswith("On average permission changes the rate by −29 points.")
+    assert desc(square(column)).endswith("On average thinking changes the rate by −29 points.")
+    for figure in (row, column):
+        svg = square(figure)
+        assert texts(svg).count("30%") == 2
+        assert len(of_class(svg, "f-arrow")) == len(of_class(svg, "f-axis")) == 1
+        assert not of_class(svg, "f-badge")
+    with pytest.raises(ValueError, match="one or two rows"):
+        Square("gpt-5", ((cell, cell),))
 
 
 @settings(max_examples=40, deadline=None)  # each draws a picture
