@@ -1,0 +1,93 @@
+"""What the pictures are given, where several are given the same."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+from app.stats.measures import Counts
+
+Label = Literal["c", "h", "a"]
+LABELS: tuple[Label, ...] = ("c", "h", "a")
+WORDS: dict[Label, str] = {"c": "correct", "h": "hallucinated", "a": "abstained"}
+
+
+def triple(counts: Counts) -> tuple[int, int, int]:
+    """In the order of ``LABELS``."""
+    return counts.correct, counts.hallucinated, counts.abstained
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share or a difference of shares as a fraction, with its 95 % interval if there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [self.value, *(end for end in (self.low, self.high) if end is not None)]
+        if not all(map(isfinite, given)):
+            raise ValueError(f"Not a number: {self}")
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def share(estimate: Estimate | None) -> str:
+    return "–" if estimate is None else percent(estimate.value)
+
+
+def share_interval(estimate: Estimate | None) -> str:
+    """ "11–60%", or nothing."""
+    if estimate is None or estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f"{100 * low:.0f}–{100 * high:.0f}%"
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """With a true minus, and without the sign of a zero."""
+    text = f"{abs(value):.{digits}f}"
+    if not float(text):
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def points(estimate: Estimate | None) -> str:
+    """ "−29 points" """
+    if estimate is None:
+        return "–"
+    number = signed(100 * estimate.value)
+    return f"{number} point{'' if number[1:] == '1' else 's'}"
+
+
+def points_interval(estimate: Estimate | None) -> str:
+    """ "−41 to −17", or nothing."""
+    if estimate is None or estimate.interval is None:
+        return ""
+    return " to ".join(signed(100 * end) for end in estimate.interval)
+
+
+def share_words(estimate: Estimate | None) -> str:
+    """ "30% (11–60%)" """
+    interval = share_interval(estimate)
+    return share(estimate) + (f" ({interval})" if interval else "")
+
+
+def points_words(estimate: Estimate | None) -> str:
+    interval = points_interval(estimate)
+    return points(estimate) + (f" ({interval})" if interval else "")
+
+
+def counts_words(counts: Counts) -> str:
+    """ "6 correct, 3 hallucinated, 1 abstained of 10" """
+    if not counts.n:
+        return "no labelled answers"
+    said = zip(triple(counts), LABELS, strict=True)
+    parts = ", ".join(f"{count} {WORDS[label]}" for count, label in said)
+    return f"{parts} of {counts.n}"
