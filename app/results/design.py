@@ -121,7 +121,7 @@ def chosen_effect(book: Book, choice: Choice) -> Effect | None:
         raise InvalidInput("Choose two different things to compare.")
     before, after = name_of(old[0], by), name_of(new[0], by)
     where = "" if by is By.column else "all else the same"
-    return compare(by.value, where, before, after, _pairs(book, by, old, new), choice.of)
+    return compare("", where, before, after, _pairs(book, by, old, new), choice.of)
 
 
 def _pairs(book: Book, by: By, old: Sequence[Column], new: Sequence[Column]) -> list[Pair]:

@@ -1,15 +1,11 @@
 """Effects in plain sentences: what was found, or that it is not enough to tell."""
 
-from app.results.effects import Effect
+from app.figures.values import percent as whole_percent
+from app.figures.values import signed
+from app.results.effects import ALPHA, Effect
 from app.stats.measures import Unit
-from app.stats.paired import Difference
 from app.tables import LabelValue
 
-_DOES = {
-    LabelValue.hallucinated: "hallucinates",
-    LabelValue.correct: "is correct",
-    LabelValue.abstained: "abstains",
-}
 _NOUN = {
     LabelValue.hallucinated: "hallucination rate",
     LabelValue.correct: "accuracy",
@@ -17,12 +13,9 @@ _NOUN = {
 }
 
 
-def points(value: float, *, signed: bool = True) -> str:
-    """A share or a difference of shares in percentage points: "−42", "+3", "0"."""
-    rounded = round(100 * value)
-    if not signed or not rounded:
-        return str(abs(rounded))
-    return f"{'+' if rounded > 0 else '−'}{abs(rounded)}"
+def points(value: float) -> str:
+    """A difference of shares in percentage points: "−42", "+3", "0"."""
+    return signed(100 * value)
 
 
 def shares(interval: tuple[float, float]) -> str:
@@ -35,55 +28,63 @@ def measured(value: float | None, unit: Unit) -> str:
         return "–"
     if unit is Unit.percent:
         return percent(value)
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2f}".replace("-", "−")
+    return decimals(value, 0 if abs(value) >= 10 else 2)
+
+
+def decimals(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f}%"
+    return "–" if value is None else whole_percent(value)
 
 
 def p_value(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".")
+    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("= 0.", "= .")
 
 
 def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def interval_words(change: Difference) -> str:
-    if change.low is None or change.high is None:
-        return ""
-    return f"{points(change.low)} to {points(change.high)}"
-
-
 def sentence(effect: Effect) -> str:
     """One sentence that can be quoted: the finding with n and interval, or what is missing."""
     subject = f"{effect.where}: " if effect.where else ""
     step = f"{effect.before} → {effect.after}"
+    named = f"{effect.what} ({step})" if effect.what else step
     if effect.change is None:
         return f"{subject}no prompt has labels on both sides of {step}."
     before, after = effect.shares
-    noun, change = _NOUN[effect.of], effect.change
-    if effect.found and effect.adjusted is not None:
-        verb = "lowered" if change.mean < 0 else "raised"
-        return (
-            f"{subject}{step} {verb} the {noun} from {percent(before)} to {percent(after)}: "
-            f"{points(change.mean)} points (95% interval {interval_words(change)}; "
-            f"{count(effect.prompts, 'prompt')}; {p_value(effect.adjusted)})."
-        )
+    noun = _NOUN[effect.of]
+    numbers = f"from {percent(before)} to {percent(after)}, {points(effect.change.mean)} points"
+    if effect.found:
+        verb = "lowered" if effect.change.mean < 0 else "raised"
+        return f"{subject}{named} {verb} the {noun} {numbers} ({_evidence(effect)})."
     return (
-        f"{subject}not enough to tell whether {step} changes how often it {_DOES[effect.of]}: "
-        f"{percent(before)} → {percent(after)}{_why_not(effect, change)}."
+        f"{subject}not enough to tell what {named} does. The {noun} went {numbers} "
+        f"({_evidence(effect)}){_what_would_tell(effect)}."
     )
 
 
-def _why_not(effect: Effect, change: Difference) -> str:
-    seen = f" on {count(effect.prompts, 'prompt')}"
-    if change.low is not None:
-        seen += f", and anything from {interval_words(change)} points would fit"
+def _evidence(effect: Effect) -> str:
+    """The interval, n and p: what the finding rests on."""
+    found = [count(effect.prompts, "prompt")]
+    change = effect.change
+    if change and change.low is not None and change.high is not None:
+        found.insert(0, f"95% interval {points(change.low)} to {points(change.high)}")
+    if effect.adjusted is not None:
+        found.append(p_value(effect.adjusted))
+    return "; ".join(found)
+
+
+def _what_would_tell(effect: Effect) -> str:
     if effect.more_prompts:
-        more = count(effect.more_prompts, "more prompt")
-        return f"{seen}; {more} would be the first that could"
+        return f"; {count(effect.more_prompts, 'more prompt')} would be the first that could"
+    if effect.p is not None and effect.p < ALPHA:
+        return (
+            f"; looked at alone it would count as found ({p_value(effect.p)}), "
+            "among all that is shown together it does not"
+        )
     if effect.detectable is not None:
-        return f"{seen}; a change of {points(effect.detectable, signed=False)} points would show"
-    return seen
+        return f"; a change of {100 * effect.detectable:.0f} points would show in 4 of 5 such grids"
+    return ""

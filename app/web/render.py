@@ -15,7 +15,7 @@ from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
 from app.results.patterns import meaning
-from app.results.words import measured, p_value, percent, points, sentence, shares
+from app.results.words import decimals, measured, p_value, percent, points, sentence, shares
 from app.review import ORDERS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
@@ -78,10 +78,6 @@ def _tidy(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}".removesuffix(".0")
 
 
-def _decimals(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
-
-
 environment.filters |= {
     "interval": shares,
     "percent": percent,
@@ -98,7 +94,7 @@ environment.filters |= {
     "points": points,
     "p_value": p_value,
     "tidy": _tidy,
-    "decimals": _decimals,
+    "decimals": decimals,
     "penalty": penalty,
     "measured": measured,
     "meaning": meaning,

@@ -1,12 +1,15 @@
 """The results of a grid: the page, its pieces that follow a slider, the CSV."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import RedirectResponse, Response
 
+from app.errors import NotFound
+from app.figures.png import png
 from app.results.choice import By, Choice
 from app.results.lines import SHARES
+from app.results.pictures import pictures
 from app.results.report import Report, load_report
 from app.results.resampling import RATIOS, Draws
 from app.results.table import measures_markdown, results_csv
@@ -60,6 +63,7 @@ def show_results(
         markdown=measures_markdown(report),
         min_prompts=MIN_PROMPTS,
         patterns=list(Pattern),
+        pictures=pictures(report),
         draws=server.resamples.of(report),
         ratios=RATIOS,
         bys=list(By),
@@ -70,7 +74,13 @@ def show_results(
 @router.get("/price")
 def show_price(report: ReportHere) -> Response:
     """How models rank at t: what follows the slider."""
-    return page("partials/results_price.html", report=report, choice=report.choice)
+    return page(
+        "partials/results_price.html",
+        report=report,
+        grid=report.grid,
+        choice=report.choice,
+        pictures=pictures(report),
+    )
 
 
 @router.get("/ratios")
@@ -97,6 +107,26 @@ def ratios_piece(report: Report, draws: Draws | None) -> Response:
         draws=draws,
         ratios=RATIOS,
         measures=MEASURES,
+    )
+
+
+@router.get("/figures/{name}.{kind}")
+def show_figure(
+    report: ReportHere,
+    name: Annotated[str, Path(max_length=60)],
+    kind: Literal["svg", "png"],
+    width: Annotated[int, Query(ge=280, le=2000)] = 720,
+) -> Response:
+    """One picture as a file that stands alone."""
+    found = pictures(report).get(name)
+    if found is None:
+        raise NotFound("There is no such picture of this grid, or no labels to draw it from.")
+    svg = str(found.draw(width, name))
+    file = f"bluffcheck-{report.grid.public_id}-{name}.{kind}"
+    return Response(
+        svg if kind == "svg" else png(svg),
+        media_type="image/svg+xml" if kind == "svg" else "image/png",
+        headers={"Content-Disposition": f'inline; filename="{file}"'},
     )
 
 

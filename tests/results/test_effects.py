@@ -39,9 +39,9 @@ def test_under_six_prompts_there_is_no_p_and_the_sentence_says_how_many_are_miss
 
     assert (effect.p, effect.test, effect.more_prompts) == (None, "", 2)
     assert sentence(effect) == (
-        "bluffer: not enough to tell whether not mentioned → allowed changes how often it "
-        "hallucinates: 100% → 0% on 4 prompts, and anything from −100 to −100 points would fit; "
-        "2 more prompts would be the first that could."
+        "bluffer: not enough to tell what permission (not mentioned → allowed) does. The "
+        "hallucination rate went from 100% to 0%, −100 points (95% interval −100 to −100; "
+        "4 prompts); 2 more prompts would be the first that could."
     )
 
 

@@ -74,8 +74,10 @@ def test_permission_and_thinking_are_compared_within_a_model_with_the_other_held
     assert square.interaction.change is not None
     assert square.interaction.change.mean == pytest.approx(-0.5 - -1)
     assert sentence(square.permission) == (
-        "practice/bluffer: not enough to tell whether not mentioned → allowed changes how often it "
-        "hallucinates: 75% → 0% on 6 prompts, and anything from −75 to −75 points would fit."
+        "practice/bluffer: not enough to tell what permission to abstain (not mentioned → allowed) "
+        "does. The hallucination rate went from 75% to 0%, −75 points (95% interval −75 to −75; "
+        "6 prompts; p = .062); looked at alone it would count as found (p = .031), among all that "
+        "is shown together it does not."
     )
 
 
