@@ -1,8 +1,8 @@
 """What the repeats of each prompt do: stable, scattered, wavering, honest."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean
 
 import sqlalchemy
 from sqlmodel import Session, col
@@ -13,7 +13,7 @@ from app.results.book import Book, Key, Question
 from app.stats.repeats import Pattern, all_k, at_least_one, consistency, pattern
 from app.tables import Answer, Attempt, Grid
 
-SHOWN = 5  # prompts named for each pattern
+SHOWN = 20  # prompts named for each pattern
 _MEANINGS = {
     Pattern.stable_right: "correct every time",
     Pattern.stable_wrong: "the same wrong answer every time",
@@ -70,18 +70,24 @@ def _line(
         counts[kind] += 1
         if len(named := examples.setdefault(kind, [])) < SHOWN:
             named.append(book.questions[prompt])
-    labels = [Counter(label for label, _ in answers) for answers in said.values()]
+    # Few combinations of labels occur, often: each is looked at once.
+    labels = Counter(tuple(sorted(label for label, _ in answers)) for answers in said.values())
+    keys = [[key for _, key in answers] for answers in said.values()]
     return PatternLine(
         column,
         counts.total(),
         counts,
         examples,
-        _mean([consistency([label for label, _ in answers]) for answers in said.values()]),
-        _mean([consistency([key for _, key in a]) for a in said.values() if all(k for _, k in a)]),
-        k,
-        _mean([at_least_one(it.total(), it["correct"], k) for it in labels]),
-        _mean([all_k(it.total(), it["correct"], k) for it in labels]),
-        _mean([at_least_one(it.total(), it["hallucinated"], k) for it in labels]),
+        same_label=_mean((consistency(it), n) for it, n in labels.items()),
+        same_answer=_mean((consistency(it), 1) for it in keys if all(it)),
+        k=k,
+        once_right=_mean(
+            (at_least_one(len(it), it.count("correct"), k), n) for it, n in labels.items()
+        ),
+        always_right=_mean((all_k(len(it), it.count("correct"), k), n) for it, n in labels.items()),
+        once_wrong=_mean(
+            (at_least_one(len(it), it.count("hallucinated"), k), n) for it, n in labels.items()
+        ),
     )
 
 
@@ -89,9 +95,10 @@ def meaning(kind: Pattern) -> str:
     return _MEANINGS[kind]
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
+def _mean(values: Iterable[tuple[float | None, int]]) -> float | None:
+    """Of values that each occur so many times; those that are None do not count."""
+    known = [(value, n) for value, n in values if value is not None]
+    return sum(value * n for value, n in known) / sum(n for _, n in known) if known else None
 
 
 def _answer_keys(session: Session, grid_id: int) -> dict[int, str]:

@@ -91,3 +91,11 @@ def told(book: Book) -> list[Told]:
             columns.setdefault((column.model, column.wording.target), []).append(column)
     found = [Told(model, t, book.of(same)) for (model, t), same in sorted(columns.items())]
     return [it for it in found if it.cells]
+
+
+def abstains_more(told: Sequence[Told]) -> dict[str, bool]:
+    """Whether a model abstains no less as t rises, of each that was told several."""
+    rates: dict[str, list[float]] = {}
+    for it in sorted(told, key=lambda it: it.t):
+        rates.setdefault(it.model, []).append(it.counts.abstention_rate or 0)
+    return {model: found == sorted(found) for model, found in rates.items() if len(found) > 1}

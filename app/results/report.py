@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from app.gridfacts import load_facts
+from app.gridfacts import Facts, load_facts
 from app.results.agreement import Agreement, load_agreement
 from app.results.book import Book, Outside, load_book, total
 from app.results.choice import By, Choice
@@ -12,7 +12,7 @@ from app.results.design import Square, chosen_effect, squares
 from app.results.effects import Effect, adjusted
 from app.results.lines import Line, level_parts, lines, name_of
 from app.results.patterns import PatternLine, load_patterns
-from app.results.price import Place, Swap, Told, ranking, swap_points, told
+from app.results.price import Place, Swap, Told, abstains_more, ranking, swap_points, told
 from app.stats.measures import Counts
 from app.tables import Grid, LabelValue
 
@@ -46,6 +46,10 @@ class Report:
         return [*found, self.chosen] if self.chosen else found
 
     @property
+    def rises(self) -> dict[str, bool]:
+        return abstains_more(self.told)
+
+    @property
     def options(self) -> dict[str, list[tuple[str, str]]]:
         """What can be compared, in groups, as (value of Choice.before, name)."""
         found = {"Columns": [(f"column:{c.key}", c.name) for c in self.book.columns]}
@@ -64,12 +68,13 @@ def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
     """
     facts = load_facts(session, grid)
     usual = choice.with_(t=Choice().t)
-    known = facts.made(("report", usual), lambda: _report(session, grid, usual))
+    known = facts.made(("report", usual), lambda: _report(session, grid, facts, usual))
     return replace(known, grid=grid, choice=choice, ranking=ranking(known.ranked, choice.t))
 
 
-def _report(session: Session, grid: Grid, choice: Choice) -> Report:
+def _report(session: Session, grid: Grid, facts: Facts, choice: Choice) -> Report:
     book = load_book(session, grid, choice.tag, ignored=choice.ignored)
+    which = choice.tag, choice.ignored
     by_column, models = lines(book, By.column), lines(book, By.model)
     ranked = models if len(models) > 1 else by_column
     found, chosen = _adjusted(squares(book, choice.of), chosen_effect(book, choice))
@@ -89,8 +94,11 @@ def _report(session: Session, grid: Grid, choice: Choice) -> Report:
         ranking=[],
         swaps=swap_points(ranked),
         told=told(book),
-        patterns=load_patterns(session, grid, book, ignored=choice.ignored),
-        agreement=load_agreement(session, grid, book),
+        patterns=facts.made(
+            ("patterns", *which),
+            lambda: load_patterns(session, grid, book, ignored=choice.ignored),
+        ),
+        agreement=facts.made(("agreement", *which), lambda: load_agreement(session, grid, book)),
     )
 
 

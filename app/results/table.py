@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from app.exports import safe_cell
 from app.results.book import OUTSIDE
+from app.results.effects import Effect
 from app.results.lines import SHARES, Line
 from app.results.report import Report
-from app.results.words import measured, shares
+from app.results.words import measured, p_value, percent, points, shares
 from app.stats.measures import MEASURES
 
 SHOWN = ("accuracy", "hallucination_rate", "abstention_rate", "attempted_accuracy", "f_score")
@@ -53,6 +54,21 @@ def _markdown_row(line: Line) -> list[str]:
         interval = line.interval(SHARES[key]) if key in SHARES else None
         found.append(f"{value} ({shares(interval)})" if interval else value)
     return found
+
+
+def effects_markdown(effects: Iterable[Effect]) -> str:
+    heads = ["Model", "From → to", "Before", "After", "Change, points (95%)", "Prompts", "p (Holm)"]
+    rows = []
+    for it in effects:
+        change = it.change
+        points_ = points(change.mean) if change else "–"
+        if change and change.low is not None and change.high is not None:
+            points_ += f" ({points(change.low)} to {points(change.high)})"
+        p = "–" if it.adjusted is None else p_value(it.adjusted)
+        shares_ = map(percent, it.shares)
+        step = f"{it.before} → {it.after}"
+        rows.append([it.where, step, *shares_, points_, str(it.prompts), p])
+    return markdown_table(heads, rows)
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from app.results.book import OUTSIDE
 from app.results.effects import Effect
 from app.results.lines import SHARES, Line
+from app.results.pictures import pictures
 from app.results.report import Report
 from app.results.words import sentence
 from app.stats.measures import MEASURES
@@ -99,6 +100,12 @@ class ResultsItem(BaseModel):
     )
     ranking: list[dict[str, Any]] = Field(description="At t, best first")
     swaps: list[dict[str, Any]] = Field(description="Where two change places as errors get dearer")
+    told: list[dict[str, Any]] = Field(
+        description="Models that were told t: behavioural calibration"
+    )
+    figures: list[str] = Field(
+        description="Pictures, as .svg and .png: …/results/figures/{name}.svg"
+    )
     patterns: list[dict[str, Any]] = Field(description="What repeats do, by column")
     agreement: dict[str, Any]
 
@@ -129,6 +136,12 @@ def get_results(report: Annotated[Report, Depends(report_at)]) -> ResultsItem:
             {"t": swap.t, "before": swap.before.name, "after": swap.after.name}
             for swap in report.swaps
         ],
+        told=[
+            {"model": it.model, "t": it.t, "n": it.counts.n, "attempted_accuracy": it.attempted,
+             "abstention_rate": it.counts.abstention_rate, "score": it.score}
+            for it in report.told
+        ],
+        figures=list(pictures(report)),
         patterns=[
             {"column": line.column.key, "prompts": line.prompts, **line.counts}
             for line in report.patterns

@@ -12,7 +12,7 @@ from app.results.lines import SHARES
 from app.results.pictures import pictures
 from app.results.report import Report, load_report
 from app.results.resampling import RATIOS, Draws
-from app.results.table import measures_markdown, results_csv
+from app.results.table import effects_markdown, measures_markdown, results_csv
 from app.stats.measures import MEASURES
 from app.stats.paired import MIN_PROMPTS
 from app.stats.repeats import Pattern
@@ -61,6 +61,7 @@ def show_results(
         measures=MEASURES,
         shares=SHARES,
         markdown=measures_markdown(report),
+        effects_markdown=effects_markdown(report.effects),
         min_prompts=MIN_PROMPTS,
         patterns=list(Pattern),
         pictures=pictures(report),
