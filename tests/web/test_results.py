@@ -61,7 +61,7 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(client: TestClient, gri
     api = client.get(f"/api/grids/{grid_id}/results").json()
     sheet = client.get(f"/grids/{grid_id}/results/measures.csv")
     rows = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
-    shown = cells(page, "Measures")[1:]
+    shown = cells(page, "Measures by column")[1:]
 
     assert [len(it) for it in (report.lines, api["lines"], rows, shown)] == [4] * 4
     for line, item, row, cell in zip(report.lines, api["lines"], rows, shown, strict=True):
