@@ -65,6 +65,9 @@ def at_server(url: str, path: str, requests: int) -> dict[str, float]:
     found["kB"] = views[0][1] / 1000
     for query in FILTERS:
         found[f"{query} ms"] = get_ms(url, f"{path}?{query}")[0]
+    found["results ms"] = get_ms(url, f"{path}/results")[0]
+    found["results again ms"] = get_ms(url, f"{path}/results")[0]
+    found["slider ms"] = get_ms(url, f"{path}/results/price?t=0.7")[0]
     return found
 
 

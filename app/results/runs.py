@@ -88,7 +88,7 @@ def compare_grids(session: Session, one: Grid, other: Grid, choice: Choice) -> C
 
 def _effect(old: Line, new: Line, choice: Choice) -> Effect:
     pair = old.cells, new.cells
-    return compare("the date", old.name, "then", "later", [pair], choice.of)
+    return compare("the time between", old.name, "then", "later", [pair], choice.of)
 
 
 def _same(line: Line) -> tuple[object, ...]:

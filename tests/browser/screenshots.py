@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.settings import Settings
 from tests.browser import rich
 from tests.browser.conftest import serving, start_example
-from tests.serving import providers_at
+from tests.polling import wait_for
+from tests.serving import providers_at, request_json
 from tests.support.chromium import chromium_path, launch_args
 from tests.wire import WireServer
 from tests.wire_http import Recorded
@@ -166,6 +167,58 @@ def labelled_by_three(folder: Path) -> None:
     shutil.rmtree(data)
 
 
+def with_results(folder: Path) -> None:
+    """Enough prompts to tell something, labelled as the rules suggest, and some of them twice."""
+    data = Path(tempfile.mkdtemp())
+    made_up = ("library", "chess club", "observatory", "brewery", "choir", "harbour")
+    body = {
+        "title": "The paper's examples and Little Nowhere",
+        "prompts": [{"key": key} for key in (
+            "kalai-birthday", "deepseek-ds", "kalai-dissertation", "ladder-ds", "piano-ns",
+            "spell-ls",
+        )] + [
+            {"text": f"In which year was the {what} of Little Nowhere founded? Give the year.",
+             "answerable": "no", "tags": ["unknowable"]}
+            for what in made_up
+        ],
+        "models": ["practice/bluffer", "practice/honest", "practice/thinker"],
+        "variants": [
+            {"wording": wording, "thinking": thinking}
+            for wording in ("not-mentioned", "allowed", "target-75")
+            for thinking in ("off", "on")
+        ],
+        "repeats": 3,
+    }  # fmt: skip
+    settings = Settings(data_dir=data, discover=False, practice_latency_ms=0, concurrency=50)
+    with serving(settings) as site, sync_playwright() as playwright:
+        path = f"/grids/{request_json('POST', f'{site}/api/grids', body)['id']}"
+        wait_for(
+            lambda: request_json("GET", f"{site}/api{path}")["status"] == "done", "answers", 60
+        )
+        for n, item in enumerate(
+            request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
+        ):
+            value = item["suggested"] or ("hallucinated" if n % 5 else "correct")
+            for reviewer in ("Ada", "Boris")[: 1 + (n % 4 == 0)] if n % 19 else ():
+                other = "abstained" if reviewer == "Boris" and n % 28 == 0 else value
+                address = f"{site}/api/answers/{item['id']}/label"
+                request_json("PUT", address, {"label": other, "reviewer": reviewer})
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=launch_args())
+        for name, size, scheme in (
+            ("", DESKTOP, "light"), ("-dark", DESKTOP, "dark"), ("-phone", PHONE, "light"),
+            ("-phone-dark", PHONE, "dark"), ("-1024", TABLET, "light"),
+        ):  # fmt: skip
+            page = _page(browser, size, scheme)
+            page.goto(f"{site}{path}/results")
+            page.screenshot(path=folder / f"results{name}.png")
+            for heading in ("measures", "price", "patterns", "agreement"):
+                page.locator(f"section:has(#{heading}-title)").scroll_into_view_if_needed()
+                page.locator(f"#{heading}-title").evaluate("e => e.scrollIntoView()")
+                page.screenshot(path=folder / f"results-{heading}{name}.png")
+        browser.close()
+    shutil.rmtree(data)
+
+
 def _page(browser: Browser, size: dict[str, int], scheme: str = "light") -> Page:
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
@@ -178,3 +231,4 @@ if __name__ == "__main__":
     main(Path(sys.argv[1]))
     models_and_switches(Path(sys.argv[1]))
     labelled_by_three(Path(sys.argv[1]))
+    with_results(Path(sys.argv[1]))
