@@ -337,6 +337,9 @@ class Attempt(SQLModel, table=True):
     finish_reason: str = ""
     served_model: str = ""
     response_id: str = ""
+    response: str = Field(
+        default="", sa_column=Column(Text, nullable=False, server_default="")
+    )  # the stream as it came, see providers/received.py
     first_token_ms: int | None = None
     total_ms: int | None = None
     # What rules make of the text. It counts in no rate, and only a reviewer makes a label of it.

@@ -78,6 +78,7 @@ class Completion:
     usage: dict[str, Any] = field(default_factory=dict)  # as received
     served_model: str = ""
     response_id: str = ""
+    response: str = ""  # the stream as it came, without the middle of a long one
     first_token_ms: int | None = None  # until the first text or thinking arrived
     total_ms: int = 0
 

@@ -171,6 +171,7 @@ class RemoteProvider(ABC):
         events = self._http.stream(target, body, self.reader(), **ends, deadline=deadline)
         async with aclosing(events):
             async for event in events:
+                reply.received.add(event)
                 reply.take(event)
                 reply.total_ms = reply.elapsed_ms()
 

@@ -13,6 +13,7 @@ from app.providers.base import Call, Completion, Heard, Outcome, ThinkingRule
 from app.providers.failures import stream_failure
 from app.providers.hearing import discreet, may_think
 from app.providers.masking import mask_exact
+from app.providers.received import Received
 from app.providers.sse import SseEvent
 from app.providers.target import Target
 from app.providers.thinktags import ThinkTags, split_at_close
@@ -33,6 +34,7 @@ class Reply(ABC):
         self.usage: dict[str, Any] = {}
         self.first_token_ms: int | None = None
         self.total_ms = 0
+        self.received = Received()
         self.closes_alone = False  # thinking may end in a tag that the server's template opened
         self._tags = ThinkTags()
         self._tagged: list[str] = []  # thinking that stood in <think> tags
@@ -131,7 +133,12 @@ class Reply(ABC):
         )
 
     def timed(self, completion: Completion) -> Completion:
-        return replace(completion, first_token_ms=self.first_token_ms, total_ms=self.total_ms)
+        return replace(
+            completion,
+            response=self.received.text(),
+            first_token_ms=self.first_token_ms,
+            total_ms=self.total_ms,
+        )
 
     def elapsed_ms(self) -> int:
         return round((perf_counter() - self._started) * 1000)
@@ -192,5 +199,7 @@ def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completio
     return replace(completion, **cleaned, usage=json.loads(clean(usage)))
 
 
-_TEXTS = ("text", "note", "thinking_text", "finish_reason", "served_model", "response_id")
+_TEXTS = (
+    "text", "note", "thinking_text", "finish_reason", "served_model", "response_id", "response",
+)  # fmt: skip
 _texts = attrgetter(*_TEXTS)

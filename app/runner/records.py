@@ -88,6 +88,7 @@ def came(
         "finish_reason": storable(completion.finish_reason),
         "served_model": storable(completion.served_model),
         "response_id": storable(completion.response_id),
+        "response": storable(completion.response),
         "first_token_ms": completion.first_token_ms,
         "total_ms": completion.total_ms,
         **suggestion(completion.outcome, storable(completion.text), prompt),

@@ -70,6 +70,7 @@ BLANK: dict[str, Any] = {
     "finish_reason": "",
     "served_model": "",
     "response_id": "",
+    "response": "",
     "first_token_ms": None,
     "total_ms": None,
     "short": "",

@@ -30,6 +30,7 @@ def test_echoed_key_does_not_reach_the_answer(server: WireServer, provider: str)
     server.handler = lambda request: Script(text=f"Your key is {key}", thinking=key)
     got = ask(environ, f"{provider}/any")
     assert (got.text, got.thinking_text) == ("Your key is [key]", "[key]")
+    assert key not in got.response
 
 
 @each
