@@ -4,12 +4,11 @@ from app.figures.values import percent as whole_percent
 from app.figures.values import signed
 from app.results.effects import ALPHA, Effect
 from app.stats.measures import Unit
-from app.tables import LabelValue
 
-_NOUN = {
-    LabelValue.hallucinated: "hallucination rate",
-    LabelValue.correct: "accuracy",
-    LabelValue.abstained: "abstention rate",
+RATES = {
+    "hallucinated": "hallucination rate",
+    "correct": "accuracy",
+    "abstained": "abstention rate",
 }
 
 
@@ -55,7 +54,7 @@ def sentence(effect: Effect) -> str:
     if effect.change is None:
         return f"{subject}no prompt has labels on both sides of {step}."
     before, after = effect.shares
-    noun = _NOUN[effect.of]
+    noun = RATES[effect.of]
     numbers = f"from {percent(before)} to {percent(after)}, {points(effect.change.mean)} points"
     if effect.found:
         verb = "lowered" if effect.change.mean < 0 else "raised"

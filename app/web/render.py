@@ -15,7 +15,7 @@ from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
 from app.results.patterns import meaning
-from app.results.words import decimals, measured, p_value, percent, points, sentence, shares
+from app.results.words import RATES, decimals, measured, p_value, percent, points, sentence, shares
 from app.review import ORDERS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
@@ -111,6 +111,7 @@ environment.globals |= {
     "why_no_label": _WHY_NO_LABEL,
     "review_orders": ORDERS,
     "bar_parts": bar_parts,
+    "rate_names": RATES,
     "observed": observed,
     "received": received,
     "trouble_now": trouble_now,

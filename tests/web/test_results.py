@@ -75,6 +75,11 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(client: TestClient, gri
             assert (float(row[key]) if row[key] else None) == value
             assert cell[place].startswith(measured(value, measure.unit))
 
+    picture = client.get(f"/grids/{grid_id}/results/figures/bars.svg").text
+    for line in report.lines:
+        it = line.counts
+        said = f"{it.correct} correct, {it.hallucinated} hallucinated, {it.abstained} abstained"
+        assert f"{said} of {it.n}" in picture
     effects = report.effects
     assert [effect["change"]["mean"] for effect in api["effects"]] == [
         effect.change.mean for effect in effects if effect.change
