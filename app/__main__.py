@@ -146,6 +146,26 @@ def copy(source: str, target: str) -> None:
     commands.copy(source, target)
 
 
+@main.command()
+@click.argument("probe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--server", metavar="URL", help="Have a server that runs already do it.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
+    """Run the grid that the file PROBE describes (TOML), and wait until it is done.
+
+    Its answers are kept where “serve” shows them; a run that is interrupted is continued there.
+    Exit status 1 when an answer failed.
+    """
+    from app import running  # takes a second
+
+    if not running.run_probe(probe, server, data_dir):
+        sys.exit(1)
+
+
 @main.group()
 def models() -> None:
     """Look at models, and try them."""

@@ -42,6 +42,7 @@ from app.web import (
     labels,
     library,
     models,
+    probes,
     problems,
     results,
     review,
@@ -113,12 +114,14 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.include_router(api_prices.router)
     app.include_router(api_limits.router)
     app.include_router(api_results.router)
+    app.include_router(probes.api)
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
         library, models, exports, review, results, comparison,
     ):  # fmt: skip
         pages.include_router(module.router)
+    pages.include_router(probes.pages)
     app.include_router(pages)
     return app
 

@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.__main__ import main
-from tests.serving import ROOT, app_server, plain_environ
+from tests.serving import ROOT, app_server, plain_environ, providers_at
 from tests.wire import WireServer
+from tests.wire_scripts import Script
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -213,3 +214,55 @@ def test_models_check_without_keys_says_what_to_do(monkeypatch: pytest.MonkeyPat
 def test_models_list_prints_ids(wire: WireServer) -> None:
     result = models("list", "ECHO")
     assert result.stdout.split() == ["anthropic/echo", "openai/echo", "openai-chat/echo"]
+
+
+PROBE = """
+title = "From a terminal"
+models = ["openai/any"]
+repeats = 2
+variants = [{ wording = "allowed", thinking = "off" }]
+prompts = [{ text = "How many Ds are in DEEPSEEK?", references = ["1"] }]
+"""
+
+
+def test_probe_runs_to_its_end_and_its_grid_is_there(tmp_path: Path) -> None:
+    probe = tmp_path / "probe.toml"
+    probe.write_text(PROBE.replace("openai/any", "practice/honest"))
+    data = tmp_path / "data"
+    result = run("run", str(probe), "--data-dir", str(data), BLUFFCHECK_PRACTICE_LATENCY_MS="0")
+    assert result.returncode == 0, result.stderr
+    [grid_id] = re.findall(
+        r"^Grid (\w+) is done: 2 of 2 answered, 0 failed\.$", result.stdout, re.M
+    )
+
+    with app_server(data) as server:
+        with urllib.request.urlopen(f"{server.url}/api/grids/{grid_id}", timeout=10) as answer:
+            assert json.load(answer)["title"] == "From a terminal"
+        assert "Another Bluffcheck is already using" in refused(
+            run("run", str(probe), "--data-dir", str(data))
+        )
+        probe.write_text(PROBE.replace("openai/any", "practice/bluffer"))
+        again = run("run", str(probe), "--server", server.url)
+        assert again.returncode == 0, again.stderr
+        assert f"{server.url}/grids/" in again.stdout
+        probe.write_text("models = []")
+        assert "This is no probe file" in refused(run("run", str(probe), "--server", server.url))
+
+
+def test_probe_with_failed_answers_ends_with_status_1(tmp_path: Path, wire: WireServer) -> None:
+    wire.handler = lambda request: Script(status=401, error="invalid key")
+    probe = tmp_path / "probe.toml"
+    probe.write_text(PROBE)
+    result = run("run", str(probe), "--data-dir", str(tmp_path / "data"), **providers_at(wire.url))
+    assert result.returncode == 1
+    assert "0 of 2 answered, 2 failed." in result.stdout
+
+
+def test_what_is_no_probe_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    probe = tmp_path / "probe.toml"
+    probe.write_bytes(b"\xff\xfe")
+    data = str(tmp_path / "data")
+    assert "is not UTF-8" in refused(run("run", str(probe), "--data-dir", data))
+    probe.write_text("models = 1")
+    assert "This is no probe file" in refused(run("run", str(probe), "--data-dir", data))
+    assert "Cannot reach" in refused(run("run", str(probe), "--server", "http://127.0.0.1:9"))

@@ -12,7 +12,7 @@ from app.gridshape import load_columns, load_prompts
 from app.gridview import Column
 from app.labels import labels_of
 from app.money import Spending
-from app.plans import GridInput
+from app.plans import GridInput, Plan
 from app.tables import Answer, Attempt, Grid
 from app.web import actions
 from app.web.api_shapes import (
@@ -68,7 +68,11 @@ def create_grid(
     request: Request, response: Response, server: Server, given: GridInput
 ) -> GridCreated:
     """Start a grid: every prompt × model × variant × repeat becomes an answer and is called."""
-    grid, plan = actions.start_grid(server, given)
+    return started(request, response, *actions.start_grid(server, given))
+
+
+def started(request: Request, response: Response, grid: Grid, plan: Plan) -> GridCreated:
+    """What is told of a grid that was started."""
     response.headers["Location"] = f"/api/grids/{grid.public_id}"
     return GridCreated(
         id=grid.public_id,

@@ -11,12 +11,13 @@ from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thi
 from app.ceilings import Ceilings
 from app.errors import BluffcheckError
 from app.grids import get_grid
-from app.gridshape import load_columns, load_prompts
-from app.tables import Answerable, Grid
+from app.plans import GridInput
+from app.probes import again
+from app.tables import Answerable
 from app.web import actions
 from app.web.actions import Draft
 from app.web.deps import Form, Reading, Server, Services
-from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas, PromptFields
+from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
 
@@ -43,7 +44,7 @@ def show_compose(
     """``like``: a grid that is to be asked again."""
     form = ComposeForm(models=[model] if model else suggested(server.providers))
     if like:
-        form = form_like(session, get_grid(session, like))
+        form = form_of(session, again(session, get_grid(session, like)))
     return compose_page(server, session, example(server) if start == "paper" else form)
 
 
@@ -83,35 +84,28 @@ def start_example(server: Server) -> Response:
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
-def form_like(session: Session, grid: Grid) -> ComposeForm:
-    """The form that starts this grid once more. Prompts that are no longer in the library as they
-    were asked are typed in."""
-    columns, prompts = load_columns(session, grid.id), load_prompts(session, grid.id)
-    current = {prompt.id for prompt in library.library(session)}
-    typed = [PromptFields.of(prompt) for prompt in prompts if prompt.id not in current]
-    first = columns[0].variant
-    return ComposeForm(
-        title=grid.title,
-        prompts=typed or [PromptFields()],
-        library=[prompt.key for prompt in prompts if prompt.id in current],
-        models=list(dict.fromkeys(column.model for column in columns)),
-        wordings=list(dict.fromkeys(column.wording.slug for column in columns)),
-        thinking=list(dict.fromkeys(column.variant.thinking.value for column in columns)),
-        forced=[f"{c.variant.thinking} {c.model}" for c in columns if c.forced],
-        repeats=str(grid.repeats),
-        system_prompt=first.system_prompt,
-        temperature="" if first.temperature is None else str(first.temperature),
-        max_tokens=str(first.max_tokens),
-    )
+def form_of(session: Session, given: GridInput) -> ComposeForm:
+    """The form that asks the same. Prompts that are not in the library to the letter are typed in.
+
+    Raises InvalidInput for variants that the form cannot tell apart.
+    """
+    return ComposeForm.of(given, library.library(session))
 
 
 def compose_page(
-    server: Services, session: Session, form: ComposeForm, error: str = "", status: int = 200
+    server: Services,
+    session: Session,
+    form: ComposeForm,
+    error: str = "",
+    status: int = 200,
+    probe: str = "",
 ) -> Response:
+    """``probe``: the text of a probe file that could not be opened."""
     return page(
         "pages/compose.html",
         status_code=status,
         error=error,
+        probe=probe,
         **choices(server, session, form) | _preview(server, form),
     )
 

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from app.additions import AdditionInput
 from app.errors import InvalidInput
 from app.plans import GridInput, PromptRef, VariantInput
-from app.prompts import PromptInput
+from app.prompts import PromptInput, same
 from app.tables import Answerable, Prompt
 from app.web.deps import decimal
 from app.web.problems import validated
@@ -31,7 +31,7 @@ class PromptFields:
     answerable: str = Answerable.unknown.value
 
     @classmethod
-    def of(cls, prompt: Prompt) -> Self:
+    def of(cls, prompt: PromptInput) -> Self:
         return cls(
             prompt.text,
             "\n".join(prompt.references),
@@ -64,6 +64,40 @@ class ComposeForm:
     max_tokens: str = "16000"
     max_calls: str = ""
     max_cost_usd: str = ""
+
+    @classmethod
+    def of(cls, given: GridInput, library: Sequence[Prompt]) -> Self:
+        """What asks the same; prompts that are in the library are picked there."""
+        first, *others = given.variants
+        for name in ("system_prompt", "temperature", "max_tokens"):
+            if any(getattr(variant, name) != getattr(first, name) for variant in others):
+                raise InvalidInput(
+                    f"Its variants differ in {name.replace('_', ' ')}, which this form has once. "
+                    "Start it with “python -m app run”, or POST it to /api/grids/probe."
+                )
+        picked, typed = [], []
+        for prompt in given.prompts:
+            if isinstance(prompt, PromptRef):
+                picked.append(prompt.key)
+            elif here := next((p.key for p in library if same(p, prompt)), None):
+                picked.append(here)
+            else:
+                typed.append(PromptFields.of(prompt))
+        return cls(
+            title=given.title,
+            prompts=typed or [PromptFields()],
+            library=picked,
+            models=given.models,
+            wordings=list(dict.fromkeys(variant.wording for variant in given.variants)),
+            thinking=list(dict.fromkeys(variant.thinking.value for variant in given.variants)),
+            forced=[f"{t} {model}" for model, settings in given.forced.items() for t in settings],
+            repeats=str(given.repeats),
+            system_prompt=first.system_prompt,
+            temperature="" if first.temperature is None else str(first.temperature),
+            max_tokens=str(first.max_tokens),
+            max_calls="" if given.max_calls is None else str(given.max_calls),
+            max_cost_usd="" if given.max_cost_usd is None else str(given.max_cost_usd),
+        )
 
     @classmethod
     def read(cls, data: FormData) -> Self:

@@ -1,0 +1,142 @@
+"""Probe files: a grid as TOML, to be kept, sent to somebody, and run again.
+
+A probe has everything that a grid asks, word for word, and nothing of what came back. Prompts and
+wordings that the library has to the letter are found there, so that answers can be compared.
+"""
+
+import tomllib
+from typing import Any, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlmodel import Session
+
+from app.errors import InvalidInput
+from app.gridshape import load_columns, load_prompts
+from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
+from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
+from app.tables import Grid, Wording
+
+HEAD = "# A grid of Bluffcheck. To run it:  python -m app run THIS-FILE\n\n"
+MAX_BYTES = 20_000_000
+
+
+class ProbeWording(WordingInput):
+    """A wording under the name that the variants of its file call it by."""
+
+    slug: Line
+
+    @classmethod
+    def of(cls, wording: Wording) -> Self:
+        return cls(**{name: getattr(wording, name) for name in cls.model_fields})
+
+    @property
+    def given(self) -> WordingInput:
+        return WordingInput(**self.model_dump(exclude={"slug"}))
+
+
+class Probe(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line = ""
+    models: list[Line] = Field(min_length=1)
+    repeats: int = 1
+    max_calls: MaxCalls | None = None
+    max_cost_usd: MaxCost | None = None
+    forced: Forced = Field(default_factory=dict)
+    variants: list[VariantInput] = Field(min_length=1)
+    wordings: list[ProbeWording] = Field(default_factory=list)
+    prompts: list[PromptInput] = Field(min_length=1)
+
+
+def save_probe(session: Session, grid: Grid) -> str:
+    """The probe file of a grid."""
+    probe = probe_of(session, grid)
+    # What is as usual is left out, but for what a reader looks for.
+    fields = probe.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+    return HEAD + tomli_w.dumps(fields | {"repeats": probe.repeats}, multiline_strings=True)
+
+
+def probe_of(session: Session, grid: Grid) -> Probe:
+    columns = load_columns(session, grid.id)
+    variants = {column.variant.id: column for column in columns}
+    forced: dict[str, list[Any]] = {}
+    for column in columns:
+        settings = forced.setdefault(column.model, [])
+        if column.forced and column.variant.thinking not in settings:
+            settings.append(column.variant.thinking)
+    return Probe(
+        title=grid.title,
+        models=list(forced),
+        repeats=grid.repeats,
+        max_calls=grid.max_calls,
+        max_cost_usd=grid.max_cost_usd,
+        forced={model: settings for model, settings in forced.items() if settings},
+        variants=[
+            VariantInput(
+                wording=column.wording.slug,
+                thinking=column.variant.thinking,
+                system_prompt=column.variant.system_prompt,
+                temperature=column.variant.temperature,
+                max_tokens=column.variant.max_tokens,
+            )
+            for column in variants.values()
+        ],
+        wordings=[
+            ProbeWording.of(wording)
+            for wording in {c.wording.slug: c.wording for c in columns}.values()
+        ],
+        prompts=[
+            PromptInput(**{name: getattr(prompt, name) for name in PromptInput.model_fields})
+            for prompt in load_prompts(session, grid.id)
+        ],
+    )
+
+
+def read_probe(text: str) -> Probe:
+    """Raises InvalidInput with the line or the field that is wrong."""
+    try:
+        return Probe.model_validate(tomllib.loads(text.removeprefix("\ufeff")))
+    except tomllib.TOMLDecodeError as exc:
+        raise InvalidInput(f"This is no TOML: {exc}.") from exc
+    except ValidationError as exc:
+        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()[:5])
+        raise InvalidInput(f"This is no probe file: {'; '.join(wrong)}.") from exc
+
+
+def grid_of(session: Session, probe: Probe) -> GridInput:
+    """What the probe asks, in the words of this library; a wording it lacks is added to it."""
+    slugs = {wording.slug: _slug_here(session, wording) for wording in probe.wordings}
+    return GridInput(
+        title=probe.title,
+        prompts=list(probe.prompts),
+        models=probe.models,
+        variants=[
+            variant.model_copy(update={"wording": slugs.get(variant.wording, variant.wording)})
+            for variant in probe.variants
+        ],
+        repeats=probe.repeats,
+        forced=probe.forced,
+        max_calls=probe.max_calls,
+        max_cost_usd=probe.max_cost_usd,
+    )
+
+
+def again(session: Session, grid: Grid) -> GridInput:
+    """What the grid asked, with its wordings as the library has them now."""
+    return grid_of(session, probe_of(session, grid).model_copy(update={"wordings": []}))
+
+
+def _slug_here(session: Session, wording: ProbeWording) -> str:
+    """What a wording is called here: by its own name if that says the same here."""
+    known = sorted(wordings(session), key=lambda here: here.slug != wording.slug)
+    for here in known:
+        if same(here, wording.given.model_copy(update={"title": here.title})):
+            return here.slug
+    if wording.slug not in {here.slug for here in known}:
+        return save_wording(session, wording.given).slug
+    titles = {here.title for here in known}
+    number = 2
+    while (title := f"{wording.title} ({number})") in titles:
+        number += 1
+    return save_wording(session, wording.given.model_copy(update={"title": title})).slug

@@ -1,0 +1,108 @@
+"""Grids as probe files: saved, read, and the same again."""
+
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import Session
+
+from app.db import Database
+from app.errors import InvalidInput
+from app.gridshape import load_columns, load_prompts
+from app.plans import GridInput, plan_grid
+from app.probes import Probe, again, grid_of, read_probe, save_probe
+from app.prompts import WordingInput, current_wording, save_wording, wordings
+from tests.factories import new_grid, practice
+
+VARIANTS = [
+    {"wording": "allowed", "thinking": "off"},
+    {"wording": "target-75", "thinking": "on", "system_prompt": 'Say "so".\n\nBriefly.',
+     "temperature": 0.5, "max_tokens": 100},
+]  # fmt: skip
+PROMPTS = [
+    {"text": 'Who? Say """it""".\n\nIf you know.', "question": "Who?", "references": ["A", "B"],
+     "answer_format": "A name.", "tags": ["people"], "answerable": "yes", "source": "me"},
+    {"text": "When — 'then'? \\ # = [x]", "constraint": "Not in spring.", "answerable": "no"},
+]  # fmt: skip
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    with database.write() as session:
+        yield session
+
+
+def test_grid_that_a_probe_starts_asks_the_same_to_the_letter(session: Session) -> None:
+    grid = new_grid(session, prompts=PROMPTS, variants=VARIANTS, repeats=3, title="=Who?")
+    text = save_probe(session, grid)
+    assert text.startswith("# A grid of Bluffcheck.")
+    given = grid_of(session, read_probe(text))
+    twin = new_grid(session, **given.model_dump(mode="json"))
+
+    assert twin.title == "=Who?"
+    assert load_prompts(session, twin.id) == load_prompts(session, grid.id)  # the same rows
+    asked = [[c.name for c in load_columns(session, it.id)] for it in (grid, twin)]
+    assert asked[0] == asked[1]
+    assert save_probe(session, twin) == text
+
+
+def test_wording_that_says_something_else_here_comes_under_another_name(session: Session) -> None:
+    grid = new_grid(session, variants=[{"wording": "allowed"}])
+    text = save_probe(session, grid)
+    said = current_wording(session, "allowed").opt_out
+    edited = WordingInput(title="allowed", opt_out="You may pass.", may_abstain=True)
+    save_wording(session, edited, "allowed")
+
+    for _ in range(2):  # the second time it is known
+        [variant] = grid_of(session, read_probe(text)).variants
+        assert variant.wording == "allowed-2"
+        assert current_wording(session, "allowed-2").opt_out == said
+    assert current_wording(session, "allowed").opt_out == "You may pass."
+    [variant] = again(session, grid).variants
+    assert variant.wording == "allowed"  # run again, it is what it is now
+
+
+def test_wordings_that_are_not_here_are_added(session: Session) -> None:
+    before = len(wordings(session))
+    probe = Probe.model_validate(
+        {
+            "models": ["practice/bluffer"],
+            "variants": [{"wording": "pirate"}],
+            "wordings": [{"slug": "pirate", "title": "Pirate", "opt_out": "Arr, pass if ye must."}],
+            "prompts": [{"text": "Where be it?"}],
+        }
+    )
+    plan_grid(session, grid_of(session, probe), practice())
+    assert len(wordings(session)) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models = [", "This is no TOML"),
+        ("models = []", "models: "),
+        ('models = ["a/b"]\nprompts = [{text = ""}]\nvariants = [{}]', "a prompt needs a text"),
+        ('models = ["a/b"]\nprompts = [{text = "a"}]\nvariants = [{}]\nsurprise = 1', "surprise"),
+        ('models = ["a/b"]\nprompts = [{text = "a\\u0000"}]\nvariants = [{}]', "NUL"),
+    ],
+)
+def test_what_is_no_probe_is_refused_with_the_place(text: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        read_probe(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_text_survives_the_file(text: str) -> None:
+    value = {"text": text, "lines": [text, text]}
+    assert tomllib.loads(tomli_w.dumps(value, multiline_strings=True)) == value
+
+
+def test_probe_is_as_short_as_what_it_asks(session: Session) -> None:
+    grid = new_grid(session)
+    found = tomllib.loads(save_probe(session, grid))
+    assert found["variants"] == [{"wording": "allowed", "thinking": "off"}]
+    assert found["prompts"] == [{"text": "How many Ds are in DEEPSEEK?", "references": ["1"]}]
+    assert GridInput.model_fields.keys() >= found.keys() - {"wordings"}
