@@ -41,6 +41,7 @@ from app.plans import (
 from app.prompts import Line, PromptInput, current_wording, same, shorten
 from app.providers import Thinking
 from app.tables import (
+    PASTED,
     Answer,
     Grid,
     GridModel,
@@ -156,9 +157,11 @@ def add_to_grid(
 
 
 def models_of(session: Session, grid_id: int) -> dict[str, list[Thinking]]:
-    """The grid's models in their order, each with the thinking settings forced on it."""
+    """The models that can be called, in their order, with the thinking settings forced on each."""
     rows = session.exec(
-        select(GridModel).where(GridModel.grid_id == grid_id).order_by(col(GridModel.position))
+        select(GridModel)
+        .where(GridModel.grid_id == grid_id, ~col(GridModel.model).startswith(f"{PASTED}/"))
+        .order_by(col(GridModel.position))
     )
     return {row.model: [Thinking(t) for t in row.forced] for row in rows}
 
@@ -192,7 +195,9 @@ def _answers(session: Session, grid_id: int) -> dict[tuple[str, int | None], dic
     keys = (col(Answer.model), col(Answer.variant_id), col(Answer.prompt_id), col(Answer.repeat))
     found: dict[tuple[str, int | None], dict[int, set[int]]] = {}
     for model, variant_id, prompt_id, repeat in session.execute(
-        sqlalchemy.select(*keys).where(col(Answer.grid_id) == grid_id)
+        sqlalchemy.select(*keys).where(
+            col(Answer.grid_id) == grid_id, col(Answer.provider) != PASTED
+        )
     ):
         cells = found.setdefault((model, variant_id), {})
         cells.setdefault(prompt_id, set()).add(repeat)

@@ -14,6 +14,7 @@ from app.grids import stamp
 from app.money import dollars
 from app.providers import Outcome
 from app.tables import (
+    PASTED,
     Answer,
     AnswerState,
     Attempt,
@@ -107,7 +108,8 @@ def rerun(
     """
     states = (AnswerState.failed, AnswerState.cancelled) if failed else ENDED
     has_label = select(col(Label.id)).where(col(Label.answer_id) == col(Answer.id)).exists()
-    where = [*scope.where(grid.id), col(Answer.state).in_(states)]
+    called = col(Answer.provider) != PASTED  # nobody can call for the others
+    where = [*scope.where(grid.id), col(Answer.state).in_(states), called]
     count = _changed(
         session,
         update(Answer)
@@ -121,6 +123,8 @@ def rerun(
                 "What is to run again carries labels. Say that labelled answers are meant too"
                 " (labelled in the API): their labels go when a new answer comes."
             )
+        if session.scalar(select(func.count()).where(*scope.where(grid.id), called)) == 0:
+            raise Conflict("Pasted answers cannot be run again: ask once more and paste that.")
         if failed:
             raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
         raise Conflict("There is nothing to run again: these answers have not ended yet.")

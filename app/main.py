@@ -42,6 +42,7 @@ from app.web import (
     labels,
     library,
     models,
+    pasted,
     probes,
     problems,
     results,
@@ -115,6 +116,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     app.include_router(api_limits.router)
     app.include_router(api_results.router)
     app.include_router(probes.api)
+    app.include_router(pasted.api)
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
@@ -122,6 +124,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(probes.pages)
+    pages.include_router(pasted.pages)
     app.include_router(pages)
     return app
 

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from app.errors import InvalidInput
 from app.gridshape import load_columns, load_prompts
+from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
 from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
 from app.tables import Grid, Wording
@@ -58,7 +59,7 @@ def save_probe(session: Session, grid: Grid) -> str:
 
 
 def probe_of(session: Session, grid: Grid) -> Probe:
-    columns = load_columns(session, grid.id)
+    columns = [c for c in load_columns(session, grid.id) if not is_pasted(c.model)]
     variants = {column.variant.id: column for column in columns}
     forced: dict[str, list[Any]] = {}
     for column in columns:

@@ -10,7 +10,7 @@ from app.estimates import Estimator
 from app.gridshape import load_columns, load_prompts
 from app.messages import compose
 from app.money import Spending
-from app.tables import Answer, AnswerState, Grid, Label
+from app.tables import PASTED, Answer, AnswerState, Grid, Label
 
 NOTHING = Spending()
 
@@ -51,7 +51,7 @@ def preview(session: Session, estimator: Estimator, grid: Grid, scope: Scope = W
     statement = (
         sqlalchemy.select(*kinds, func.count(), func.coalesce(func.sum(labels.c.n), 0))
         .outerjoin(labels, labels.c.answer_id == col(Answer.id))
-        .where(*scope.where(grid.id))
+        .where(*scope.where(grid.id), col(Answer.provider) != PASTED)
         .group_by(*kinds)
     )
     waiting = going = 0

@@ -18,6 +18,8 @@ from sqlmodel import Field, SQLModel
 from app.providers.base import Outcome, Thinking, ThinkingKind
 from app.providers.observing import Evidence, Thought
 
+PASTED = "pasted"  # instead of a provider: what a person copied out of a chat window
+
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",

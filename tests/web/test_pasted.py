@@ -1,0 +1,79 @@
+"""Pasting over HTTP: cell by cell, nothing lost when something is wrong."""
+
+import re
+from html import unescape
+
+from fastapi.testclient import TestClient
+
+from tests.factories import run_grid
+
+TWO = [{"text": "Who?"}, {"text": "When?"}]
+
+
+def variant_of(client: TestClient, grid_id: str) -> str:
+    page = client.get(f"/grids/{grid_id}/pasted").text
+    [variant] = re.findall(r'<input type="hidden" name="variant" value="(\d+)">', page)
+    return str(variant)
+
+
+def test_page_leads_from_prompt_to_prompt(client: TestClient) -> None:
+    grid_id = run_grid(client, prompts=TWO)
+    variant = variant_of(client, grid_id)
+    fields = {"product": "Le Chat & co", "variant": variant, "prompt": "1", "answer": "Me\n===\nI"}
+    page = client.post(f"/grids/{grid_id}/pasted", data=fields)
+    assert page.status_code == 200
+    assert page.url.query.decode().startswith(
+        f"product=Le+Chat+%26+co&variant={variant}&prompt=2&saved=2"
+    )
+    assert "2 answers saved. Next: prompt 2 of 2." in page.text
+    assert "When? If you are not sure" in unescape(page.text)
+
+    grid = unescape(client.get(f"/grids/{grid_id}").text)
+    assert "pasted/Le Chat & co" in grid
+    items = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
+    pasted = [item for item in items if item["model"] == "pasted/Le Chat & co"]
+    assert [(item["repeat"], item["text"]) for item in pasted] == [(1, "Me"), (2, "I")]
+
+    drawer = client.get(f"/grids/{grid_id}/answers/{pasted[0]['id']}").text
+    assert "Pasted" in drawer
+    assert "web search unknown" in drawer
+    back = client.post(f"/answers/{pasted[0]['id']}/removal")
+    assert f"at={pasted[0]['id']}" in str(back.url)
+
+
+def test_wrong_input_keeps_what_was_pasted(client: TestClient) -> None:
+    grid_id = run_grid(client, prompts=TWO)
+    fields = {
+        "product": "", "variant": variant_of(client, grid_id), "prompt": "2",
+        "answer": "<b>1905</b>", "source": "https://chat.example/1", "asked_on": "2999-01-01",
+    }  # fmt: skip
+    page = client.post(f"/grids/{grid_id}/pasted", data=fields)
+    assert page.status_code == 422
+    assert "Nothing was saved." in page.text
+    assert "&lt;b&gt;1905&lt;/b&gt;</textarea>" in page.text
+    assert 'value="https://chat.example/1"' in page.text
+    page = client.post(f"/grids/{grid_id}/pasted", data=fields | {"product": "X"})
+    assert "lies in the future" in page.text
+    page = client.post(f"/grids/{grid_id}/pasted", data=fields | {"answer": " \n=== "})
+    assert "Paste what it said." in page.text
+
+
+def test_programs_paste_too(client: TestClient) -> None:
+    grid_id = run_grid(client, prompts=TWO)
+    given = {
+        "prompt": 1, "variant": int(variant_of(client, grid_id)), "product": "Window",
+        "answers": ["It was me."], "search": "off", "asked_on": "2026-04-01",
+    }  # fmt: skip
+    answer = client.post(f"/api/grids/{grid_id}/pasted", json=given)
+    assert answer.status_code == 201
+    [id_] = answer.json()["answers"]
+    [item] = [
+        item
+        for item in client.get(f"/api/grids/{grid_id}/answers").json()["items"]
+        if item["id"] == id_
+    ]
+    assert item["attempts"][0]["started_at"].startswith("2026-04-01")
+    assert item["request"]["pasted"]["search"] == "off"
+    assert (
+        client.post(f"/api/grids/{grid_id}/pasted", json=given | {"prompt": 9}).status_code == 404
+    )
