@@ -430,3 +430,18 @@ class ProviderLimit(SQLModel, table=True):
     low: int | None = None  # calls in flight that were left when it last had to slow down
     lowered_at: float = 0.0
     refusals: int = 0  # in a row
+
+
+class Share(SQLModel, table=True):
+    """An address of a grid for people outside."""
+
+    id: int = Field(default=None, primary_key=True)
+    token: str = Field(unique=True)
+    grid_id: int = Field(foreign_key="grid.id", index=True)
+    hidden: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    listed: bool = False  # search engines may list it
+    created_by: str = ""  # a reviewer's name
+    created_at: datetime = Field(default_factory=now)
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from app.figures.bars import BarRow, Bars, bars
 from app.figures.flows import Flows, flows
 from app.figures.heat import Heat, HeatRow, heat
+from app.figures.preview import Preview, PreviewRow
 from app.figures.price import Price, PriceModel, price
 from app.figures.risk_coverage import (
     CurvePoint,
@@ -26,6 +27,7 @@ from app.results.design import Square
 from app.results.effects import Effect
 from app.results.lines import Line
 from app.results.report import Report
+from app.results.words import count
 from app.stats.measures import Counts
 from app.stats.paired import Difference
 from app.tables import LabelValue
@@ -79,6 +81,13 @@ def _pictures(report: Report) -> Iterator[Picture]:
     yield Picture("price", f"Score by what an error costs; {n}.", _price(report))
     yield Picture("risk", f"How much is answered, and how often that is wrong; {n}.", _risk(report))
     yield Picture("heat", f"Hallucinated, prompt by prompt; {n}.", _heat(report))
+
+
+def card(report: Report) -> Preview:
+    """What chats and forums show of a link."""
+    under = f"{count(len(report.book.questions), 'prompt')}, {count(report.grid.repeats, 'repeat')}"
+    rows = tuple(PreviewRow(line.names, line.counts, _rate(line)) for line in report.columns[:8])
+    return Preview(report.grid.title, rows, under)
 
 
 def _rate(line: Line) -> Estimate | None:

@@ -111,4 +111,6 @@ def _respond(
         return problem(status, title, detail, **(more or {}))
     partial = headers.get("hx-request") == "true"
     template = "partials/error.html" if partial else "pages/error.html"
+    if scope["path"].startswith("/s/"):  # strangers get no way to anything else
+        template = "pages/shared_error.html"
     return page(template, status_code=status, title=title, detail=detail)
