@@ -65,7 +65,7 @@ export async function showAnswer(id) {
 
 const [sample] = full;
 const row = sample?.querySelector("[data-row]");
-if (row) page.style.setProperty("--row", `${row.offsetHeight}px`); // what rows take that were not yet seen
+if (row) page.style.setProperty("--row", `${row.getBoundingClientRect().height}px`); // what rows take that were not yet seen
 const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller; // a phone scrolls the page
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
