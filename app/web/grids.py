@@ -1,8 +1,9 @@
 """The grid page, its rows, and its live updates."""
 
+import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Cookie, Depends, Header, Query
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.errors import InvalidInput
@@ -14,6 +15,7 @@ from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
 from app.web.changes import answer_changes, head, status_of
 from app.web.deps import (
+    BROWSER_COOKIE,
     MAX_INTEGER,
     GridHere,
     GridIdHere,
@@ -30,6 +32,7 @@ from app.web.streams import EventStream
 
 router = APIRouter()
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
 
 def shape_at(grid: GridHere, session: Reading, reviewer: MaybeReviewer, look: LookHere) -> Shape:
@@ -49,6 +52,7 @@ def show_grid(
     at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     row: RowNumber = 1,
     whole: bool = False,
+    browser: Browser = "",
 ) -> Response:
     """The grid with one block of its rows: the first, that of the answer ``at``, or of ``row``.
 
@@ -58,7 +62,7 @@ def show_grid(
     view = load_view(session, grid, look, reviewer_id, at=at, row=row, whole=whole)
     shape = view.shape
     practice = [is_practice(column.model, server.providers) for column in shape.columns]
-    return page(
+    response = page(
         "pages/grid.html",
         view=view,
         shape=shape,
@@ -72,6 +76,10 @@ def show_grid(
         notice=server.runner_notice(grid.id),
         **head(session, shape),
     )
+    if not browser:
+        token = secrets.token_urlsafe(16)
+        response.set_cookie(BROWSER_COOKIE, token, httponly=True, samesite="lax")
+    return response
 
 
 @router.get("/grids/{grid_id}/rows")
@@ -122,6 +130,7 @@ def stream_grid(
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
     stay: bool = False,
+    browser: Browser = "",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
 ) -> Response:
     """What changed, as fragments with ids; ends with the event "done", unless it is to ``stay``.
@@ -129,12 +138,12 @@ def stream_grid(
     Each event's id is the number of the last change it shows, read from the database: a browser
     that reconnects, even to another process, says where it was and misses nothing. Events "partial"
     hold the text so far of running answers, by id: of those in ``rows``, and of the ``open`` one.
+    A browser may hold a few streams at a time; one more is answered with 204.
     """
     first, _, last = (rows or "").partition("-")
     view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
-    return EventStream(
-        server.live, grid_id, view, since if last_event_id is None else last_event_id
-    )
+    seen = since if last_event_id is None else last_event_id
+    return EventStream(server.live, browser, grid_id, view, seen)
 
 
 @router.get("/grids/{grid_id}/changes")
