@@ -39,6 +39,7 @@ from app.web import (
     exports,
     grids,
     home,
+    keys,
     labels,
     library,
     models,
@@ -120,7 +121,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
-        library, models, exports, review, results, comparison,
+        library, models, exports, review, keys, results, comparison,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(probes.pages)

@@ -138,6 +138,11 @@ def known_reviewer(reviewer: MaybeReviewer) -> Reviewer:
 KnownReviewer = Annotated[Reviewer, Depends(known_reviewer)]
 
 
+def own_path(address: str) -> str:
+    """A path of ours to lead back to: "//host" and "/\\host" would lead elsewhere."""
+    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
+
+
 async def form_data(request: Request) -> AsyncIterator[FormData]:
     async with request.form(max_fields=5_000, max_files=0) as data:
         yield data

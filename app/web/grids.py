@@ -26,6 +26,7 @@ from app.web.deps import (
     Server,
     Since,
 )
+from app.web.keys import GRID, KeysHere
 from app.web.live import View
 from app.web.render import page
 from app.web.streams import EventStream
@@ -49,6 +50,7 @@ def show_grid(
     session: Reading,
     reviewer: MaybeReviewer,
     look: LookHere,
+    keys: KeysHere,
     at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     row: RowNumber = 1,
     whole: bool = False,
@@ -68,6 +70,7 @@ def show_grid(
         shape=shape,
         look=look,
         whole=whole,
+        keys=keys.rows(GRID),
         matches=shape.matches,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),

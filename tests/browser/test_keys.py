@@ -212,25 +212,33 @@ def test_two_marked_answers_are_compared(grid: Page) -> None:
     assert asked[0].endswith(f"/answers/{first[2:]}/diff/{second[2:]}")  # type: ignore[index]
 
 
-def test_keys_are_changed_in_the_help(grid: Page) -> None:
+def test_keys_are_changed_on_their_page(grid: Page) -> None:
     press(grid, "?")
     help_ = grid.locator("#help")
     expect(help_).to_be_visible()
     assert axe_findings(grid) == []
-    hallucinated = help_.locator('[data-key="h"]')
-    hallucinated.get_by_role("button").click()
-    press(grid, "c")
-    expect(help_.locator("output")).to_have_text(
-        "c is taken by “correct, and on to the next”: press another key."
-    )
-    press(grid, "5")
-    expect(help_.locator("output")).to_contain_text("The digits are for tags")
-    press(grid, "j")
-    expect(hallucinated.locator("kbd")).to_have_text("j")
-    press(grid, "Escape")
-    expect(help_).to_be_hidden()
+    address = grid.url
+    help_.get_by_role("link", name="Other keys").click()
+    grid.wait_for_url("**/keys")
+    assert axe_findings(grid) == []
+    hallucinated = grid.get_by_label("hallucinated, and on")
+    use = grid.get_by_role("button", name="Use these keys")
+    for key, complaint in (
+        ("c", "c is taken by “correct, and on to the next”."),
+        ("5", "The digits are for tags: give another key."),
+        ("nothing", "Give a letter, a sign, or the name of a key, such as Space, F2 or Shift+←."),
+    ):
+        hallucinated.fill(key)
+        use.click()
+        expect(grid.locator(".error")).to_have_text(complaint)
+        expect(hallucinated).to_have_value(key)
+        assert axe_findings(grid) == []
+    hallucinated.fill("j")
+    use.click()
+    grid.wait_for_url(address)
 
     ids = [chip.get_attribute("id") for chip in grid.locator(".chip").all()[:2]]
+    grid.locator(".chip").first.focus()
     press(grid, "h")  # means nothing any more
     assert focused(grid) == ids[0]
     press(grid, "j")
@@ -239,13 +247,12 @@ def test_keys_are_changed_in_the_help(grid: Page) -> None:
     all_saved(grid)
     grid.reload()
     press(grid, "?")
-    expect(hallucinated.locator("kbd")).to_have_text("j")
-    hallucinated.get_by_role("button").click()
-    press(grid, "Escape")  # leaves it, and the help open
-    expect(help_.locator("output")).to_have_text("It stays as it was.")
-    help_.get_by_role("button", name="All keys as usual").click()
-    expect(hallucinated.locator("kbd")).to_have_text("h")
-    assert grid.evaluate("localStorage.getItem('bluffcheck-keys')") == "{}"
+    expect(help_.locator('[data-key="h"] kbd')).to_have_text("j")
+    help_.get_by_role("link", name="Other keys").click()
+    grid.get_by_role("button", name="All keys as usual").click()
+    grid.wait_for_url(address)
+    press(grid, "?")
+    expect(help_.locator('[data-key="h"] kbd')).to_have_text("h")
 
 
 def test_digits_tag_the_answer_just_labelled(grid: Page) -> None:
