@@ -30,9 +30,9 @@ from app.reviewqueries import (
     load_queue,
     load_said,
     load_standing,
-    undo_last,
 )
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.undo import undo_last
 from app.web.deps import (
     Form,
     GridHere,

@@ -255,37 +255,20 @@ def test_keys_are_changed_on_their_page(grid: Page) -> None:
     expect(help_.locator('[data-key="h"] kbd')).to_have_text("h")
 
 
-def test_digits_tag_the_answer_just_labelled(grid: Page) -> None:
-    sent: list[str] = []
-
-    def with_tags(route: Route) -> None:
-        html = route.fetch().text()
-        buttons = "".join(
-            f'<button data-tag="{tag}" data-key="{n}" aria-pressed="false">{tag}</button>'
-            for n, tag in enumerate(("hedged", "extra_error"), start=1)
-        )
-        route.fulfill(body=html.replace("</form>", f"{buttons}</form>", 1))
-
-    def saving(route: Route) -> None:
-        body = route.request.post_data or ""
-        sent.append(body)
-        route.fulfill(body="") if body.startswith("tags") else route.continue_()
-
-    grid.route(re.compile(r"/grids/\w+/answers/\d+$"), with_tags)
-    grid.route(re.compile(r"/answers/\d+/label"), saving)
-    press(grid, "c", "1", "2")
+def test_digits_tag_the_answer_just_labelled(grid: Page, tmp_path: Path) -> None:
+    press(grid, "c", "1", "4")
     said = grid.locator("#said")
     expect(said).to_have_text(re.compile(r"^tags of practice/.+, repeat 1: hedged, extra error$"))
     expect(grid.locator(".chip").nth(1)).to_be_focused()
     press(grid, "1")
     expect(said).to_have_text(re.compile("repeat 1: extra error$"))
     press(grid, "z")  # takes back the last step only
-    press(grid, "ArrowDown", "2")  # after a move they are those of the current answer
+    press(grid, "ArrowDown", "4")  # after a move they are those of the current answer
     expect(said).to_have_text(re.compile("repeat 2: extra error$"))
     all_saved(grid)
-    tags = ["tags=hedged", "tags=hedged%2Cextra_error", "tags=extra_error"]
-    undone = "value=correct&note=&tags=hedged%2Cextra_error"
-    assert sent == ["value=correct", *tags, undone, "tags=extra_error"]
+    with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+        rows = database.execute("SELECT value, tags FROM label ORDER BY answer_id").fetchall()
+    assert rows == [("correct", '["hedged", "extra_error"]'), (None, '["extra_error"]')]
 
 
 def test_keys_with_a_modifier_and_held_down_label_nothing_more(grid: Page) -> None:
@@ -372,6 +355,24 @@ def test_labels_that_fail_are_shown_and_tried_again(grid: Page, tmp_path: Path) 
     assert values == dict(
         zip(ids, ["hallucinated", "hallucinated", "abstained", "correct"], strict=True)
     )
+
+
+def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: Path) -> None:
+    refuse(grid, lambda route: route.fulfill(status=409, body="This answer is running."))
+    press(grid, "c")
+    first = grid.locator(".chip").first
+    expect(first).to_have_attribute("title", "not saved: This answer is running.")
+    allow(grid)
+    first.focus()
+    press(grid, "h")
+    all_saved(grid)
+    with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+        changes = database.execute("SELECT value FROM label_change").fetchall()
+    assert changes == [("hallucinated",)]
+    press(grid, "z", "z")  # the second time there is nothing that was stored
+    all_saved(grid)
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    assert stored(tmp_path) == {}
 
 
 def test_labels_wait_for_the_network(grid: Page, tmp_path: Path) -> None:
