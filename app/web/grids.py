@@ -4,7 +4,7 @@ import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Depends, Header, Query
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 
 from app.errors import InvalidInput
 from app.gridfacts import reviewers_of
@@ -157,15 +157,12 @@ def poll_grid(
     look: LookHere,
     reviewer: MaybeReviewer,
     since: Since = 0,
-    noticed: bool = False,
 ) -> Response:
-    """The same fragments for pages that hold no stream. ``noticed``: a notice is shown there."""
+    """The same fragments for pages that hold no stream; the notices also where nothing changed."""
     notice = server.runner_notice(grid.id)
     headers = {"X-Seq": str(grid.seq)}
     if grid.seq <= since:
         headers["X-Status"] = status_of(session, grid)
-        if notice or noticed:
-            return page("partials/notices.html", headers=headers, notice=notice)
-        return HTMLResponse("", headers=headers)
+        return page("partials/notices.html", headers=headers, notice=notice)
     wanted = (look, reviewer.id if reviewer else None, since)
     return answer_changes(session, grid, wanted, notice)

@@ -9,7 +9,7 @@ const SILENT_MS = 40000; // the server says something every 15 s: the connection
 const SETTLE_MS = 300; // of scrolling, before the stream is asked for other rows
 const page = document.querySelector(".grid-page");
 const progress = () => document.getElementById("progress").dataset;
-let [source, timer, settling, gone] = [null, null, null, false];
+let [source, timer, settling] = [null, null, null];
 let asked = {}; // the rows and the answer that the stream tells the text of
 
 // How the page shows the grid and what it knows of it: goes with all that answers with pieces.
@@ -25,24 +25,18 @@ document.addEventListener("htmx:before:swap", (event) => {
   if (Number(seq) < Number(progress().seq)) event.preventDefault();
 });
 
-function letGo() {
-  clearTimeout(timer);
-  source?.close();
-  [source, timer] = [null, null];
-}
-
-function step() {
-  if (document.hidden || gone) letGo();
-  else if (!source && !timer) connect();
-}
-
 // The rows on the screen and the answer in the drawer.
 function seen() {
   const onScreen = ({ top, bottom }) => bottom > 0 && top < innerHeight;
   const rows = [...page.querySelectorAll("[data-row]")].filter((row) => onScreen(row.getBoundingClientRect()));
-  const numbers = rows.map((row) => Number(row.dataset.row));
-  const open = document.querySelector("#drawer [data-partial]")?.dataset.partial;
-  return { first: Math.min(...numbers), last: Math.max(...numbers), open };
+  const [first, last] = [rows[0], rows.at(-1)].map((row) => Number(row?.dataset.row ?? 0));
+  return { first, last, open: document.querySelector("#drawer [data-partial]")?.dataset.partial };
+}
+
+function letGo() {
+  clearTimeout(timer);
+  source?.close();
+  [source, timer] = [null, null];
 }
 
 function connect() {
@@ -50,7 +44,7 @@ function connect() {
   const { first, last, open } = seen();
   const margin = Math.max(10, last - first + 1); // so that a little scrolling changes nothing
   asked = { first: Math.max(1, first - margin), last: last + margin, open };
-  const view = { ...(last > 0 && { rows: `${asked.first}-${asked.last}` }), ...(open && { open }) };
+  const view = { rows: `${asked.first}-${asked.last}`, ...(open && { open }) };
   source = new EventSource(`/grids/${page.dataset.grid}/events?${query(view)}`);
   const acts = { message: swap, partial: (data) => showPartials(JSON.parse(data)), ping() {} };
   for (const [name, act] of Object.entries(acts)) source.addEventListener(name, ({ data }) => { heard(); act(data); });
@@ -64,12 +58,10 @@ function heard() {
 }
 
 // Not left to the browser, which gives up for good when a proxy says that the server is away.
-async function failed() {
+function failed() {
   letGo();
-  timer = setTimeout(() => { timer = null; step(); }, RETRY_MS * (0.7 + 0.6 * Math.random()));
-  const noticed = document.querySelector("#runner-notice:not([hidden]), #trouble:not([hidden])") ? 1 : 0;
-  const text = await ask(`/grids/${page.dataset.grid}/changes?${query({ noticed })}`).catch(() => "");
-  if (text) await swap(text);
+  timer = setTimeout(connect, RETRY_MS * (0.7 + 0.6 * Math.random()));
+  ask(`/grids/${page.dataset.grid}/changes?${query()}`).then(swap, () => {});
 }
 
 // After scrolling or a change: other rows may be seen, or another answer.
@@ -78,14 +70,14 @@ function recheck({ type }) {
   clearTimeout(settling);
   settling = setTimeout(() => {
     settling = null;
-    const { first, last, open } = source ? seen() : {};
+    const { first, last, open } = source ? seen() : asked;
     if (first < asked.first || last > asked.last || (open && open !== asked.open)) connect();
   }, SETTLE_MS);
 }
 
 export function keepLive() {
   for (const name of ["scroll", "rows", "htmx:after:swap"]) document.addEventListener(name, recheck, true);
-  document.addEventListener("visibilitychange", step);
-  window.addEventListener("pagehide", () => { gone = true; step(); });
-  window.addEventListener("pageshow", () => { gone = false; step(); });
+  const step = () => (document.hidden ? letGo() : connect());
+  document.addEventListener("visibilitychange", step); // also when the page is left, or come back to
+  step();
 }
