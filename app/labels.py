@@ -123,14 +123,16 @@ def set_tag(
     answer_id: int,
     reviewer: Reviewer,
     tag: str,
-    on: bool,
+    on: bool | None = None,
     note: str | None = None,
 ) -> Label | None:
-    """Put one tag on this reviewer's label or take it off. Raises as ``set_label`` does."""
+    """Put a tag on this reviewer's label or take it off, if not told which. As ``set_label``."""
     known_tags([tag])
     _lock(session, answer_id)
     before = _said(_own(session, answer_id, reviewer)).tags
-    tags = [*before, tag] if on else [other for other in before if other != tag]
+    tags = [other for other in before if other != tag]
+    if tag not in before if on is None else on:
+        tags.append(tag)
     return set_label(session, answer_id, reviewer, note=note, tags=tags)
 
 

@@ -39,6 +39,7 @@ from app.web import (
     exports,
     grids,
     home,
+    keys,
     labels,
     library,
     models,
@@ -121,7 +122,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
-        library, models, exports, review, results, comparison, shares,
+        library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(probes.pages)

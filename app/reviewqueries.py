@@ -1,4 +1,4 @@
-"""Reads and writes for the review: one reviewer's queue, their sitting, labels and undo."""
+"""Reads and writes for the review: one reviewer's queue, their sitting and labels."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlmodel import Session, col, func, select
 
 from app.grids import Progress
-from app.labels import clear_label, set_label
+from app.labels import set_label
 from app.providers import Outcome
 from app.review import Item, Order, Queue, Sitting, Standing, first_line, in_order
 from app.tables import (
@@ -18,7 +18,6 @@ from app.tables import (
     GridModel,
     GridPrompt,
     Label,
-    LabelChange,
     LabelValue,
     Reviewer,
     Variant,
@@ -125,42 +124,6 @@ def label_all(
     labels = [label for label in given if label is not None]
     for label in labels:  # by which they are known to belong together
         label.labelled_at = labels[0].labelled_at
-
-
-def undo_last(session: Session, grid_id: int, reviewer: Reviewer) -> list[int]:
-    """Take back what was labelled last in this sitting, to what it was before. Gives the answers.
-
-    What was restored gets its old time, so that doing this again goes on to what was before that.
-    """
-    sitting = load_sitting(session, grid_id, reviewer)
-    last = session.exec(
-        select(Label)
-        .join(Answer, col(Answer.id) == Label.answer_id)
-        .where(
-            Answer.grid_id == grid_id,
-            Label.reviewer_id == reviewer.id,
-            Label.labelled_at == sitting.ended,
-        )
-        .order_by(col(Label.answer_id))
-    ).all()
-    answer_ids = [label.answer_id for label in last]
-    for label in last:
-        before = session.exec(
-            select(LabelChange)
-            .where(
-                LabelChange.answer_id == label.answer_id,
-                LabelChange.reviewer_id == reviewer.id,
-                LabelChange.changed_at < label.labelled_at,
-            )
-            .order_by(col(LabelChange.changed_at).desc(), col(LabelChange.id).desc())
-        ).first()
-        if before is None or not (before.value or before.tags or before.note):
-            clear_label(session, label.answer_id, reviewer)
-            continue
-        said = (before.value, before.note, before.tags, before.decides)
-        if restored := set_label(session, label.answer_id, reviewer, *said):
-            restored.labelled_at = before.changed_at
-    return answer_ids
 
 
 def _can_label(statement: Any, grid_id: int) -> Any:

@@ -22,9 +22,9 @@ from app.reviewqueries import (
     load_said,
     load_sitting,
     load_standing,
-    undo_last,
 )
 from app.tables import Grid, Label, LabelValue, Reviewer, now
+from app.undo import undo_last
 from tests.factories import answers_of, finish, new_grid
 
 C, H, A = LabelValue.correct, LabelValue.hallucinated, LabelValue.abstained

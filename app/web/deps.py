@@ -26,6 +26,7 @@ from app.web.live import Hub
 from app.web.notices import Notice, in_words
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
+BROWSER_COOKIE = "bluffcheck_browser"  # tells browsers apart, by whose streams are counted
 WHO = "Give your name once, so that your labels carry it."
 MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
 
@@ -135,6 +136,11 @@ def known_reviewer(reviewer: MaybeReviewer) -> Reviewer:
 
 
 KnownReviewer = Annotated[Reviewer, Depends(known_reviewer)]
+
+
+def own_path(address: str) -> str:
+    """A path of ours to lead back to: "//host" and "/\\host" would lead elsewhere."""
+    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
 
 
 async def form_data(request: Request) -> AsyncIterator[FormData]:

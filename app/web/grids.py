@@ -1,9 +1,10 @@
 """The grid page, its rows, and its live updates."""
 
+import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi import APIRouter, Cookie, Depends, Header, Query
+from fastapi.responses import PlainTextResponse, Response
 
 from app.errors import InvalidInput
 from app.gridfacts import reviewers_of
@@ -14,6 +15,7 @@ from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
 from app.web.changes import answer_changes, head, status_of
 from app.web.deps import (
+    BROWSER_COOKIE,
     MAX_INTEGER,
     GridHere,
     GridIdHere,
@@ -24,12 +26,14 @@ from app.web.deps import (
     Server,
     Since,
 )
+from app.web.keys import GRID, KeysHere
 from app.web.live import View
 from app.web.render import page
 from app.web.streams import EventStream
 
 router = APIRouter()
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
 
 def shape_at(grid: GridHere, session: Reading, reviewer: MaybeReviewer, look: LookHere) -> Shape:
@@ -46,9 +50,11 @@ def show_grid(
     session: Reading,
     reviewer: MaybeReviewer,
     look: LookHere,
+    keys: KeysHere,
     at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     row: RowNumber = 1,
     whole: bool = False,
+    browser: Browser = "",
 ) -> Response:
     """The grid with one block of its rows: the first, that of the answer ``at``, or of ``row``.
 
@@ -58,12 +64,13 @@ def show_grid(
     view = load_view(session, grid, look, reviewer_id, at=at, row=row, whole=whole)
     shape = view.shape
     practice = [is_practice(column.model, server.providers) for column in shape.columns]
-    return page(
+    response = page(
         "pages/grid.html",
         view=view,
         shape=shape,
         look=look,
         whole=whole,
+        keys=keys.rows(GRID),
         matches=shape.matches,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
@@ -72,6 +79,10 @@ def show_grid(
         notice=server.runner_notice(grid.id),
         **head(session, shape),
     )
+    if not browser:
+        token = secrets.token_urlsafe(16)
+        response.set_cookie(BROWSER_COOKIE, token, httponly=True, samesite="lax")
+    return response
 
 
 @router.get("/grids/{grid_id}/rows")
@@ -122,6 +133,7 @@ def stream_grid(
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
     stay: bool = False,
+    browser: Browser = "",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
 ) -> Response:
     """What changed, as fragments with ids; ends with the event "done", unless it is to ``stay``.
@@ -129,12 +141,12 @@ def stream_grid(
     Each event's id is the number of the last change it shows, read from the database: a browser
     that reconnects, even to another process, says where it was and misses nothing. Events "partial"
     hold the text so far of running answers, by id: of those in ``rows``, and of the ``open`` one.
+    A browser may hold a few streams at a time; one more is answered with 204.
     """
     first, _, last = (rows or "").partition("-")
     view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
-    return EventStream(
-        server.live, grid_id, view, since if last_event_id is None else last_event_id
-    )
+    seen = since if last_event_id is None else last_event_id
+    return EventStream(server.live, browser, grid_id, view, seen)
 
 
 @router.get("/grids/{grid_id}/changes")
@@ -145,15 +157,12 @@ def poll_grid(
     look: LookHere,
     reviewer: MaybeReviewer,
     since: Since = 0,
-    noticed: bool = False,
 ) -> Response:
-    """The same fragments for pages that hold no stream. ``noticed``: a notice is shown there."""
+    """The same fragments for pages that hold no stream; the notices also where nothing changed."""
     notice = server.runner_notice(grid.id)
     headers = {"X-Seq": str(grid.seq)}
     if grid.seq <= since:
         headers["X-Status"] = status_of(session, grid)
-        if notice or noticed:
-            return page("partials/notices.html", headers=headers, notice=notice)
-        return HTMLResponse("", headers=headers)
+        return page("partials/notices.html", headers=headers, notice=notice)
     wanted = (look, reviewer.id if reviewer else None, since)
     return answer_changes(session, grid, wanted, notice)

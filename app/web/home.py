@@ -10,7 +10,7 @@ from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
-from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server
+from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
 from app.web.forms import ComposeForm
 from app.web.render import page
 
@@ -45,10 +45,7 @@ def name_reviewer(server: Server, data: Form) -> Response:
     with server.database.write() as session:
         reviewer = get_reviewer(session, str(data.get("name", "")))
         session.commit()
-    back = str(data.get("next", "/"))
-    # Only a path of ours: "//host" and "/\host" would lead elsewhere.
-    safe = back.startswith("/") and not back.startswith(("//", "/\\"))
-    response = RedirectResponse(back if safe else "/", status_code=303)
+    response = RedirectResponse(own_path(str(data.get("next", "/"))), status_code=303)
     response.set_cookie(
         REVIEWER_COOKIE, reviewer.secret, max_age=365 * 86_400, httponly=True, samesite="lax"
     )

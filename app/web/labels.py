@@ -1,21 +1,22 @@
 """What reviewers say of one answer: labels, tags, notes and decisions."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
+from starlette.datastructures import FormData
 
 from app.chips import Chip
 from app.decisions import Labels, agreement, decision, history
 from app.errors import NotFound
-from app.gridqueries import load_chip
-from app.labels import KEEP, clear_label, decide, labels_of, set_label, set_tag
+from app.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
 from app.look import Look
 from app.prompts import Line, Text
-from app.tables import Answer, Grid, LabelValue, Reviewer
+from app.tables import Answer, Grid, Label, LabelValue, Reviewer
+from app.undo import last_change, restore
 from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
@@ -26,7 +27,6 @@ from app.web.deps import (
     KnownReviewer,
     LookHere,
     MaybeReviewer,
-    Reading,
     ReviewerUnknown,
     Server,
     Services,
@@ -36,27 +36,45 @@ from app.web.problems import validated
 from app.web.render import page
 
 router = APIRouter(prefix="/answers/{answer_id}")
+# As the buttons of the tags are numbered.
+TAG_KEYS = {str(n): tag for n, tag in enumerate((t for t in TAGS if t not in NO_LABEL), start=1)}
+TAG_KEYS["0"] = "unverifiable"
 
 
 class LabelForm(BaseModel):
-    value: LabelValue | Literal[""] | None = None  # "": no label; not given: as it is
+    """What a key or a button says. What is not given stays as it is."""
+
+    value: LabelValue | Literal["", "none"] | None = None  # "": no label; "none": nothing at all
     note: Text | None = None
     tags: list[str] | None = None
     decides: bool | None = None
-
-
-class TagForm(BaseModel):
-    tag: Line
-    on: bool = True
-
-
-class LabelButtons(BaseModel):
-    """The form of the drawer: one of its buttons, and the note."""
-
-    value: LabelValue | Literal["none"] | None = None  # "none": take all away that I said
     on: Line | None = None  # a tag
     off: Line | None = None
-    note: Text | None = None
+    key: Annotated[str, Field(pattern=r"^[0-9]$")] | None = None  # of a tag: on or off
+    as_of: int | None = Field(None, ge=0, le=MAX_INTEGER)  # what I said at a change of the history
+
+    @classmethod
+    def of(cls, data: FormData) -> Self:
+        """``tags`` is repeated, or one value with commas."""
+        fields: dict[str, Any] = {k: v for k, v in data.items() if k in cls.model_fields}
+        if "tags" in data:
+            typed = ",".join(str(v) for v in data.getlist("tags")).split(",")
+            fields["tags"] = [tag.strip() for tag in typed if tag.strip()]
+        return validated(cls, **fields)
+
+    def say(self, session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
+        own = (session, answer_id, reviewer)
+        if self.as_of is not None:
+            return restore(*own, self.as_of)
+        if self.value == "none":
+            clear_label(*own)
+            return None
+        if self.key:
+            return set_tag(*own, TAG_KEYS[self.key])
+        if tag := self.on or self.off:
+            return set_tag(*own, tag, self.on is not None, self.note)
+        value = KEEP if self.value is None else self.value or None
+        return set_label(*own, value, self.note, self.tags, self.decides)
 
 
 class DecisionForm(BaseModel):
@@ -66,65 +84,25 @@ class DecisionForm(BaseModel):
     then: int | None = Field(None, ge=1, le=MAX_INTEGER)  # the answer that comes next there
 
 
-@router.get("/labels")
-def show_labels(session: Reading, answer_id: AnswerId, reviewer: MaybeReviewer) -> Response:
-    """The labels in the drawer, as they are now."""
-    answer, grid = _answer(session, answer_id)
-    labels = labels_of(session, [answer_id]).get(answer_id, [])
-    part = labels_part(session, answer, load_chip(session, answer), labels, reviewer)
-    return page("partials/labels.html", grid=grid, **part)
-
-
-@dataclass(frozen=True)
-class Press:
-    """A key that changes one's own label of an answer."""
-
-    server: Server
-    answer_id: AnswerId
-    reviewer: KnownReviewer
-    look: LookHere
-    since: Since = 0
-
-    def changed(self) -> Response:
-        return _changed(self.server, self.answer_id, self.since, self.look, self.reviewer)
-
-
-PressHere = Annotated[Press, Depends()]
-
-
 @router.put("/label")
-def put_label(press: PressHere, data: Form) -> Response:
-    """What is not given stays. ``tags`` is repeated, or one value with commas."""
-    fields: dict[str, Any] = {k: v for k, v in data.items() if k in ("value", "note", "decides")}
-    if "tags" in data:
-        fields["tags"] = [
-            tag.strip() for v in data.getlist("tags") for tag in str(v).split(",") if tag.strip()
-        ]
-    given = validated(LabelForm, **fields)
-    value = KEEP if given.value is None else given.value or None
-    said = (value, given.note, given.tags, given.decides)
-    with press.server.database.write() as session:
-        set_label(session, press.answer_id, press.reviewer, *said)
+def put_label(
+    server: Server,
+    answer_id: AnswerId,
+    reviewer: KnownReviewer,
+    look: LookHere,
+    data: Form,
+    since: Since = 0,
+) -> Response:
+    """What changed. For undo, which change was the last before; and my tags as they are now."""
+    given = LabelForm.of(data)
+    with server.database.write() as session:
+        before = last_change(session, answer_id, reviewer)
+        label = given.say(session, answer_id, reviewer)
+        tags = ", ".join(label.tags if label else ()).replace("_", " ")
         session.commit()
-    return press.changed()
-
-
-@router.delete("/label")
-def delete_label(press: PressHere) -> Response:
-    with press.server.database.write() as session:
-        clear_label(session, press.answer_id, press.reviewer)
-        session.commit()
-    return press.changed()
-
-
-@router.put("/tags")
-def put_tag(press: PressHere, data: Form) -> Response:
-    """Put one tag on one's own label or take it off."""
-    given = validated(TagForm, **{k: v for k, v in data.items() if k in ("tag", "on")})
-    with press.server.database.write() as session:
-        set_tag(session, press.answer_id, press.reviewer, given.tag, given.on)
-        session.commit()
-    return press.changed()
+    response = _changed(server, answer_id, since, look, reviewer)
+    response.headers.update({"X-Before": str(before), "X-Tags": tags})
+    return response
 
 
 @dataclass(frozen=True)
@@ -170,15 +148,9 @@ def post_label(form: FilledHere) -> Response:
     back = form.address
     if form.reviewer is None:
         return form.ask_name(back)
-    given = validated(LabelButtons, **form.fields("value", "on", "off", "note"))
-    own = (form.answer_id, form.reviewer)
+    given = LabelForm.of(form.data)
     with form.server.database.write() as session:
-        if given.value == "none":
-            clear_label(session, *own)
-        elif tag := given.on or given.off:
-            set_tag(session, *own, tag, given.on is not None, given.note)
-        else:
-            set_label(session, *own, given.value or KEEP, given.note)
+        given.say(session, form.answer_id, form.reviewer)
         session.commit()
     return form.done(back, form.reviewer)
 

@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -35,6 +36,7 @@ TICK_S = 0.1  # between two events of partial text
 SHARE = 4  # rest this many times as long as a poll took: a large grid leaves the core to others
 PING_S = 15
 AFTER_ERROR_S = 1.0
+STREAMS = 4  # of one browser: over HTTP/1.1 it opens six connections, for labels and pages too
 PING = b"event: ping\ndata: 1\n\n"  # by which a browser knows that the connection is alive
 
 
@@ -112,6 +114,7 @@ class Hub:
         self.notice = notice
         self.readers = ThreadPoolExecutor(2, "live")
         self.watched: dict[int, _Watch] = {}
+        self._streams = Counter[str]()  # by browser
 
     @contextmanager
     def listening(self, grid_id: int, view: View, since: int) -> Iterator[Listener]:
@@ -129,6 +132,19 @@ class Hub:
             if not watch.listeners and self.watched.get(grid_id) is watch:
                 del self.watched[grid_id]
                 watch.stop()
+
+    @contextmanager
+    def admitted(self, browser: str) -> Iterator[bool]:
+        """Whether this browser may hold one more stream; one without its cookie always may."""
+        if browser and self._streams[browser] >= STREAMS:
+            yield False
+            return
+        self._streams[browser] += 1
+        try:
+            yield True
+        finally:
+            self._streams[browser] -= 1
+            self._streams += Counter()  # which forgets those that have none
 
     async def aclose(self) -> None:
         """End all streams; afterwards nothing reads the database any more."""

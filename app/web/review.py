@@ -30,9 +30,9 @@ from app.reviewqueries import (
     load_queue,
     load_said,
     load_standing,
-    undo_last,
 )
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.undo import undo_last
 from app.web.deps import (
     Form,
     GridHere,
@@ -42,6 +42,7 @@ from app.web.deps import (
     ReviewerUnknown,
     Server,
 )
+from app.web.keys import REVIEW, KeysHere
 from app.web.problems import validated
 from app.web.render import page, render
 from app.web.reviewplace import END, GONE, Place, PlaceHere
@@ -146,6 +147,7 @@ def show_review(
     reviewer: MaybeReviewer,
     place: PlaceHere,
     htmx: IsHtmx,
+    keys: KeysHere,
     ahead: Annotated[int, Query(ge=0, le=30)] = 0,
 ) -> Response:
     """A page. For scripts an answer with the progress, or those that come ``ahead`` of it."""
@@ -161,7 +163,7 @@ def show_review(
     if htmx:
         return _fragments([*_answers(review, [item]), _progress(session, grid, place, reviewer)])
     shown = progress(session, grid, place, reviewer) | review.answer(item)
-    return page("pages/review.html", reviewer=reviewer, **shown)
+    return page("pages/review.html", reviewer=reviewer, keys=keys.rows(REVIEW), **shown)
 
 
 @router.post("/grids/{grid_id}/review")

@@ -4,16 +4,15 @@
 import { query } from "./live.js";
 import { ask } from "./page.js";
 
-const FILLS = 2; // at a time
 const REST_MS = 60; // of scrolling, before what is passed is asked for
+const RETRY_MS = 2000;
+const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
 const page = document.querySelector(".grid-page");
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
-const full = new Set(blocks.filter((block) => block.querySelector("[data-row]")));
+const filled = new Map(); // blocks that have their rows, or will have when the promise is kept
 const near = new Set();
-const filling = new Map();
-const frame = () => new Promise(requestAnimationFrame);
-const rowsOf = ({ dataset: { first, last } }) => last - first + 1;
+const heightOf = (part) => part.getBoundingClientRect().height;
 let timer = null;
 
 async function read(block) {
@@ -25,35 +24,38 @@ async function read(block) {
   return known.dataset.seq < Number(document.getElementById("progress").dataset.seq) ? read(block) : rows;
 }
 
-async function put(block) {
-  const rows = await read(block);
-  block.replaceChildren();
-  for (const row of rows) {
+async function put(block, smoothly) {
+  for (const row of await read(block)) {
     block.append(row);
-    if (!document.hidden) await frame(); // so that no frame has more to do than one row
+    if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
   }
   block.style.minHeight = "";
-  full.add(block);
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
+  later(REST_MS);
 }
 
-function fill(block) {
-  if (!filling.has(block)) filling.set(block, put(block).finally(() => filling.delete(block)));
-  return filling.get(block);
+export function fill(block, smoothly = false) {
+  if (!filled.has(block)) filled.set(block, put(block, smoothly).catch((error) => { filled.delete(block); throw error; }));
+  return filled.get(block);
 }
 
-async function pump() {
-  for (const block of full) {
-    if (near.has(block) || block.querySelector(":focus, [aria-current], [data-saving], [data-unsaved]")) continue;
-    block.style.minHeight = `${block.offsetHeight}px`;
-    block.replaceChildren();
-    full.delete(block);
-    await frame();
+function hold(block, height) {
+  block.style.minHeight = `${height}px`;
+  block.replaceChildren();
+  filled.delete(block);
+}
+
+function later(ms) {
+  clearTimeout(timer);
+  timer = setTimeout(update, ms);
+}
+
+function update() {
+  for (const block of filled.keys()) {
+    const filling = block.style.minHeight;
+    if (!near.has(block) && !filling && !block.querySelector(KEPT)) hold(block, heightOf(block));
   }
-  for (const block of near) {
-    if (full.has(block) || filling.has(block) || filling.size >= FILLS) continue;
-    fill(block).then(pump, () => setTimeout(pump, 2000));
-  }
+  for (const block of near) fill(block, true).catch(() => later(RETRY_MS));
 }
 
 // The chip of an answer whose row is not here.
@@ -63,19 +65,16 @@ export async function showAnswer(id) {
   return document.getElementById(`a-${id}`);
 }
 
-const [sample] = full;
-const row = sample?.querySelector("[data-row]");
-if (row) page.style.setProperty("--row", `${row.offsetHeight}px`); // what rows take that were not yet seen
 const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller; // a phone scrolls the page
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
-  clearTimeout(timer);
-  timer = setTimeout(pump, REST_MS);
+  later(REST_MS);
 }, { root, rootMargin: "900px 0px" });
+const sample = blocks.find((block) => block.querySelector("[data-row]"));
+if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
+const each = sample && heightOf(sample) / sample.children.length;
 for (const block of blocks) {
-  if (!full.has(block)) {
-    block.replaceChildren();
-    block.style.minHeight = `${Math.round((sample.offsetHeight / rowsOf(sample)) * rowsOf(block))}px`;
-  }
+  if (block === sample) filled.set(block, Promise.resolve());
+  else hold(block, each * (block.dataset.last - block.dataset.first + 1));
   observer.observe(block);
 }

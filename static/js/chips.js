@@ -1,13 +1,12 @@
-// The current chip: the one tab stop of the grid, moved to what is nearest on the screen or next in
-// row order, also where rows are not loaded yet.
+// The current chip: the one tab stop of the grid, moved to what is beside it or next in row order, also
+// where rows are not loaded yet.
 
-import { showAnswer } from "./blocks.js";
+import { fill, showAnswer } from "./blocks.js";
 import { query } from "./live.js";
 import { ask } from "./page.js";
 
 const STOPS = ".chip, .row .more";
 const MISSING = ".block:not(:has([data-row]))"; // rows that are not here
-const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const page = document.querySelector(".grid-page");
 let here = null;
 
@@ -43,55 +42,40 @@ function mark() {
 
 export const reach = async (id) => document.getElementById(`a-${id}`) ?? showAnswer(id);
 
-// A block is filled when it comes near.
-function load(block) {
-  const loaded = new Promise((resolve) => { block.addEventListener("rows", resolve, { once: true }); });
-  block.scrollIntoView({ block: "nearest" });
-  return loaded;
-}
-
 // The next in row order that is wanted, round and round; null when there is none. With `far` the server
 // says which is the next without a label, where that is further away than the rows that are here.
 export async function next(step, wanted = () => true, far = false) {
   const all = [...page.querySelectorAll(`.chip, ${MISSING}`)];
   const at = all.indexOf(current());
-  for (let i = 1; i <= all.length; i++) {
-    const it = all.at(((at < 0 && step < 0 ? 0 : at) + step * i) % all.length);
-    const missing = it.matches(MISSING);
-    if (missing && far) {
-      const from = idOf(current() ?? page.querySelector(".chip"));
-      const id = await ask(`/grids/${page.dataset.grid}/next?${query({ from, step })}`);
-      return id ? reach(id) : null;
-    }
-    if (missing) return load(it).then(() => next(step, wanted));
-    if (it !== here && wanted(it)) return it;
-  }
-  return null;
+  const around = [...all.slice(at + 1), ...all.slice(0, Math.max(at, 0))];
+  const found = (step > 0 ? around : around.reverse()).find((it) => it.matches(MISSING) || wanted(it));
+  if (!found?.matches(MISSING)) return found ?? null;
+  if (!far) return fill(found).then(() => next(step, wanted));
+  const from = idOf(current() ?? page.querySelector(".chip"));
+  const id = await ask(`/grids/${page.dataset.grid}/next?${query({ from, step })}`);
+  return id ? reach(id) : null;
 }
 
-function distance(from, to, [dx, dy]) {
-  const [a, b] = [from.getBoundingClientRect(), to.getBoundingClientRect()];
-  const gap = (start, end) => Math.max(b[start] - a[end], 0) - Math.max(a[start] - b[end], 0);
-  const [x, y] = [gap("left", "right"), gap("top", "bottom")];
-  const along = dx * x + dy * y;
-  return along > 0 ? along + 20 * Math.abs(dx ? y : x) + Math.abs(a.top - b.top) / 1000 : Infinity;
-}
-
-// The nearest in the direction of an arrow key, with Shift in another cell; at the ends, of the row.
+// Where an arrow key leads: in the cell or to the one beside it, with Shift always to that; at the ends, of the row.
 export async function beside(key) {
   const at = current();
   if (!at) return page.querySelector(".chip");
   const row = at.closest(".row");
   if (key === "Home" || key === "End") return [...row.querySelectorAll(".chip")].at(key === "Home" ? 0 : -1);
-  const way = WAYS[key.replace("Shift+", "")];
-  const kind = way[0] ? STOPS : at.matches(".chip") ? ".chip" : ".more";
+  const step = /Right|Down/.test(key) ? 1 : -1;
+  const cellsOf = (it) => [...it.children].filter((cell) => cell.querySelector(STOPS));
+  const stopsOf = (cell) => [...cell.querySelectorAll(STOPS)];
+  const [x, y] = [cellsOf(row).indexOf(at.parentElement), stopsOf(at.parentElement).indexOf(at)];
+  if (/Left|Right/.test(key)) {
+    const stops = stopsOf(cellsOf(row)[x + step] ?? at.parentElement);
+    return stops[y] ?? stops.at(-1);
+  }
+  const within = !key.startsWith("Shift") && stopsOf(at.parentElement)[y + step];
+  if (within) return within;
   const rows = [...page.querySelectorAll(`.row, ${MISSING}`)];
-  const near = way[0] ? [row] : rows.slice(Math.max(0, rows.indexOf(row) - 1), rows.indexOf(row) + 2);
-  const found = near.flatMap((it) => (it.matches(MISSING) ? [it] : [...it.querySelectorAll(kind)]))
-    .filter((it) => !key.startsWith("Shift") || it.parentElement !== at.parentElement)
-    .map((it) => ({ it, far: distance(at, it, way) })).filter(({ far }) => far < Infinity);
-  const best = found.sort((a, b) => a.far - b.far)[0]?.it;
-  return best?.matches(MISSING) ? load(best).then(() => beside(key)) : best;
+  const other = rows[rows.indexOf(row) + step];
+  if (other?.matches(MISSING)) return fill(other).then(() => beside(key));
+  return other && stopsOf(cellsOf(other)[x]).at(step > 0 ? 0 : -1);
 }
 
 page.addEventListener("focusin", ({ target }) => { if (target.matches(STOPS) && target !== here) select(target, false); });

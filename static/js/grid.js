@@ -1,17 +1,19 @@
-// The grid page: what each key does there.
+// The grid page: what each key, link and button does there. Without scripts these lead to pages of their
+// own; with them the page stays where it is. Where a control names a key, the key presses it.
 
-import { again } from "./again.js";
+import { act, again, showChoice } from "./again.js";
 import { beside, current, idOf, nameOf, next, reach, select } from "./chips.js";
-import { close, isOpen, open, show } from "./drawer.js";
+import { close, isOpen, open, send, show } from "./drawer.js";
 import { face, usual } from "./keys.js";
-import { mine, save, saved, toggleTag, undo } from "./labels.js";
+import { label, undo } from "./labels.js";
 import { keepLive } from "./live.js";
 import { say, told } from "./page.js";
+import { saved } from "./saving.js";
+import "./swipe.js";
 
 const VALUES = { c: "correct", h: "hallucinated", a: "abstained" };
-const ANYWHERE = ["z", "f", "b", "Escape", "?"]; // the others need a chip to act on
 const page = document.querySelector(".grid-page");
-const review = page.querySelector("[data-review]");
+const given = new Set(); // on this visit, a label
 let labelled = null; // the chip that tags go to: the last that was labelled, until one moves
 let equal = []; // chips that are about to be labelled together
 let marked = null; // the chip that the next one is compared with
@@ -20,13 +22,15 @@ let turn = Promise.resolve(); // keys wait for those before them: where these le
 const canLabel = (chip) => chip?.hasAttribute("data-can-label");
 const unlabelled = (chip) => chip.dataset.status === "unlabelled";
 
-async function label(key) {
+async function give(key) {
   const chips = equal.length ? equal : [current()].filter(canLabel);
   letGo();
   if (!chips.length) return;
-  for (const chip of chips) save(idOf(chip), { value: VALUES[key] }, chips);
+  label(chips.map(idOf), { value: VALUES[key] });
+  for (const chip of chips) given.add(idOf(chip));
   const other = (chip) => !chips.includes(chip) && canLabel(chip);
-  const chip = await next(1, (it) => other(it) && unlabelled(it), true) ?? await next(1, (it) => other(it) && !mine(idOf(it)).value);
+  const chip = await next(1, (it) => other(it) && unlabelled(it), true)
+    ?? await next(1, (it) => other(it) && !given.has(idOf(it)));
   labelled = chips[0];
   select(chip);
   say(`${VALUES[key]}, ${chip ? `next: ${nameOf(chip)}` : "no other is left"}`, true);
@@ -35,8 +39,8 @@ async function label(key) {
 // The equal answers of the row, to be labelled by the next key.
 function group() {
   const textOf = (chip) => chip.dataset.eq ?? chip.querySelector(".text").textContent;
-  const isEqual = (chip) => canLabel(chip) && textOf(chip) === textOf(current());
-  equal = canLabel(current()) ? [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual) : [];
+  const isEqual = (chip) => canLabel(current()) && canLabel(chip) && textOf(chip) === textOf(current());
+  equal = [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual);
   if (equal.length < 2) return letGo("No other answer of this row is equal.");
   for (const chip of equal) chip.dataset.lit = "";
   say(`${equal.length} equal answers: ${["c", "h", "a"].map(face).join(" ")} label them all, ${face("Escape")} cancels`);
@@ -48,11 +52,11 @@ function letGo(text = "") {
   say(text);
 }
 
-async function tag(key) {
+function tag(key) {
   const chip = labelled ?? current();
   if (!chip?.matches(".chip")) return;
-  const tags = await toggleTag(idOf(chip), key);
-  say(`tags of ${nameOf(chip)}: ${tags.join(", ").replaceAll("_", " ") || "none"}`);
+  const name = nameOf(chip);
+  label([idOf(chip)], { key }).then(([tags]) => say(`tags of ${name}: ${tags || "none"}`));
 }
 
 function compare() {
@@ -65,7 +69,7 @@ function compare() {
 }
 
 async function note() {
-  if (!isOpen()) await open(current());
+  await open(current());
   document.querySelector("#drawer [name=note]")?.focus();
 }
 
@@ -75,34 +79,48 @@ async function goTo(chip) {
   select(await chip);
 }
 
-async function rerun(chip) {
-  await saved(idOf(chip));
-  await again(current());
-}
-
 const actions = {
-  "[": () => goTo(next(-1, unlabelled, true)), "]": () => goTo(next(1, unlabelled, true)),
-  c: label, h: label, a: label, g: group, e: note, d: compare,
-  u: () => { if (canLabel(current())) save(idOf(current()), { value: null }); },
-  z: async () => goTo(reach(await undo())),
-  r: () => { told(rerun(current())); },
+  "[": () => goTo(next(-1, unlabelled, true)),
+  "]": () => goTo(next(1, unlabelled, true)),
+  c: give, h: give, a: give, g: group, e: note, d: compare,
+  u: () => { if (canLabel(current())) label([idOf(current())], { value: "none" }); },
+  z: async () => goTo(reach(undo())),
+  r: () => { told(saved(idOf(current())).then(() => again(current()))); },
   " ": () => { if (isOpen()) close(); else told(open(current())); },
-  f: () => review && location.assign(`${review.href}${review.search ? "&" : "?"}blind=0`),
-  b: () => review?.click(), // blind is what it is, if not said otherwise
   Escape: () => (equal.length ? letGo() : close()),
-  "?": () => document.getElementById("help").showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
   const key = usual(event);
   const moves = /Arrow|Home|End|^[[\]]$/.test(key);
-  const act = actions[key] ?? (moves ? () => goTo(beside(key)) : /^\d$/.test(key) && tag);
-  if (!act) return;
+  const control = key && page.querySelector(`[data-keys="${CSS.escape(key)}"]`);
+  const run = actions[key] ?? (moves ? () => goTo(beside(key)) : /^\d$/.test(key) ? tag : control && (() => control.click()));
+  if (!run) return;
   event.preventDefault();
   if (event.repeat && !moves) return; // held down, a label is given once
+  const anywhere = moves || control || ["z", "Escape"].includes(key); // the others need a chip to act on
   turn = told(turn.then(() => {
     if (document.activeElement.closest("textarea, dialog")) return null; // which came up meanwhile
-    return current()?.matches(".chip") || moves || ANYWHERE.includes(key) ? act(key) : null;
+    return anywhere || current()?.matches(".chip") ? run(key) : null;
   }));
+});
+document.addEventListener("click", (event) => {
+  const at = event.target.closest(".chip, a:is([data-stay], [data-menu]), [data-go], [data-close]");
+  if (!at || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (at.matches(".chip")) told(open(at));
+  else if ("menu" in at.dataset) told(showChoice(at.href));
+  else if ("stay" in at.dataset) told(show(at.href, "innerMorph"));
+  else if ("go" in at.dataset) told(next(Number(at.dataset.go)).then(open));
+  else close();
+});
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (!form.matches("form[data-act]")) return;
+  event.preventDefault();
+  if (form.matches(".label-form")) return send(form, submitter);
+  if (form.dataset.sent) return;
+  form.dataset.sent = "1"; // a second press would mean something else by then
+  told(act(form.action, new FormData(form, submitter))).finally(() => delete form.dataset.sent);
 });
 keepLive();

@@ -1,23 +1,20 @@
 // The text of answers that are still coming, in their chips and in the drawer.
 
-const known = new Map(); // text so far, by answer
+const texts = new Map(); // so far, by answer
 
 function show(text, id) {
   const chip = document.getElementById(`a-${id}`);
-  if (!["pending", "running"].includes(chip?.dataset.status)) return known.delete(id);
-  const line = text.trim().split("\n")[0] || "running";
+  if (!["pending", "running"].includes(chip?.dataset.status)) return texts.delete(id);
   const { density } = chip.closest("[data-density]").dataset;
-  const parts = { ".status": "running", ".text": density === "chips" ? line : text, ".short": line };
   chip.dataset.status = "running";
-  for (const [part, says] of Object.entries(parts)) chip.querySelector(part)?.replaceChildren(says);
-  const whole = document.querySelector(`#drawer [data-partial="${id}"]`);
-  whole?.replaceChildren(text);
-  whole?.removeAttribute("hidden");
+  chip.querySelector(".status").textContent = "running";
+  chip.querySelector(".text").textContent = (density === "chips" ? text.trim().split("\n")[0] : text) || "running";
+  document.querySelector(`#drawer [data-partial="${id}"]`)?.replaceChildren(text);
 }
 
-export function showPartials(texts) {
-  for (const [id, text] of Object.entries(texts)) show(known.set(id, text).get(id), id);
+export function showPartials(told) {
+  for (const [id, text] of Object.entries(told)) show(texts.set(id, text).get(id), id);
 }
 
 // A chip that comes anew while its answer is running says so, and nothing of the text.
-document.addEventListener("htmx:after:swap", () => known.forEach(show));
+document.addEventListener("htmx:after:swap", () => texts.forEach(show));

@@ -212,25 +212,33 @@ def test_two_marked_answers_are_compared(grid: Page) -> None:
     assert asked[0].endswith(f"/answers/{first[2:]}/diff/{second[2:]}")  # type: ignore[index]
 
 
-def test_keys_are_changed_in_the_help(grid: Page) -> None:
+def test_keys_are_changed_on_their_page(grid: Page) -> None:
     press(grid, "?")
     help_ = grid.locator("#help")
     expect(help_).to_be_visible()
     assert axe_findings(grid) == []
-    hallucinated = help_.locator('[data-key="h"]')
-    hallucinated.get_by_role("button").click()
-    press(grid, "c")
-    expect(help_.locator("output")).to_have_text(
-        "c is taken by “correct, and on to the next”: press another key."
-    )
-    press(grid, "5")
-    expect(help_.locator("output")).to_contain_text("The digits are for tags")
-    press(grid, "j")
-    expect(hallucinated.locator("kbd")).to_have_text("j")
-    press(grid, "Escape")
-    expect(help_).to_be_hidden()
+    address = grid.url
+    help_.get_by_role("link", name="Other keys").click()
+    grid.wait_for_url("**/keys")
+    assert axe_findings(grid) == []
+    hallucinated = grid.get_by_label("hallucinated, and on")
+    use = grid.get_by_role("button", name="Use these keys")
+    for key, complaint in (
+        ("c", "c is taken by “correct, and on to the next”."),
+        ("5", "The digits are for tags: give another key."),
+        ("nothing", "Give a letter, a sign, or the name of a key, such as Space, F2 or Shift+←."),
+    ):
+        hallucinated.fill(key)
+        use.click()
+        expect(grid.locator(".error")).to_have_text(complaint)
+        expect(hallucinated).to_have_value(key)
+        assert axe_findings(grid) == []
+    hallucinated.fill("j")
+    use.click()
+    grid.wait_for_url(address)
 
     ids = [chip.get_attribute("id") for chip in grid.locator(".chip").all()[:2]]
+    grid.locator(".chip").first.focus()
     press(grid, "h")  # means nothing any more
     assert focused(grid) == ids[0]
     press(grid, "j")
@@ -239,46 +247,28 @@ def test_keys_are_changed_in_the_help(grid: Page) -> None:
     all_saved(grid)
     grid.reload()
     press(grid, "?")
-    expect(hallucinated.locator("kbd")).to_have_text("j")
-    hallucinated.get_by_role("button").click()
-    press(grid, "Escape")  # leaves it, and the help open
-    expect(help_.locator("output")).to_have_text("It stays as it was.")
-    help_.get_by_role("button", name="All keys as usual").click()
-    expect(hallucinated.locator("kbd")).to_have_text("h")
-    assert grid.evaluate("localStorage.getItem('bluffcheck-keys')") == "{}"
+    expect(help_.locator('[data-key="h"] kbd')).to_have_text("j")
+    help_.get_by_role("link", name="Other keys").click()
+    grid.get_by_role("button", name="All keys as usual").click()
+    grid.wait_for_url(address)
+    press(grid, "?")
+    expect(help_.locator('[data-key="h"] kbd')).to_have_text("h")
 
 
-def test_digits_tag_the_answer_just_labelled(grid: Page) -> None:
-    sent: list[str] = []
-
-    def with_tags(route: Route) -> None:
-        html = route.fetch().text()
-        buttons = "".join(
-            f'<button data-tag="{tag}" data-key="{n}" aria-pressed="false">{tag}</button>'
-            for n, tag in enumerate(("hedged", "extra_error"), start=1)
-        )
-        route.fulfill(body=html.replace("</form>", f"{buttons}</form>", 1))
-
-    def saving(route: Route) -> None:
-        body = route.request.post_data or ""
-        sent.append(body)
-        route.fulfill(body="") if body.startswith("tags") else route.continue_()
-
-    grid.route(re.compile(r"/grids/\w+/answers/\d+$"), with_tags)
-    grid.route(re.compile(r"/answers/\d+/label"), saving)
-    press(grid, "c", "1", "2")
+def test_digits_tag_the_answer_just_labelled(grid: Page, tmp_path: Path) -> None:
+    press(grid, "c", "1", "4")
     said = grid.locator("#said")
     expect(said).to_have_text(re.compile(r"^tags of practice/.+, repeat 1: hedged, extra error$"))
     expect(grid.locator(".chip").nth(1)).to_be_focused()
     press(grid, "1")
     expect(said).to_have_text(re.compile("repeat 1: extra error$"))
     press(grid, "z")  # takes back the last step only
-    press(grid, "ArrowDown", "2")  # after a move they are those of the current answer
+    press(grid, "ArrowDown", "4")  # after a move they are those of the current answer
     expect(said).to_have_text(re.compile("repeat 2: extra error$"))
     all_saved(grid)
-    tags = ["tags=hedged", "tags=hedged%2Cextra_error", "tags=extra_error"]
-    undone = "value=correct&note=&tags=hedged%2Cextra_error"
-    assert sent == ["value=correct", *tags, undone, "tags=extra_error"]
+    with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+        rows = database.execute("SELECT value, tags FROM label ORDER BY answer_id").fetchall()
+    assert rows == [("correct", '["hedged", "extra_error"]'), (None, '["extra_error"]')]
 
 
 def test_keys_with_a_modifier_and_held_down_label_nothing_more(grid: Page) -> None:
@@ -365,6 +355,24 @@ def test_labels_that_fail_are_shown_and_tried_again(grid: Page, tmp_path: Path) 
     assert values == dict(
         zip(ids, ["hallucinated", "hallucinated", "abstained", "correct"], strict=True)
     )
+
+
+def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: Path) -> None:
+    refuse(grid, lambda route: route.fulfill(status=409, body="This answer is running."))
+    press(grid, "c")
+    first = grid.locator(".chip").first
+    expect(first).to_have_attribute("title", "not saved: This answer is running.")
+    allow(grid)
+    first.focus()
+    press(grid, "h")
+    all_saved(grid)
+    with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+        changes = database.execute("SELECT value FROM label_change").fetchall()
+    assert changes == [("hallucinated",)]
+    press(grid, "z", "z")  # the second time there is nothing that was stored
+    all_saved(grid)
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    assert stored(tmp_path) == {}
 
 
 def test_labels_wait_for_the_network(grid: Page, tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_page_goes_on_after_its_server_was_away(open_page: Open, app: Served) ->
     app.loop.call_soon_threadsafe(end_streams, app)
     wait_on(page, lambda: listeners(app) == 0, "the end of the stream")
     page.context.set_offline(False)
-    expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(4, timeout=20_000)
+    expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(4, timeout=40_000)
 
 
 def end_streams(app: Served) -> None:

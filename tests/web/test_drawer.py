@@ -77,7 +77,7 @@ def test_pages_lead_through_the_grid_in_its_order(client: TestClient) -> None:
 def test_buttons_that_need_the_grid_are_only_in_its_drawer(client: TestClient) -> None:
     answers, a, _ = two_answers(client)
     page, drawer = client.get(f"{answers}/{a}"), client.get(f"{answers}/{a}", headers=HTMX)
-    for needs_grid in ('data-go="next"', 'data-close="drawer"', "hx-get="):
+    for needs_grid in ('data-go="1"', "data-close", "data-stay"):
         assert (needs_grid in page.text, needs_grid in drawer.text) == (False, True)
     assert page.headers["vary"] == drawer.headers["vary"] == "HX-Request"
 

@@ -308,5 +308,5 @@ def test_answer_that_runs_again_is_no_longer_there(client: TestClient, grid_id: 
 
 def test_grid_leads_to_its_review(client: TestClient, grid_id: str) -> None:
     page = client.get(f"/grids/{grid_id}?show=unlabelled").text
-    link = f'data-review href="/grids/{grid_id}/review?only=unlabelled">Review 11 left</a>'
+    link = f'data-keys="b" href="/grids/{grid_id}/review?only=unlabelled">Review 11 left</a>'
     assert link in page
