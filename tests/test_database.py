@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import select, text
 
-from app.db import Database, alembic_config
+from app.db import Database, alembic_config, newest_revision, revisions
 from app.errors import SettingsError
 from app.labels import set_label
 from app.main import create_app
@@ -28,6 +28,11 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     before = database.revision()
     database.migrate()
     assert database.revision() == before is not None
+
+
+def test_newest_revision_is_known_without_alembic(database: Database) -> None:
+    with database.writer.connect() as connection:
+        assert revisions(connection)[0] == newest_revision() == database.revision()
 
 
 def test_processes_may_migrate_at_the_same_time(empty_url: str) -> None:
@@ -64,10 +69,8 @@ def test_sqlite_is_set_up_so_that_nothing_is_lost(tmp_path: Path, sqlite_templat
     database.close()
 
 
-def test_every_connection_of_the_writer_flushes_its_commits(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
-    database = Database(f"sqlite:///{sqlite_template}")
+def test_every_connection_of_the_writer_flushes_its_commits(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
 
     def synchronous() -> int | None:
         with database.write() as session:
