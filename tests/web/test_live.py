@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.grids import stamp
@@ -174,9 +175,8 @@ def test_text_is_told_of_rows_in_view_and_of_the_open_answer(
 
 
 @pytest.mark.parametrize("wrong", ["rows=0-3", "rows=3", "rows=a-b", "open=0", "rows=1-99999999"])
-def test_wrong_views_are_refused(site: Served, wrong: str) -> None:
-    grid_id = start(site.url)
-    assert httpx.get(f"{site.url}/grids/{grid_id}/events?{wrong}").status_code == 422
+def test_wrong_views_are_refused(shared_client: TestClient, shared_grid: str, wrong: str) -> None:
+    assert shared_client.get(f"/grids/{shared_grid}/events?{wrong}").status_code == 422
 
 
 def test_notice_is_told_without_any_change(
