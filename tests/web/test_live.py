@@ -21,8 +21,9 @@ from app.web.live import Hub, Listener, View
 from app.web.notices import Notice
 from tests.browser.conftest import Served, served
 from tests.factories import answers_of, finish, new_grid
+from tests.forking import app_server, wire_server
 from tests.polling import wait_for
-from tests.serving import app_server, providers_at, request_json, wire_server
+from tests.serving import providers_at, request_json
 from tests.web.streaming import Stream, chip_states, seq_of
 from tests.wire import WireServer
 from tests.wire_scripts import Script
