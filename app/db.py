@@ -16,7 +16,6 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -95,7 +94,7 @@ class Database:
 
     def migrate(self) -> None:
         """Run all migrations in one transaction; safe when several processes start at once."""
-        if self.revision() == newest_revision():
+        if self.revision() == revisions()[0]:
             return  # most starts: Alembic would take a while to find that out
         with self.writer.connect() as connection:
             if self.is_sqlite:
@@ -167,15 +166,11 @@ def alembic_config(connection: Connection) -> Config:
 
 
 @cache
-def newest_revision() -> str:
-    """The last revision that this program knows: their files are numbered."""
-    return max(path.name for path in VERSIONS.glob("[0-9]*.py")).partition("_")[0]
-
-
-def revisions(connection: Connection) -> list[str]:
-    """The revisions that this program knows, newest first."""
-    scripts = ScriptDirectory.from_config(alembic_config(connection))
-    return [script.revision for script in scripts.walk_revisions()]
+def revisions() -> list[str]:
+    """The revisions that this program knows, newest first: their files are numbered."""
+    return sorted(
+        (path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py")), reverse=True
+    )
 
 
 def _upgrade(connection: Connection) -> None:

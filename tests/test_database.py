@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from alembic import command
+from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import select, text
 
-from app.db import Database, alembic_config, newest_revision, revisions
+from app.db import Database, alembic_config, revisions
 from app.errors import SettingsError
 from app.labels import set_label
 from app.main import create_app
@@ -30,9 +31,11 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert database.revision() == before is not None
 
 
-def test_newest_revision_is_known_without_alembic(database: Database) -> None:
+def test_revisions_are_those_of_alembic_in_their_order(database: Database) -> None:
     with database.writer.connect() as connection:
-        assert revisions(connection)[0] == newest_revision() == database.revision()
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+    assert revisions() == [script.revision for script in scripts.walk_revisions()]
+    assert revisions()[0] == database.revision()
 
 
 def test_processes_may_migrate_at_the_same_time(empty_url: str) -> None:
