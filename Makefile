@@ -11,6 +11,8 @@ export UV_PYTHON := $(PYTHON)
 export UV_PYTHON_DOWNLOADS := never
 # Compiling while installing, not at the first start, keeps the first start quick too.
 export UV_COMPILE_BYTECODE := 1
+# The same for our own modules, whatever the environment says: tests start the app many times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help run worker test bench python
 

@@ -186,8 +186,8 @@ def _held(url: URL) -> Iterator[Database]:
 
 def _refuse_other_revision(source: Database, name: str) -> None:
     """Somebody's only copy is not changed by the way: the server may, when they start it."""
-    with _telling(f"Cannot read {name}"), source.reader.connect() as connection:
-        revision, known = source.revision(), revisions(connection)
+    with _telling(f"Cannot read {name}"):
+        revision, known = source.revision(), revisions()
     if revision is None:
         raise Conflict(f"{name} holds no data of Bluffcheck.")
     if revision not in known:
@@ -204,9 +204,7 @@ def _refuse_other_revision(source: Database, name: str) -> None:
 
 def _set_up(target: Database, name: str) -> None:
     with _telling(f"Cannot set up {name}"):
-        with target.reader.connect() as connection:
-            revision, known = target.revision(), revisions(connection)
-        if revision not in (None, *known):
+        if target.revision() not in (None, *revisions()):
             raise Conflict(f"{name} comes from a newer Bluffcheck: copy into another database.")
         target.migrate()
 
@@ -221,7 +219,7 @@ def _empty(target: Connection, found: Sequence[Table]) -> None:
         TemporaryDirectory() as folder,
         closing(Database(f"sqlite:///{folder}/new.db")) as new,
     ):
-        new.migrate()
+        SQLModel.metadata.create_all(new.writer)
         with new.write() as session:
             ship(session)
             session.flush()

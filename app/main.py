@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
@@ -101,24 +103,32 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # our own page: theirs fetches scripts from elsewhere
         redoc_url=None,
+        routes=routes(),
     )
     app.add_middleware(
         SecurityMiddleware, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes
     )
     app.add_middleware(TroubleMiddleware)
     problems.install(app)
-    app.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
-    app.include_router(api_docs.router)
-    app.include_router(api.router)
-    app.include_router(api_labels.router)
-    app.include_router(api_additions.router)
-    app.include_router(api_models.router)
-    app.include_router(api_costs.router)
-    app.include_router(api_prices.router)
-    app.include_router(api_limits.router)
-    app.include_router(api_results.router)
-    app.include_router(probes.api)
-    app.include_router(pasted.api)
+    return app
+
+
+@cache
+def routes() -> list[BaseRoute]:
+    """What serves which address. FastAPI takes its time to look into all handlers: once will do."""
+    everything = APIRouter()
+    everything.mount("/static", StaticFiles(directory=ROOT / "static"), name="static")
+    everything.include_router(api_docs.router)
+    everything.include_router(api.router)
+    everything.include_router(api_labels.router)
+    everything.include_router(api_additions.router)
+    everything.include_router(api_models.router)
+    everything.include_router(api_costs.router)
+    everything.include_router(api_prices.router)
+    everything.include_router(api_limits.router)
+    everything.include_router(api_results.router)
+    everything.include_router(probes.api)
+    everything.include_router(pasted.api)
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
@@ -127,8 +137,8 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         pages.include_router(module.router)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
-    app.include_router(pages)
-    return app
+    everything.include_router(pages)
+    return everything.routes
 
 
 def open_runner(

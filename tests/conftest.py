@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.db import Database
 from app.main import create_app
 from app.prompts import ship
 from app.settings import Settings
+from tests.factories import run_grid
 from tests.serving import providers_at
 from tests.support.postgres import PostgresServer, start_postgres
 from tests.wire import WireServer
@@ -80,16 +82,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of its own for one test, with tables and the shipped prompts and wordings."""
-    if request.param == "sqlite":
-        template: Path = request.getfixturevalue("sqlite_template")
-        path = tmp_path / "bluffcheck.db"
-        path.write_bytes(template.read_bytes())
-        yield f"sqlite:///{path}"
-        return
-    server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.create_database(request.getfixturevalue("postgres_template"))
-    yield url
-    server.drop_database(url)
+    yield from _copied(request, tmp_path)
 
 
 @pytest.fixture
@@ -101,13 +94,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(
-        database_url=database_url,
-        data_dir=tmp_path,
-        discover=False,
-        practice_latency_ms=0,
-        preflight_calls=20_000,  # tests that count calls want no test calls among them
-    )
+    return _settings(database_url, tmp_path)
 
 
 @pytest.fixture
@@ -125,6 +112,54 @@ def client(settings: Settings) -> Iterator[TestClient]:
     app = create_app(settings)
     with TestClient(app, base_url=BASE_URL) as client:
         yield client
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def one_for_all(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("shared")
+    with contextmanager(_copied)(request, folder) as url:
+        app = create_app(_settings(url, folder))
+        with TestClient(app, base_url=BASE_URL) as client:
+            yield client
+
+
+@pytest.fixture
+def shared_client(one_for_all: TestClient) -> TestClient:
+    """The same, started once per file, for tests that change nothing. It has no keys."""
+    one_for_all.cookies.clear()
+    return one_for_all
+
+
+@pytest.fixture(scope="module")
+def shared_grid(one_for_all: TestClient) -> str:
+    """The id of a grid in there, which is done."""
+    return run_grid(one_for_all)
+
+
+def _copied(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """A copy of the template, of the kind that the fixture is for this time."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = folder / "bluffcheck.db"
+        path.write_bytes(template.read_bytes())
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database(request.getfixturevalue("postgres_template"))
+    yield url
+    server.drop_database(url)
+
+
+def _settings(database_url: str, folder: Path) -> Settings:
+    return Settings(
+        database_url=database_url,
+        data_dir=folder,
+        discover=False,
+        practice_latency_ms=0,
+        preflight_calls=20_000,  # tests that count calls want no test calls among them
+    )
 
 
 def _filled(url: str) -> Database:

@@ -1,102 +1,142 @@
-"""Servers that are ready in a moment: a process with everything imported forks one at a time.
+"""Servers that are ready in a moment: a process with everything imported forks them.
 
-As a process: python -m tests.forking, then per server one line: its arguments as JSON.
+As a process: python -m tests.forking; then for each server one line, of JSON.
 """
 
 import json
 import os
 import re
+import runpy
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from types import FrameType
+from typing import IO
 
+from tests import serving
 from tests.polling import wait_for
 from tests.serving import Process
 
-_READY = re.compile(r"http://\S+:\d+  \(data")
-_ENDED = re.compile(r"server (\d+) ended")
+READY = re.compile("ready to fork")
+# What takes a second each time; not what is then run as a program.
+PRELOADED = ("app.main", "app.worker", "app.runner.team", "tests.wire_protocols")
 
 
-class Forking:
-    """Starts ``serve`` on one folder again and again; kills it again and again."""
+class _Child:
+    """For a process that another one forked, what Popen is for one of one's own."""
 
-    def __init__(self, data_dir: Path, environ: Mapping[str, str]) -> None:
-        self._data_dir = data_dir
-        given = {"BLUFFCHECK_DISCOVER": "0", **environ}
-        self._parent = Process(["-m", "tests.forking"], given, stdin=subprocess.PIPE)
-        self._pid = 0  # of the server that runs
-        self._from = 0  # where the output of the latest server begins
+    stdin: IO[str] | None = None
+    stdout: IO[str] | None
 
-    def start(self) -> None:
-        """Returns before it is ready."""
-        self._from = len(self._parent.output)
-        arguments = ["serve", "--port", "0", "--data-dir", str(self._data_dir)]
-        self._parent.write(json.dumps(arguments))
-        found = wait_for(lambda: re.search(r"server (\d+) begins", self.text), "a server")
-        self._pid = int(found[1])
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            pipe = os.path.join(folder, "output")
+            os.mkfifo(pipe)
+            given = {"command": command, "environ": dict(environ), "output": pipe}
+            _parent().write(json.dumps(given))
+            began = re.compile(rf"{re.escape(pipe)} is (\d+)\n")
+            self.pid = int(wait_for(lambda: began.search(_parent().text), "a process")[1])
+            self.stdout = open(pipe, encoding="utf-8")  # as soon as it opens its end  # noqa: SIM115
 
-    def ready(self) -> str:
-        """Its address, once it answers there."""
-        found = wait_for(lambda: _READY.search(self.text), "that the server is ready", 30)
-        return found.group().partition(" ")[0]
+    def poll(self) -> int | None:
+        ended = re.search(rf"^{self.pid} ended with (-?\d+)$", _parent().text, re.MULTILINE)
+        return int(ended[1]) if ended else None
 
-    def kill(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-        wait_for(lambda: _ENDED.search(self.text), "its end")
-        self._pid = 0
+    def wait(self, timeout: float | None = None) -> int:
+        end = time.monotonic() + (timeout or 0)
+        while (status := self.poll()) is None:
+            if timeout is not None and time.monotonic() > end:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.005)
+        return status
 
-    @property
-    def text(self) -> str:
-        """What the latest server printed."""
-        return "".join(self._parent.output[self._from :])
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
 
-    def close(self) -> None:
-        if self._pid:
-            self.kill()
-        self._parent.kill()
+
+def forked(command: Sequence[str], environ: Mapping[str, str]) -> serving.Started:
+    """``python`` with these arguments, which are those of a module, without starting it first."""
+    return _Child(command, environ)
+
+
+app_server = partial(serving.app_server, start=forked)
+worker = partial(serving.worker, start=forked)
+wire_server = partial(serving.wire_server, start=forked)
 
 
 @contextmanager
-def forking(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Forking]:
-    servers = Forking(data_dir, environ)
+def starting(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Process]:
+    """The same as ``app_server``, perhaps before it is ready."""
+    command = ["-m", "app", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    process = Process(command, {"BLUFFCHECK_DISCOVER": "0", **environ}, None, forked)
     try:
-        yield servers
+        yield process
     finally:
-        servers.close()
+        if process.running:
+            process.kill()
 
 
-def _fork(arguments: list[str]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    from app.__main__ import main
-
-    threading.Thread(target=_end_with_the_test, daemon=True).start()
-    main(arguments)
-    raise AssertionError("click ends the process")
+@cache
+def _parent() -> Process:
+    return Process(["-m", "tests.forking"], ready=READY)
 
 
-def _end_with_the_test() -> None:
+def _say(text: str) -> None:
+    os.write(1, f"{text}\n".encode())  # at once, also out of a signal handler
+
+
+def _fork(command: Sequence[str], environ: Mapping[str, str], output: str) -> None:
+    if pid := os.fork():
+        _say(f"{output} is {pid}")
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    file = os.open(output, os.O_WRONLY)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    os.environ.clear()
+    os.environ.update(environ)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
+    _, module, *sys.argv[1:] = command
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+def _end_with_the_tests() -> None:
     hung_up = select.poll()
     hung_up.register(0, 0)
     hung_up.poll()
     os._exit(1)
 
 
-def _main() -> None:
-    import app.main  # noqa: F401 (what takes a second each time)
+def _reap(_signal: int, _frame: FrameType | None) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        _say(f"{pid} ended with {os.waitstatus_to_exitcode(status)}")
 
-    print("http://127.0.0.1:0 is nobody: ready to fork", flush=True)  # noqa: T201
+
+def _main() -> None:
+    for name in PRELOADED:
+        import_module(name)
+    signal.signal(signal.SIGCHLD, _reap)
+    _say(READY.pattern)
     for line in sys.stdin:
-        pid = _fork(json.loads(line))
-        print(f"server {pid} begins", flush=True)  # noqa: T201
-        os.waitpid(pid, 0)
-        print(f"server {pid} ended", flush=True)  # noqa: T201
+        _fork(**json.loads(line))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 30
@@ -20,35 +20,55 @@ WORKS = re.compile("works on .*")
 _URL = re.compile(r"http://\S+:\d+")
 
 
+class Started(Protocol):
+    """What of a Popen is needed here."""
+
+    pid: int
+    stdin: IO[str] | None
+    stdout: IO[str] | None
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+Start = Callable[[Sequence[str], Mapping[str, str]], Started]
+
+
+def by_itself(command: Sequence[str], environ: Mapping[str, str]) -> Started:
+    """``python`` with these arguments, as a person would start it."""
+    return subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 class Process:
-    """A command that says when it is ready; what it prints is kept in ``output``."""
+    """A command that says when it is ready; what it prints is kept in ``output``.
+
+    Without ``ready`` nobody waits for that.
+    """
 
     def __init__(
         self,
         command: Sequence[str],
         environ: Mapping[str, str] | None = None,
-        cwd: Path = ROOT,
-        ready: re.Pattern[str] = _URL,
-        stdin: int | None = None,
+        ready: re.Pattern[str] | None = _URL,
+        start: Start = by_itself,
     ) -> None:
         self.output: list[str] = []
+        self.url = ""
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=cwd,
-            env={**plain_environ(), **(environ or {})},
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self._process = start(command, {**plain_environ(), **(environ or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        try:
-            self.url = self._address(ready)
-        except BaseException:
-            self.kill()
-            raise
+        if ready:
+            self.wait_until_ready(ready)
 
     @property
     def pid(self) -> int:
@@ -73,7 +93,7 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL: nothing of it gets a chance to tidy up."""
-        self._process.kill()
+        self._process.send_signal(signal.SIGKILL)
         self.wait(10)
 
     def wait(self, timeout_s: float) -> int:
@@ -90,6 +110,15 @@ class Process:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
+    def wait_until_ready(self, ready: re.Pattern[str] = _URL) -> str:
+        """What it says then: its address."""
+        try:
+            self.url = self._said(ready)
+        except BaseException:
+            self.kill()
+            raise
+        return self.url
+
     def get(self, path: str) -> Any:
         return request_json("GET", self.url + path)
 
@@ -103,7 +132,7 @@ class Process:
             self._lines.put(line)
         self._lines.put(None)
 
-    def _address(self, ready: re.Pattern[str]) -> str:
+    def _said(self, ready: re.Pattern[str]) -> str:
         while True:
             line = self._lines.get(timeout=START_S)
             assert line is not None, f"it ended without being ready:\n{self.text}"
@@ -113,25 +142,32 @@ class Process:
 
 @contextmanager
 def app_server(
-    data_dir: Path, environ: Mapping[str, str] | None = None, *options: str
+    data_dir: Path,
+    environ: Mapping[str, str] | None = None,
+    *options: str,
+    start: Start = by_itself,
 ) -> Iterator[Process]:
     """``python -m app serve`` on a free port; stopped at the end if it still runs."""
     command = ["-m", "app", "serve", "--port", "0", "--data-dir", str(data_dir), *options]
-    yield from _running(Process(command, {"BLUFFCHECK_DISCOVER": "0", **(environ or {})}))
+    environ = {"BLUFFCHECK_DISCOVER": "0", **(environ or {})}
+    yield from _running(Process(command, environ, start=start))
 
 
 @contextmanager
-def worker(data_dir: Path, environ: Mapping[str, str], calls: int = 200) -> Iterator[Process]:
+def worker(
+    data_dir: Path, environ: Mapping[str, str], calls: int = 200, start: Start = by_itself
+) -> Iterator[Process]:
     """``python -m app worker`` with at most so many calls in flight."""
     command = ["-m", "app", "worker", "--data-dir", str(data_dir)]
     environ = {**environ, "BLUFFCHECK_WORKER_CALLS": str(calls)}
-    yield from _running(Process(command, environ, ready=WORKS))
+    yield from _running(Process(command, environ, WORKS, start))
 
 
 @contextmanager
-def wire_server(delay_s: float = 0) -> Iterator[Process]:
+def wire_server(delay_s: float = 0, start: Start = by_itself) -> Iterator[Process]:
     """``python -m tests.wire``, whose calls survive the server under test."""
-    yield from _running(Process(["-m", "tests.wire", "--port", "0", "--delay", str(delay_s)]))
+    command = ["-m", "tests.wire", "--port", "0", "--delay", str(delay_s)]
+    yield from _running(Process(command, start=start))
 
 
 def plain_environ() -> dict[str, str]:

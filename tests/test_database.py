@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 from alembic import command
+from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import select, text
 
-from app.db import Database, alembic_config
+from app.db import Database, alembic_config, revisions
 from app.errors import SettingsError
 from app.labels import set_label
 from app.main import create_app
@@ -28,6 +29,13 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     before = database.revision()
     database.migrate()
     assert database.revision() == before is not None
+
+
+def test_revisions_are_those_of_alembic_in_their_order(database: Database) -> None:
+    with database.writer.connect() as connection:
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+    assert revisions() == [script.revision for script in scripts.walk_revisions()]
+    assert revisions()[0] == database.revision()
 
 
 def test_processes_may_migrate_at_the_same_time(empty_url: str) -> None:
@@ -64,10 +72,8 @@ def test_sqlite_is_set_up_so_that_nothing_is_lost(tmp_path: Path, sqlite_templat
     database.close()
 
 
-def test_every_connection_of_the_writer_flushes_its_commits(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
-    database = Database(f"sqlite:///{sqlite_template}")
+def test_every_connection_of_the_writer_flushes_its_commits(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
 
     def synchronous() -> int | None:
         with database.write() as session:

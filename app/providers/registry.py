@@ -23,7 +23,7 @@ from app.providers.openai_responses import OpenAIProvider
 from app.providers.openrouter import OpenRouterProvider
 from app.providers.practice import PracticeProvider
 from app.providers.remote import RemoteProvider
-from app.providers.spec import ProviderSpec, read_specs, read_toml
+from app.providers.spec import ProviderSpec, Tables, read_specs, read_toml
 from app.providers.target import Limits
 from app.providers.together import TogetherProvider
 from app.providers.vllm import VllmProvider
@@ -63,7 +63,7 @@ def load_providers(
     ``extra`` is a file of one's own with [[provider]] tables (and [[rule]], [[model]], [switch]).
     """
     catalogue = Catalogue()
-    catalogue.add(read_toml(MODELS), MODELS.name)
+    catalogue.add(_shipped(), MODELS.name)
     classes: dict[str, type[RemoteProvider]] = dict(_BY_NAME)
     specs = {name: provider.spec for name, provider in _BY_NAME.items()}
     if extra:
@@ -96,7 +96,13 @@ def load_providers(
 @cache
 def switch_titles() -> Mapping[str, str]:
     """The ways to switch thinking that a server of one's own can be given, in words."""
-    return {name: table["title"] for name, table in read_toml(MODELS)["switch"].items()}
+    return {name: table["title"] for name, table in _shipped()["switch"].items()}
+
+
+@cache
+def _shipped() -> Tables:
+    """What models take; the file is long, and stays the same while the program runs."""
+    return read_toml(MODELS)
 
 
 def _adapter(spec: ProviderSpec, source: str) -> type[RemoteProvider]:

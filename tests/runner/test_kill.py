@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from app.runner.limits import AHEAD
-from tests.forking import forking
+from tests.forking import app_server, starting, wire_server
 from tests.polling import wait_for
 from tests.runner import books
 from tests.runner.visitors import MODELS, Told, visiting
-from tests.serving import Process, app_server, providers_at, request_json, wire_server
+from tests.serving import Process, providers_at, request_json
 from tests.wire import WireServer
 from tests.wire_http import Recorded
 from tests.wire_scripts import Script
@@ -25,7 +25,8 @@ from tests.wire_scripts import Script
 AT_ONCE = 8
 MANY = 24  # at once where servers are killed again and again
 KILLS = 20
-LIFE_S = 1.3  # the longest that a server lives once it is ready
+LIFE_S = 1.3  # the longest that a server lives once it is ready, if people came to label enough
+LABELS = 20  # more than so many are given in all lives together
 # Status and how often, of so many in 200 prompts. Each 429 halves the calls in flight for a minute.
 TURNED_AWAY: list[tuple[int, int | None]] = [
     (429, 1),
@@ -130,18 +131,19 @@ def test_kill_9_at_20_random_moments_keeps_the_books_right(tmp_path: Path) -> No
                 server.post("/api/prices", price)
             server.post("/api/grids", {**GRID, "models": MODELS, "repeats": 1})
         found = look(books.read(database, tmp_path / "copy"))
-        with forking(database.parent, environ(models, MANY)) as servers:
-            for kill in range(KILLS):
-                servers.start()
+        for kill in range(KILLS):
+            with starting(database.parent, environ(models, MANY)) as server:
                 if kill % 5 == 4:  # also while it starts, and takes over what was left
                     threading.Event().wait(moments.uniform(0, 0.8))
-                    servers.kill()
+                    server.kill()
                 else:
-                    with visiting(servers.ready(), told, f"{seed} {kill}"):
+                    with visiting(server.wait_until_ready(), told, f"{seed} {kill}"):
                         threading.Event().wait(moments.uniform(0, LIFE_S))
-                        servers.kill()
-                wait_for(lambda: models.in_flight == 0, "that the calls are over")
-                found = look(found)
+                        enough = LABELS * (kill + 1) // (KILLS - 1)
+                        wait_for(lambda: len(told.labels) > enough, "enough labels")  # noqa: B023
+                        server.kill()
+            wait_for(lambda: models.in_flight == 0, "that the calls are over")
+            found = look(found)
         with app_server(database.parent, environ(models, MANY)) as server:
             grids = [grid["id"] for grid in server.get("/api/grids?limit=50")["items"]]
             for grid_id in grids:  # some were killed between a pause and its end
@@ -156,7 +158,7 @@ def test_kill_9_at_20_random_moments_keeps_the_books_right(tmp_path: Path) -> No
     broken_off = {id_ for id_, a in found.attempts.items() if a["error_kind"] == "interrupted"}
     assert broken_off <= kills
     assert broken_off
-    assert len(told.labels) > 20
+    assert len(told.labels) > LABELS
     assert len(found.answers) > 200
 
 

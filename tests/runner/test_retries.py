@@ -11,6 +11,7 @@ from tests.wire import WireServer
 from tests.wire_http import Recorded
 from tests.wire_scripts import Script
 
+AT_ONCE = 8  # calls of a provider, unless set otherwise
 both = pytest.mark.parametrize("protocol", ["openai-chat", "anthropic"])
 
 
@@ -50,9 +51,8 @@ def test_retry_after_holds_the_whole_provider(client: TestClient, wire: WireServ
 
     assert {a["state"] for a in answers} == {"done"}
     [since] = turned_away
-    # What was under way when the answer came may still arrive.
-    quiet = [t - since for t in times["openai-chat"] if 0.05 < t - since < 0.98]
-    assert quiet == []
+    # What was under way when the answer came may still arrive, but not the 28 that are left.
+    assert sum(0 < t - since < 0.98 for t in times["openai-chat"]) <= AT_ONCE
     assert sum(len(tries(a)) for a in answers) == 81
     others = [t for t in times["anthropic"] if 0 < t - since < 0.98]
     assert others, "the other provider need not wait"

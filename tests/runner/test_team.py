@@ -16,8 +16,9 @@ from sqlalchemy import text
 from app.db import Database
 from app.pace import BURST_S, MINUTE_S
 from app.tables import ProviderLimit
+from tests.forking import app_server, forked, wire_server, worker
 from tests.polling import wait_for
-from tests.serving import WORKS, Process, app_server, providers_at, wire_server, worker
+from tests.serving import WORKS, Process, providers_at
 from tests.support.postgres import PostgresServer
 
 GRID = {
@@ -213,4 +214,4 @@ def test_processes_may_start_at_once_on_an_empty_database(
 def test_worker_refuses_sqlite(tmp_path: Path) -> None:
     command = ["-m", "app", "worker", "--data-dir", str(tmp_path)]
     with pytest.raises(AssertionError, match="Workers share a Postgres database"):
-        Process(command, ready=WORKS)
+        Process(command, ready=WORKS, start=forked)

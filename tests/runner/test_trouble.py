@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from app.runner.limits import AHEAD
+from tests.forking import app_server
 from tests.polling import wait_for
 from tests.runner import books
-from tests.serving import Process, app_server, providers_at
+from tests.serving import Process, providers_at
 from tests.web.streaming import Stream
 from tests.wire import WireServer
 from tests.wire_http import Recorded

@@ -136,19 +136,18 @@ def test_wording_alone_comes_with_the_settings_of_the_grid(client: TestClient) -
     ],
 )
 def test_form_that_cannot_run_keeps_what_was_typed(
-    client: TestClient, change: dict[str, Any], sentence: str
+    shared_client: TestClient, shared_grid: str, change: dict[str, Any], sentence: str
 ) -> None:
-    grid_id = run_grid(client)
-    before = stored(client)
-    response = add(client, grid_id, system_prompt="You <are> terse.", **change)
+    before = stored(shared_client)
+    response = add(shared_client, shared_grid, system_prompt="You <are> terse.", **change)
     assert response.status_code == 422
     assert "Nothing was added." in response.text
     assert sentence in response.text
     assert "You &lt;are&gt; terse." in response.text
     if "repeats" in change:
         assert f'name="repeats" inputmode="numeric" value="{change["repeats"]}"' in response.text
-    assert stored(client) == before
-    assert total(client, grid_id) == 4
+    assert stored(shared_client) == before
+    assert total(shared_client, shared_grid) == 4
 
 
 def test_ceilings_can_be_raised_with_what_is_added(client: TestClient) -> None:

@@ -66,11 +66,11 @@ def test_what_a_model_cannot_be_asked_is_left_out(client: TestClient, wire: obje
     ],
 )
 def test_what_makes_no_sense_is_refused_whole(
-    client: TestClient, given: dict[str, Any], part: str
+    shared_client: TestClient, shared_grid: str, given: dict[str, Any], part: str
 ) -> None:
-    grid_id = run_grid(client)
-    assert_problem(client.post(f"/api/grids/{grid_id}/additions", json=given), 422, part)
-    assert len(answers(client, grid_id)) == 4
+    answer = shared_client.post(f"/api/grids/{shared_grid}/additions", json=given)
+    assert_problem(answer, 422, part)
+    assert len(answers(shared_client, shared_grid)) == 4
 
 
 def test_unknown_grids_and_prompts_are_not_found(client: TestClient) -> None:

@@ -105,10 +105,9 @@ def test_choice_is_a_page_and_a_piece_of_one(client: TestClient) -> None:
      ({"answer": 2**31}, 422)],
 )  # fmt: skip
 def test_choice_of_what_is_not_there_is_refused(
-    client: TestClient, query: dict[str, Any], status: int
+    shared_client: TestClient, shared_grid: str, query: dict[str, Any], status: int
 ) -> None:
-    grid_id = run_grid(client)
-    assert client.get(f"/grids/{grid_id}/reruns", params=query).status_code == status
+    assert shared_client.get(f"/grids/{shared_grid}/reruns", params=query).status_code == status
 
 
 def test_price_that_is_not_known_is_not_guessed(client: TestClient, wire: WireServer) -> None:
@@ -271,8 +270,9 @@ def test_stopped_grid_is_told_by_which_ceiling(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("form", [{"answer": "x"}, {"extent": "all"}, {"show": "nothing"}])
-def test_odd_forms_are_refused(client: TestClient, form: dict[str, str]) -> None:
-    grid_id = run_grid(client)
+def test_odd_forms_are_refused(
+    shared_client: TestClient, shared_grid: str, form: dict[str, str]
+) -> None:
     for name in ("cancellation", "reruns"):
-        response = client.post(f"/grids/{grid_id}/{name}", data={"all": "1"} | form)
+        response = shared_client.post(f"/grids/{shared_grid}/{name}", data={"all": "1"} | form)
         assert response.status_code == 422

@@ -112,15 +112,14 @@ def test_undo_says_again_what_was_said_before(client: TestClient) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(
-    client: TestClient, data: dict[str, Any], sentence: str
+    shared_client: TestClient, shared_grid: str, data: dict[str, Any], sentence: str
 ) -> None:
-    grid_id = run_grid(client)
-    answer = answers(client, grid_id)[0]["id"]
-    name(client, "Ada")
-    response = put(client, answer, data)
+    answer = answers(shared_client, shared_grid)[0]["id"]
+    name(shared_client, "Ada")
+    response = put(shared_client, answer, data)
     assert response.status_code == 422
     assert sentence in response.text
-    assert said(client, grid_id) == []
+    assert said(shared_client, shared_grid) == []
 
 
 def test_everything_works_by_plain_forms(client: TestClient) -> None:
@@ -249,13 +248,14 @@ def test_conflicts_are_listed_and_decided_without_scripts(client: TestClient) ->
         {"value": "correct", "then": "0"},
     ],
 )
-def test_decision_that_makes_no_sense_is_refused(client: TestClient, form: dict[str, str]) -> None:
-    grid_id = run_grid(client)
-    name(client, "Ada")
-    answer = answers(client, grid_id)[0]["id"]
-    assert client.post(f"/answers/{answer}/decision", data=form).status_code == 422
-    assert client.get(f"/grids/{grid_id}/conflicts?page=0").status_code == 422
-    assert client.get("/grids/nothing/conflicts").status_code == 404
+def test_decision_that_makes_no_sense_is_refused(
+    shared_client: TestClient, shared_grid: str, form: dict[str, str]
+) -> None:
+    name(shared_client, "Ada")
+    answer = answers(shared_client, shared_grid)[0]["id"]
+    assert shared_client.post(f"/answers/{answer}/decision", data=form).status_code == 422
+    assert shared_client.get(f"/grids/{shared_grid}/conflicts?page=0").status_code == 422
+    assert shared_client.get("/grids/nothing/conflicts").status_code == 404
 
 
 def test_conflicts_come_in_pages(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from app.db import Database
 from app.grids import stamp
@@ -20,10 +21,12 @@ from app.web.live import Hub, Listener, View
 from app.web.notices import Notice
 from tests.browser.conftest import Served, served
 from tests.factories import answers_of, finish, new_grid
+from tests.forking import app_server
 from tests.polling import wait_for
-from tests.serving import app_server, providers_at, request_json, wire_server
+from tests.serving import providers_at, request_json
 from tests.web.streaming import Stream, chip_states, seq_of
 from tests.wire import WireServer
+from tests.wire_http import Recorded
 from tests.wire_scripts import Script
 
 LONG = "The first line of a long answer. " * 20
@@ -108,8 +111,10 @@ def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
             label = {"label": "correct" if who == "Ada" else "abstained", "reviewer": who}
             said_at = time.monotonic()
             request_json("PUT", f"{site.url}/api/answers/{answer}/label", label)
+            took = time.monotonic() - said_at
             wait_for(lambda e=expected: stream.states()[answer] == e, expected)  # type: ignore[misc]
-            assert stream.times[-1] - said_at < 1
+            # Looks at the database are further apart where they take longer.
+            assert stream.times[-1] - said_at < 1 + 10 * took
         assert len(site.services.live.watched) == 1
         assert not stream.done
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
@@ -133,7 +138,13 @@ def test_listener_that_comes_back_misses_nothing(site: Served, wire: WireServer)
 
 
 def test_stream_ends_with_its_server_and_goes_on_with_the_next(tmp_path: Path) -> None:
-    with wire_server(delay_s=0.4) as model:
+    stopped = threading.Event()
+
+    def handler(_request: Recorded) -> Script:
+        """Most calls are under way when the first server stops."""
+        return Script(delay_s=0 if len(model.calls) <= 4 or stopped.is_set() else 60)
+
+    with WireServer(handler=handler) as model:
         environ = {**providers_at(model.url), "BLUFFCHECK_CONCURRENCY": "4"}
         with app_server(tmp_path, environ) as first:
             grid_id = start(first.url, models=["openai-chat/x"], repeats=2)
@@ -142,6 +153,7 @@ def test_stream_ends_with_its_server_and_goes_on_with_the_next(tmp_path: Path) -
             asked = time.monotonic()
             assert first.stop() == 0
             assert time.monotonic() - asked < 2
+            stopped.set()
             stream.end()
         assert not stream.done
         with app_server(tmp_path, environ) as second:
@@ -154,7 +166,13 @@ def test_stream_ends_with_its_server_and_goes_on_with_the_next(tmp_path: Path) -
 
 
 def test_first_text_comes_while_the_answer_streams(site: Served, wire: WireServer) -> None:
-    wire.handler = lambda request: Script(text=LONG, cut=400, drip_s=0.1)
+    called: list[float] = []
+
+    def handler(_request: Recorded) -> Script:
+        called.append(time.monotonic())
+        return Script(text=LONG, cut=400, drip_s=0.1)
+
+    wire.handler = handler
     grid_id = start(site.url, models=["openai-chat/x"], prompts=[{"text": "Why?"}], repeats=1)
     with streams(site.url, f"/grids/{grid_id}/events?since=0&rows=1-1") as [stream]:
         wait_for(lambda: stream.done, "the end")
@@ -162,9 +180,9 @@ def test_first_text_comes_while_the_answer_streams(site: Served, wire: WireServe
         assert len(texts) > 3
         assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
         assert all(len(text) <= 90 and LONG.startswith(text) for text in texts)
-        running = [k for k, e in enumerate(stream.events) if e.get("event") == "partial"]
-        apart = [stream.times[b] - stream.times[a] for a, b in pairwise(running)]
-        assert min(apart) > 0.09  # they are grouped
+        # They are grouped: so many fit into the time. Words come twice as fast.
+        *_, last = (k for k, e in enumerate(stream.events) if e.get("event") == "partial")
+        assert len(texts) <= 1 + (stream.times[last] - called[0]) / 0.09
 
 
 def test_text_is_told_of_rows_in_view_and_of_the_open_answer(
@@ -191,9 +209,8 @@ def test_text_is_told_of_rows_in_view_and_of_the_open_answer(
 
 
 @pytest.mark.parametrize("wrong", ["rows=0-3", "rows=3", "rows=a-b", "open=0", "rows=1-99999999"])
-def test_wrong_views_are_refused(site: Served, wrong: str) -> None:
-    grid_id = start(site.url)
-    assert httpx.get(f"{site.url}/grids/{grid_id}/events?{wrong}").status_code == 422
+def test_wrong_views_are_refused(shared_client: TestClient, shared_grid: str, wrong: str) -> None:
+    assert shared_client.get(f"/grids/{shared_grid}/events?{wrong}").status_code == 422
 
 
 def test_notice_is_told_without_any_change(

@@ -43,8 +43,8 @@ def page(client: TestClient) -> str:
 
 
 @pytest.mark.parametrize("q", ["OPUS-5-5", "claude opus 5.5", " opus-5-5 "])
-def test_search_finds_by_id_and_title(client: TestClient, q: str) -> None:
-    found = client.get("/models", params={"q": q}).text
+def test_search_finds_by_id_and_title(shared_client: TestClient, q: str) -> None:
+    found = shared_client.get("/models", params={"q": q}).text
     assert f'href="/models/{OPUS}"' in found
     assert "claude-opus-4-6" not in found
     assert "Mistral" not in found
@@ -88,8 +88,8 @@ def test_any_id_of_a_provider_has_a_page(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("model", ["nobody/x", "openai", "openai/", "openai/a%00b", "openai/a%0Ab"])
-def test_what_is_no_model_has_no_page(client: TestClient, model: str) -> None:
-    assert client.get(f"/models/{model}").status_code in (404, 422)
+def test_what_is_no_model_has_no_page(shared_client: TestClient, model: str) -> None:
+    assert shared_client.get(f"/models/{model}").status_code in (404, 422)
 
 
 def test_compose_starts_with_the_model_asked_for(client: TestClient) -> None:

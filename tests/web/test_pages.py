@@ -92,20 +92,24 @@ def test_form_starts_a_grid(client: TestClient) -> None:
     ],
 )  # fmt: skip
 def test_form_that_cannot_start_keeps_what_was_typed(
-    client: TestClient, change: dict[str, Any], sentence: str
+    shared_client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    sentence: str,
 ) -> None:
     if not sentence:
-        client.app.state.services.settings.max_answers = 100  # type: ignore[attr-defined]
+        settings = shared_client.app.state.services.settings  # type: ignore[attr-defined]
+        monkeypatch.setattr(settings, "max_answers", 100)
         sentence = "at most 100 are allowed"
-    before = stored(client)
+    before = stored(shared_client)
     form = {**FORM, "title": "My title", "system_prompt": "You <are> terse.", **change}
-    response = client.post("/grids", data=form, follow_redirects=False)
+    response = shared_client.post("/grids", data=form, follow_redirects=False)
     assert response.status_code == 422
     assert "Nothing was started." in response.text
     assert sentence in response.text
     assert 'value="My title"' in response.text
     assert "You &lt;are&gt; terse." in response.text
-    assert stored(client) == before
+    assert stored(shared_client) == before
 
 
 def test_prompts_can_be_added_and_removed_without_scripts(client: TestClient) -> None:

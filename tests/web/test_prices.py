@@ -83,13 +83,13 @@ def test_price_entered_by_form_changes_costs_and_can_be_removed(client: TestClie
     ],
 )
 def test_form_that_makes_no_sense_comes_back_as_typed(
-    client: TestClient, change: dict[str, str], sentence: str
+    shared_client: TestClient, change: dict[str, str], sentence: str
 ) -> None:
     typed = {**FORM, "note": "<b>my note</b>", **change}
-    answer = client.post("/models/prices", data=typed)
+    answer = shared_client.post("/models/prices", data=typed)
     assert answer.status_code == 422
     assert sentence in answer.text
-    assert prices(client)["items"] == []
+    assert prices(shared_client)["items"] == []
     if typed["model"] == GPT:
         assert answer.text.count("Nothing was saved.") == 1
         assert 'value="&lt;b&gt;my note&lt;/b&gt;"' in answer.text

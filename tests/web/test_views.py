@@ -152,8 +152,10 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["from=0&to=1", "from=2&to=1", "from=1&to=51", "from=1"])
-def test_rows_that_make_no_sense_are_refused(client: TestClient, wrong: str) -> None:
-    assert client.get(f"/grids/{run_grid(client)}/rows?{wrong}").status_code == 422
+def test_rows_that_make_no_sense_are_refused(
+    shared_client: TestClient, shared_grid: str, wrong: str
+) -> None:
+    assert shared_client.get(f"/grids/{shared_grid}/rows?{wrong}").status_code == 422
 
 
 def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
