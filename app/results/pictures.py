@@ -33,6 +33,7 @@ from app.stats.paired import Difference
 from app.tables import LabelValue
 
 H = LabelValue.hallucinated
+CARD_ROWS = 8
 HEAT_ROWS = 60  # more cannot be told apart
 
 
@@ -86,7 +87,8 @@ def _pictures(report: Report) -> Iterator[Picture]:
 def card(report: Report) -> Preview:
     """What chats and forums show of a link."""
     under = f"{count(len(report.book.questions), 'prompt')}, {count(report.grid.repeats, 'repeat')}"
-    rows = tuple(PreviewRow(line.names, line.counts, _rate(line)) for line in report.columns[:8])
+    lines = report.columns if len(report.columns) <= CARD_ROWS else report.models[:CARD_ROWS]
+    rows = tuple(PreviewRow(line.names, line.counts, _rate(line)) for line in lines)
     return Preview(report.grid.title, rows, under)
 
 
