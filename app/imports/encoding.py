@@ -101,11 +101,11 @@ def _utf8_or_one_byte(path: Path) -> Encoding:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             only_cp1252 = only_cp1252 and not any(byte in chunk for byte in _NOT_IN_CP1252)
-            if bad < 1000 or good > bad:
+            if bad < 1000 or good >= bad:
                 text = decoder.decode(chunk)
                 bad += len(_HALVES.findall(text))
                 good += len(_NOT_ASCII.findall(text))
-    if good > bad:
+    if good and good >= bad:  # by chance, other encodings hardly ever look so
         return Encoding(
             "utf-8",
             "UTF-8, damaged",

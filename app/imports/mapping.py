@@ -23,11 +23,11 @@ OWN_COLUMNS = (
 )  # fmt: skip
 NOTE_COLUMNS = ("import_line", "import_problem", "import_raw")  # of the rows we give back
 SEPARATORS = {
-    "": "a list in brackets, or one per line",
-    "; ": "semicolons",
-    " | ": "bars",
-    ", ": "commas",
-    "none": "nothing: a cell is one answer",
+    "": "one per line, or a list in brackets",
+    "; ": "separated by semicolons",
+    " | ": "separated by bars",
+    ", ": "separated by commas",
+    "none": "never: a cell is one answer",
 }
 MAX_SOURCE = 500
 KEY_LENGTH = 100

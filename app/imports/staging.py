@@ -21,7 +21,7 @@ from app.imports.mapping import Draft, Mapping, RowProblem, completed, draft
 from app.imports.reading import Source
 from app.imports.tables import Record
 from app.prompts import PromptInput, newest_versions, same
-from app.pubid import new_public_id
+from app.pubid import new_public_ids
 from app.tables import Prompt
 
 BATCH = 500
@@ -29,7 +29,7 @@ _TABLES = """
 CREATE TABLE known (key TEXT PRIMARY KEY, id INTEGER, version INTEGER, archived INTEGER,
     text BLOB) WITHOUT ROWID;
 CREATE TABLE row (number INTEGER PRIMARY KEY, line INTEGER, status TEXT, key TEXT, version INTEGER,
-    prompt TEXT, problem TEXT, warning TEXT, given TEXT, raw TEXT);
+    prompt TEXT, problem TEXT, warning TEXT, given TEXT, raw TEXT, was TEXT);
 CREATE TABLE seen (name BLOB PRIMARY KEY, line INTEGER, content BLOB) WITHOUT ROWID;
 """
 _INDEXES = """
@@ -37,7 +37,7 @@ CREATE INDEX known_text ON known (text);
 """
 _BY_STATUS = "CREATE INDEX row_status ON row (status, number)"
 _KNOWN = "SELECT key, id, version, archived FROM known"
-_INSERT = "INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Status(StrEnum):
@@ -62,6 +62,7 @@ class Row:
     warning: str
     given: dict[str, Any]
     raw: str
+    was: dict[str, Any]  # what another version says in the library, where it differs
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,10 @@ def rows(
     """Rows in the order of the file. ``where`` is one of our own conditions."""
     statement = f"SELECT * FROM row WHERE ({where}) AND number > ? ORDER BY number LIMIT ?"  # noqa: S608
     for found in stage.execute(statement, (after, limit)):
-        number, line, status, key, version, prompt, problem, warning, given, raw = found
+        number, line, status, key, version, prompt, problem, warning, given, raw, was = found
         yield Row(
             number, line, Status(status), key, version, json.loads(prompt), problem, warning,
-            json.loads(given), raw,
+            json.loads(given), raw, json.loads(was),
         )  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def _judge(
 ) -> int:
     ids = {known.id for _, _, _, known in batch if known}
     there = {p.id: p for p in session.exec(select(Prompt).where(col(Prompt.id).in_(ids)))}
-    staged = []
+    staged, keys = [], new_public_ids(len(batch))
     for record, found, problem, known in batch:
         number += 1
         current = there.get(known.id) if known else None
@@ -198,16 +199,17 @@ def _judge(
                 prompt = completed(found, _base(current))
                 key, version = (known.key, known.version + 1) if known else (found.key, 1)
                 status = _status(stage, record.line, prompt, key, current, warnings)
-                key = key or new_public_id()
+                key = key or keys.pop()
             except RowProblem as exc:
                 problem, status, prompt = str(exc), Status.bad, None
+        was = _was(current, prompt) if current and prompt else {}
         given = {} if prompt else {k: _shown(v) for k, v in record.values.items()}
         stored = prompt.model_dump(mode="json") if prompt else {}
         staged.append(
             (
                 number, record.line, status, key, version, json.dumps(stored, ensure_ascii=False),
                 problem, "; ".join(map(visible, warnings)), json.dumps(given, ensure_ascii=False),
-                record.raw,
+                record.raw, json.dumps(was, ensure_ascii=False),
             )
         )  # fmt: skip
     stage.executemany(_INSERT, staged)
@@ -249,6 +251,11 @@ def _status(
     if current.archived_at is not None:
         warnings.append("it is archived in the library")
     return Status.same if same(current, prompt) else Status.changed
+
+
+def _was(current: Prompt, prompt: PromptInput) -> dict[str, Any]:
+    told = prompt.model_dump()
+    return {name: old for name in told if (old := getattr(current, name)) != told[name]}
 
 
 def _shown(value: Any) -> Any:
