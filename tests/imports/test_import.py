@@ -152,7 +152,7 @@ def test_nothing_is_imported_where_one_row_cannot_be_stored(
     def breaking(**fields: object) -> PromptInput:
         if next(seen) == 1100:
             raise RuntimeError("the power is gone")
-        return PromptInput(**fields)  # type: ignore[arg-type]
+        return PromptInput(**fields)
 
     monkeypatch.setattr("app.imports.prompts.PromptInput", breaking)
     with pytest.raises(RuntimeError):
@@ -234,7 +234,7 @@ def test_export_comes_back_the_same(
 ) -> None:
     with database.write() as session:
         for prompt in given_:
-            save_prompt(session, PromptInput(**{**prompt, "text": f"Q{prompt['text']}"}))  # type: ignore[arg-type]
+            save_prompt(session, PromptInput(**{**prompt, "text": f"Q{prompt['text']}"}))
         session.flush()
         exported = "".join(EXPORTS[name](session))
         (tmp_path / name).write_bytes(exported.encode())

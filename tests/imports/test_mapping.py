@@ -1,14 +1,26 @@
 """What columns are taken for, and what a row then says of a prompt."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from app.errors import InvalidInput
-from app.imports.mapping import Mapping, RowProblem, completed, draft, original_cell, recognise
+from app.imports.mapping import (
+    DATASETS,
+    Mapping,
+    RowProblem,
+    completed,
+    draft,
+    original_cell,
+    recognise,
+)
+from app.imports.names import FIELDS, KNOWN
 from app.imports.reading import columns_of, open_source
 from app.imports.tables import Record
 from app.prompts import PromptInput
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/imports.md").read_text()
 
 
 def first_prompt(tmp_path: Path, content: str, name: str = "x.csv") -> tuple[Mapping, PromptInput]:
@@ -150,6 +162,36 @@ def test_long_sources_are_cut_and_unreadable_metadata_is_told() -> None:
         "its metadata could not be read and was left out",
         "its source was cut to 500 characters",
     ]
+
+
+def test_examples_of_the_document_say_the_same(tmp_path: Path) -> None:
+    examples = re.findall(r"^```(\w+)\n(.+?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    kinds = [kind for kind, _ in examples if kind != "sh"]
+    assert kinds == ["csv", "tsv", "jsonl", "json", "toml", "text"]
+    for kind, content in examples[: len(kinds)]:
+        path = tmp_path / "file"
+        path.write_text(content)
+        source = open_source(path, "")
+        mapping = recognise(source, columns_of(source.sample()))
+        found = [completed(draft(record, mapping), {}) for record in source.records()]
+        assert [p.text for p in found] == ["Which year, exactly?", 'Who said "yes"?'], kind
+        if kind != "text":
+            assert [p.references for p in found] == [["1969", "nineteen sixty-nine"], ["Ada"]]
+            assert [p.tags for p in found] == [["space"], ["people"]]
+
+
+def test_known_names_of_columns_stand_in_the_document() -> None:
+    section = DOCUMENT.split("## Columns")[1].split("## ")[0]
+    told = {
+        re.findall(r"`([^`]+)`", field)[0]: re.findall(r"`([^`]+)`", names)
+        for field, names in re.findall(r"^\| (`.+?) \| (`.+) \|$", section, re.MULTILINE)
+    }
+    assert set(told) == set(FIELDS)
+    assert {field: sorted(names) for field, names in told.items() if field != "question"} == {
+        field: sorted(names.split()) for field, names in KNOWN.items()
+    }
+    for dataset in DATASETS:
+        assert f"| {dataset.name} |" in DOCUMENT
 
 
 def test_apostrophes_of_our_own_are_taken_away_and_no_others() -> None:

@@ -7,6 +7,7 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -154,7 +155,12 @@ def test_table_without_rows_is_said(write: Write) -> None:
     codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
 )
 def test_tables_come_as_they_were_written(
-    write: Write, rows: list[tuple[str, str]], delimiter: str, quoting: int, end: str, codec: str
+    write: Write,
+    rows: list[tuple[str, str]],
+    delimiter: str,
+    quoting: Literal[0, 1],
+    end: str,
+    codec: str,
 ) -> None:
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter, quoting=quoting, lineterminator=end)
