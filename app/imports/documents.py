@@ -219,10 +219,15 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, inner in value.items():
         if isinstance(inner, dict):
-            found.update({visible(f"{name}.{k}")[:100]: _value(v) for k, v in inner.items()})
+            found.update({_name(f"{name}.{k}"): _value(v) for k, v in inner.items()})
         else:
-            found[visible(str(name))[:100]] = _value(inner)
+            found[_name(name)] = _value(inner)
     return found
+
+
+def _name(name: str) -> str:
+    """As a form gives it back: in one line."""
+    return visible(" ".join(name.split()))[:100] or "no name"
 
 
 def _value(value: Any) -> Any:

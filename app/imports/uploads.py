@@ -7,13 +7,15 @@ import json
 import re
 import secrets
 import shutil
+import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.imports.mapping import Mapping
 from app.imports.prompts import Choices, DryRun
 
@@ -81,6 +83,19 @@ class Upload:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def kept_on_disk() -> Iterator[None]:
+    """Raises Unavailable where a disk is full, or a folder cannot be written."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        raise Unavailable(
+            f"The file cannot be kept while it is looked at: {exc}. Nothing was imported. Make room"
+            " in the data folder, or name another one in BLUFFCHECK_DATA_DIR.",
+            str(exc),
+        ) from exc
 
 
 def clear(parent: Path) -> None:

@@ -11,7 +11,7 @@ from app.errors import InvalidInput
 from app.imports.names import FIELDS
 from app.imports.prompts import Choices, DryRun, dry_run, import_prompts, listing, refuse_bad
 from app.imports.staging import Row
-from app.imports.uploads import Upload
+from app.imports.uploads import Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.api import PROBLEMS
 from app.web.deps import Server, Services
@@ -81,12 +81,19 @@ async def import_file(
     Rows whose key, or else text, is in the library already update it. Send it with `dry_run` first.
     """
     choices = Choices(format, header, _columns(column), separator, tags, source, answerable)
+    with kept_on_disk():
+        return await _import(request, server, name, choices, dry_run, skip_bad)
+
+
+async def _import(
+    request: Request, server: Services, name: str, choices: Choices, only_look: bool, skip_bad: bool
+) -> ImportReport:
     upload = await run_in_threadpool(Upload.begin, server.settings.uploads, name)
     try:
         with await run_in_threadpool(upload.file.open, "wb") as file:
             async for chunk in request.stream():
                 await run_in_threadpool(file.write, chunk)
-        return await run_in_threadpool(_report, server, upload, choices, dry_run, skip_bad)
+        return await run_in_threadpool(_report, server, upload, choices, only_look, skip_bad)
     finally:
         await asyncio.shield(run_in_threadpool(upload.remove))
 

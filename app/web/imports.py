@@ -25,7 +25,7 @@ from app.imports.prompts import (
     import_prompts,
     listing,
 )
-from app.imports.uploads import GONE, Upload
+from app.imports.uploads import GONE, Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Reading, Server, Services
 from app.web.render import page
@@ -78,19 +78,18 @@ def upload(server: Server, data: UploadForm, session: Reading, reviewer: MaybeRe
                 "Choose a file or paste text, not both." if chosen else "Choose a file, or paste."
             )
         name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
-        kept = Upload.begin(server.settings.uploads, name)
-        kept.choices = choices
-        try:
-            with kept.file.open("wb") as target:
-                if isinstance(file, UploadFile) and chosen:
-                    shutil.copyfileobj(file.file, target, 1 << 20)
-                else:
-                    target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
-            kept.found = dry_run(session, kept.file, kept.name, kept.choices, kept.rows)
-            kept.keep()
-        except BaseException:
-            kept.remove()
-            raise
+        with kept_on_disk():
+            kept = Upload.begin(server.settings.uploads, name)
+            try:
+                with kept.file.open("wb") as target:
+                    if isinstance(file, UploadFile) and chosen:
+                        shutil.copyfileobj(file.file, target, 1 << 20)
+                    else:
+                        target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
+                _check(session, kept, choices)
+            except BaseException:
+                kept.remove()
+                raise
     except BluffcheckError as exc:
         return _form(exc, text=text, choices=choices, reviewer=reviewer)
     return _to(kept)
@@ -193,9 +192,10 @@ def _as_checked(kept: Upload) -> Choices:
 
 
 def _check(session: Session, kept: Upload, choices: Choices, notice: str = "") -> None:
-    kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
-    kept.choices, kept.notice = choices, notice
-    kept.keep()
+    with kept_on_disk():
+        kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
+        kept.choices, kept.notice = choices, notice
+        kept.keep()
 
 
 def _import(server: Services, kept: Upload, session: Session) -> None:

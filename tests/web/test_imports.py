@@ -160,6 +160,16 @@ def test_pasted_text_that_is_too_long_says_what_to_do(client: TestClient) -> Non
     assert "Save it as a file and choose that." in said(response.text)
 
 
+def test_data_folder_that_takes_no_file_is_said(client: TestClient, settings: Settings) -> None:
+    settings.uploads.write_text("in the way")
+    page = client.post("/library/import", data={"text": "Why?"})
+    assert (page.status_code, "Why?" in page.text) == (503, True)
+    api = client.post("/api/prompts/import", content=b"Why?")
+    for answer in (said(page.text), api.json()["detail"]):
+        assert "The file cannot be kept while it is looked at:" in answer
+        assert "BLUFFCHECK_DATA_DIR" in answer
+
+
 def test_other_sites_and_lost_uploads_are_refused(client: TestClient, settings: Settings) -> None:
     for path in ("/library/import", "/api/prompts/import?dry_run=false"):
         for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}):
