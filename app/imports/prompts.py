@@ -20,8 +20,7 @@ from app.imports.encoding import visible
 from app.imports.mapping import NOTE_COLUMNS, Mapping, recognise
 from app.imports.reading import Source, columns_of, open_source
 from app.imports.staging import Row, Status, library_state, opened, stage
-from app.prompts import PromptInput
-from app.tables import Prompt, now
+from app.tables import Answerable, Prompt, now
 
 BATCH = 500
 SHOWN = 20  # rows
@@ -162,7 +161,8 @@ def import_prompts(database: Database, rows: Path, state: list[Any]) -> list[Row
                             "key": row.key,
                             "version": row.version,
                             "created_at": imported_at,
-                            **PromptInput(**row.prompt).model_dump(),
+                            **row.prompt,
+                            "answerable": Answerable(row.prompt["answerable"]),
                         }
                         for row in batch
                     ],

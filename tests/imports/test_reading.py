@@ -146,7 +146,7 @@ def test_table_without_rows_is_said(write: Write) -> None:
         write("question,answer\n", "x.csv").sample()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     rows=st.lists(st.tuples(ODD_TEXT, ODD_TEXT), min_size=1, max_size=5),
     delimiter=st.sampled_from(",\t"),
@@ -172,7 +172,7 @@ def test_tables_come_as_they_were_written(
     assert values(source) == [{"question": "q" + a, "x": b} for a, b in rows]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     rows=st.lists(st.tuples(ODD_TEXT, st.lists(ODD_TEXT, max_size=3)), min_size=1, max_size=5),
     kind=st.sampled_from(["json", "jsonl"]),
@@ -306,11 +306,11 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     ):  # fmt: skip
         with path.open("w") as file:
             file.write(begin)
-            file.writelines(row.format(n, "é" * 1000) for n in range(2500))
+            file.writelines(row.format(n, "é" * 4000) for n in range(700))
             file.write(end)
         assert path.stat().st_size > 5_000_000
         tracemalloc.start()
         count = sum(1 for _ in open_source(path, f"big.{kind}").records())
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert (count >= 2500, peak < 4_000_000) == (True, True), (kind, count, peak)
+        assert (count >= 700, peak < 4_000_000) == (True, True), (kind, count, peak)
