@@ -144,9 +144,7 @@ def _ready_database(settings: Settings) -> Database:
         )
     database = Database(settings.url)
     try:
-        with database.reader.connect() as connection:
-            newest = revisions(connection)[0]
-        ready = database.revision() == newest
+        ready = database.revision() == revisions()[0]
     except DBAPIError:
         ready = False
     if not ready:

@@ -19,10 +19,9 @@ from app.imports import staging
 from app.imports.encoding import visible
 from app.imports.mapping import NOTE_COLUMNS, Mapping, recognise
 from app.imports.reading import Source, columns_of, open_source
-from app.imports.staging import Row, Status, library_state, opened, stage
+from app.imports.staging import Row, Status, library_state, opened, stage, weight
 from app.tables import Answerable, Prompt, now
 
-BATCH = 500
 SHOWN = 20  # rows
 LISTED = 100  # problems and warnings
 STALE = "The library has changed since this was checked."
@@ -153,7 +152,7 @@ def import_prompts(database: Database, rows: Path, state: list[Any]) -> list[Row
             raise Conflict(STALE)
         todo = staging.rows(found, staging.IMPORTED)
         try:
-            while batch := list(islice(todo, BATCH)):
+            for batch in _batches(todo):
                 session.execute(
                     insert(Prompt),
                     [
@@ -184,12 +183,26 @@ def refuse_bad(found: DryRun, rows: Path, instead: str) -> None:
         )
 
 
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """Not too many at a time, and not too long ones."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += weight(row.prompt)
+        if len(batch) == staging.BATCH or size > staging.BATCH_SIZE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def archive_new(database: Database, rows: Path) -> int:
     """Take what an import added out of the library again; how many prompts that were."""
     with opened(rows) as found, database.write() as session:
         new = (row.key for row in staging.rows(found, staging.NEW))
         archived = 0
-        while keys := list(islice(new, BATCH)):
+        while keys := list(islice(new, staging.BATCH)):
             there = (col(Prompt.key).in_(keys), col(Prompt.archived_at).is_(None))
             result = session.execute(update(Prompt).where(*there).values(archived_at=now()))
             archived += result.rowcount  # type: ignore[attr-defined]

@@ -24,7 +24,8 @@ from app.prompts import PromptInput, newest_versions, same
 from app.pubid import new_public_ids
 from app.tables import Prompt
 
-BATCH = 500
+BATCH = 500  # rows at a time, or fewer that have so many characters:
+BATCH_SIZE = 300_000
 _TABLES = """
 CREATE TABLE known (key TEXT PRIMARY KEY, id INTEGER, version INTEGER, archived INTEGER,
     text BLOB) WITHOUT ROWID;
@@ -103,16 +104,26 @@ def stage(session: Session, source: Source, mapping: Mapping, path: Path) -> Non
         _note_library(session, stage)
         stage.executescript(_INDEXES)
         batch: list[tuple[Record, Draft | None, str, Known | None]] = []
-        number = 0
+        number = size = 0
         for record in source.records():
             found, problem = _drafted(record, mapping)
             batch.append((record, found, problem, _match(stage, found) if found else None))
-            if len(batch) == BATCH:
+            size += weight(record.values) + len(record.raw)
+            if len(batch) == BATCH or size > BATCH_SIZE:
                 number = _judge(session, stage, batch, number)
                 batch.clear()
+                size = 0
         _judge(session, stage, batch, number)
         stage.execute(_BY_STATUS)
         stage.commit()
+
+
+def weight(values: dict[str, Any]) -> int:
+    """About how many characters there are in it."""
+    return sum(
+        sum(map(len, value)) if isinstance(value, list) else len(value or "")
+        for value in values.values()
+    )
 
 
 def count(stage: sqlite3.Connection) -> dict[str, int]:
