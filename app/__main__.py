@@ -166,6 +166,50 @@ def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
         sys.exit(1)
 
 
+@main.command("import-prompts")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--format", "format_", default="", help="csv, tsv, jsonl, json, toml or lines.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="NAME:FIELD",
+    help="What a column is, such as Frage:text; without FIELD it is left out.",
+)  # fmt: skip
+@click.option("--tag", "tags", multiple=True, help="A tag for all of them.")
+@click.option(
+    "--bad-rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows that cannot be imported to this CSV, and import the others.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+def import_prompts(
+    file: Path,
+    dry_run: bool,
+    format_: str,
+    columns: tuple[str, ...],
+    tags: tuple[str, ...],
+    bad_rows: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Import prompts from FILE: CSV, TSV, JSON, JSON Lines, TOML or one prompt per line.
+
+    Prompts that are in the library already are updated. It is one transaction: where a row cannot
+    be imported, none is, unless --bad-rows names a file for those. A server may run meanwhile.
+    """
+    from app import commands  # takes a second
+
+    try:
+        settings = load_settings(data_dir=data_dir)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    commands.import_prompts(
+        settings, file, format_, columns, ",".join(tags), bad_rows, dry_run=dry_run
+    )
+
+
 @main.group()
 def models() -> None:
     """Look at models, and try them."""

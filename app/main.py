@@ -15,6 +15,7 @@ from app.costs import price_unpriced
 from app.db import ROOT, Database
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
+from app.imports import uploads
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
@@ -29,6 +30,7 @@ from app.web import (
     api_additions,
     api_costs,
     api_docs,
+    api_imports,
     api_labels,
     api_limits,
     api_models,
@@ -41,6 +43,7 @@ from app.web import (
     exports,
     grids,
     home,
+    imports,
     keys,
     labels,
     library,
@@ -106,10 +109,14 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         routes=routes(),
     )
     app.add_middleware(
-        SecurityMiddleware, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes
+        SecurityMiddleware,
+        hosts=settings.hosts,
+        max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
     )
     app.add_middleware(TroubleMiddleware)
     problems.install(app)
+    uploads.clear(settings.uploads)  # of a server that was stopped before an hour was over
     return app
 
 
@@ -129,10 +136,11 @@ def routes() -> list[BaseRoute]:
     everything.include_router(api_results.router)
     everything.include_router(probes.api)
     everything.include_router(pasted.api)
+    everything.include_router(api_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
-        library, models, exports, review, keys, results, comparison, shares,
+        imports, library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(probes.pages)

@@ -95,13 +95,21 @@ def example_keys() -> list[str]:
     return [row["key"] for row in _load("prompts.toml", "prompt")[:3]]
 
 
+def newest_versions(*columns: Any) -> Any:
+    """A statement: the newest version of every prompt, also of archived ones."""
+    newest = select(Prompt.key, func.max(Prompt.version)).group_by(Prompt.key)
+    return select(*columns).where(tuple_(col(Prompt.key), col(Prompt.version)).in_(newest))
+
+
+def in_library() -> Any:
+    """A statement: the newest version of every prompt that is not archived, newest first."""
+    statement = newest_versions(Prompt).where(col(Prompt.archived_at).is_(None))
+    return statement.order_by(col(Prompt.created_at).desc(), col(Prompt.id))
+
+
 def library(session: Session) -> list[Prompt]:
     """The newest version of every prompt that is not archived, newest first."""
-    newest = select(Prompt.key, func.max(Prompt.version)).group_by(Prompt.key)
-    statement = select(Prompt).where(
-        tuple_(col(Prompt.key), col(Prompt.version)).in_(newest), col(Prompt.archived_at).is_(None)
-    )
-    return list(session.exec(statement.order_by(col(Prompt.created_at).desc(), col(Prompt.id))))
+    return list(session.exec(in_library()))
 
 
 def wordings(session: Session) -> list[Wording]:

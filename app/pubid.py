@@ -13,3 +13,13 @@ LENGTH = 11
 
 def new_public_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def new_public_ids(count: int) -> list[str]:
+    """Many at once, asking for randomness once: an import needs up to a million."""
+    letters = ""
+    fair = 256 - 256 % len(ALPHABET)  # bytes from here on would favour the first letters
+    while len(letters) < count * LENGTH:
+        more = secrets.token_bytes(count * LENGTH)
+        letters += "".join(ALPHABET[byte % len(ALPHABET)] for byte in more if byte < fair)
+    return [letters[n * LENGTH : (n + 1) * LENGTH] for n in range(count)]

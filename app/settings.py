@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     max_cost_default: float = Field(10, ge=0, allow_inf_nan=False)  # US dollars, the same
     preflight_calls: int = Field(100, ge=0)  # a grid of so many calls begins with test calls
     max_body_bytes: int = Field(2_000_000, ge=1_000)
+    max_upload_bytes: int = Field(200_000_000, ge=1_000)  # of a file that is imported
     call_timeout_s: float = Field(600, gt=0)
     ca_file: Path | None = None  # certificates to trust beside the usual ones
     practice_latency_ms: int = Field(700, ge=0)
@@ -90,6 +91,11 @@ class Settings(BaseSettings):
     def url_for_people(self) -> str:
         """The database in use, without a password."""
         return make_url(self.url).render_as_string(hide_password=True)
+
+    @property
+    def uploads(self) -> Path:
+        """Where files wait to be imported; made when the first one comes."""
+        return self.data_dir / "imports"
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -21,10 +21,13 @@ RETRY_AFTER_S = 2  # where the database cannot be used
 
 NOT_FOUND = "There is nothing at this address. Check that the link was copied whole."
 TOO_LARGE = "What was sent is too large. Send less at a time, or raise BLUFFCHECK_MAX_BODY_BYTES."
+UPLOAD_TOO_LARGE = (
+    "The file is too large. Import it in parts, or raise BLUFFCHECK_MAX_UPLOAD_BYTES."
+)
+UPLOADS = frozenset({"/library/import", "/api/prompts/import"})  # where files may come
 _SENTENCES = {
     404: NOT_FOUND,
     405: "This address does not take that kind of request.",
-    413: TOO_LARGE,
 }
 
 
@@ -36,6 +39,10 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[str] = []
+
+
+def too_large(path: str) -> str:
+    return UPLOAD_TOO_LARGE if path in UPLOADS else TOO_LARGE
 
 
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -92,6 +99,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def on_http(request: Request, error: HTTPException) -> Response:
         detail = _SENTENCES.get(error.status_code, str(error.detail))
+        if error.status_code == 413:
+            detail = too_large(request.url.path)
         title = "Not found" if error.status_code == 404 else "That did not work"
         response = _respond(request.scope, error.status_code, title, detail)
         response.headers.update(error.headers or {})

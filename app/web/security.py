@@ -12,7 +12,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BluffcheckError, Forbidden, NotFound, TooLarge
-from app.web.problems import NOT_FOUND, TOO_LARGE, broken, respond_with
+from app.web.problems import NOT_FOUND, UPLOADS, broken, respond_with, too_large
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 RESPONSE_HEADERS = {
@@ -30,15 +30,19 @@ RESPONSE_HEADERS = {
 class SecurityMiddleware:
     """Refuses foreign hosts, cross-site writes and huge bodies; adds the headers above."""
 
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], max_body_bytes: int) -> None:
-        # The inner one counts what really comes, also from clients that do not announce it.
-        self.app = RequestBodyLimitMiddleware(app, max_body_bytes)
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str], max_body_bytes: int, max_upload_bytes: int
+    ) -> None:
+        # The inner ones count what really comes, also from clients that do not announce it.
+        self.limited = RequestBodyLimitMiddleware(app, max_body_bytes)
+        self.uploading = RequestBodyLimitMiddleware(app, max_upload_bytes)
         self.hosts = hosts
         self.max_body_bytes = max_body_bytes
+        self.max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.limited(scope, receive, send)
             return
 
         started = False
@@ -60,7 +64,8 @@ class SecurityMiddleware:
             await respond_with(error, scope)(scope, receive, send_with_headers)
             return
         try:
-            await self.app(scope, receive, send_with_headers)
+            app = self.uploading if scope["path"] in UPLOADS else self.limited
+            await app(scope, receive, send_with_headers)
         except Exception as error:
             # A handler for this would run outside of here, so that its page had no headers.
             response = broken(scope, error)
@@ -78,8 +83,10 @@ class SecurityMiddleware:
                 " yours, add it to BLUFFCHECK_ALLOWED_HOSTS."
             )
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_body_bytes:
-            raise TooLarge(TOO_LARGE)
+        upload = scope["path"] in UPLOADS
+        limit = self.max_upload_bytes if upload else self.max_body_bytes
+        if length.isdecimal() and int(length) > limit:
+            raise TooLarge(too_large(scope["path"]))
         if "\0" in scope["path"]:  # which Postgres cannot even look for
             raise NotFound(NOT_FOUND)
         if scope["method"] in SAFE_METHODS:

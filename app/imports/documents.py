@@ -1,0 +1,282 @@
+"""JSON Lines, JSON and TOML as records, one after the other: none of it is in memory whole.
+
+Numbers stay as they were written: a reference of 3.10 is not 3.1.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any, TextIO
+
+from app.imports.encoding import visible
+from app.imports.tables import MAX_RECORD, TOO_LONG, Record, lines_of
+
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+_CHUNK = 1 << 18
+_SPACE = re.compile(r"[\s,]*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
+_TABLE = re.compile(r"""\s*\[\[\s*(?:[\w-]+|"[^"]*"|'[^']*')\s*\]\]""")
+_AT = re.compile(r" \(at line (\d+), column (\d+)\)")
+_NO_OBJECT = "not an object with names and values"
+_SHOWN = 2_000  # characters of what could not be read
+
+
+def jsonl_records(file: TextIO) -> Iterator[Record]:
+    for line in lines_of(file):
+        text = line.text.strip()
+        if line.cut:
+            yield Record(line.number, problem=TOO_LONG, raw=visible(text))
+        elif text:
+            try:
+                yield _record(line.number, _DECODER.decode(text), text)
+            except (ValueError, RecursionError) as exc:
+                yield Record(line.number, problem=_why(exc), raw=visible(text))
+
+
+def json_records(file: TextIO) -> Iterator[Record]:
+    """The elements of a list, or of the first list of objects in an object, or that object."""
+    buffer = _Buffer(file)
+    if buffer.skip() == "[":
+        buffer.place += 1
+        yield from buffer.elements()
+    elif buffer.peek() == "{":
+        yield from _in_object(buffer)
+    elif buffer.peek():
+        yield Record(buffer.line(), problem="neither a list nor an object", raw=buffer.rest())
+
+
+def toml_records(file: TextIO) -> Iterator[Record]:
+    """Each ``[[table]]``; tables further down and what stands before the first belong to none."""
+    waiting: list[str] = []
+    start, size, inside = 1, 0, False  # ``inside`` of a string of several lines
+    for line in lines_of(file):
+        if line.cut or size > MAX_RECORD or (not inside and _TABLE.match(line.text)):
+            yield from _tables(start, waiting)
+            waiting, start, size, inside = [], line.number, 0, False
+        if line.cut:
+            yield Record(line.number, problem=TOO_LONG, raw=visible(line.text))
+            start += 1
+            continue
+        waiting.append(line.text)
+        size += len(line.text)
+        inside ^= (line.text.count('"""') + line.text.count("'''")) % 2 == 1
+    yield from _tables(start, waiting)
+
+
+class _Buffer:
+    """A part of a JSON document, and where one is in it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.text = ""
+        self.place = 0
+        self.lines = 1  # of the document, up to ``counted`` of the text
+        self.counted = 0
+        self.ended = False
+
+    def more(self) -> bool:
+        """Read as much again as is waiting, so that long elements are not scanned too often."""
+        if self.ended:
+            return False
+        self.line()
+        self.text = self.text[self.place :]
+        self.place = self.counted = 0
+        new = self.file.read(max(_CHUNK, len(self.text)))
+        self.ended = not new
+        self.text += new
+        return bool(new)
+
+    def skip(self) -> str:
+        """Go over space and commas; the character that follows."""
+        while True:
+            match = _SPACE.match(self.text, self.place)
+            self.place = match.end() if match else self.place
+            if self.place < len(self.text) or not self.more():
+                return self.peek()
+
+    def peek(self) -> str:
+        return self.text[self.place : self.place + 1]
+
+    def line(self) -> int:
+        self.lines += self.text.count("\n", self.counted, self.place)
+        self.counted = self.place
+        return self.lines
+
+    def rest(self) -> str:
+        return visible(self.text[self.place : self.place + _SHOWN])
+
+    def elements(self) -> Iterator[Record]:
+        """Up to the end of the list one is in. A broken one does not spoil those that follow."""
+        while (first := self.skip()) != "]":
+            line = self.line()
+            if not first:
+                yield Record(line, problem="the file ends inside of a list", raw="")
+                return
+            try:
+                value, end = self.value()
+                yield _record(line, value, self.text[self.place : end][:_SHOWN])
+                self.place = end
+            except _Broken as exc:
+                yield Record(line, problem=exc.why, raw=self.rest() if exc.end is None else
+                             visible(self.text[self.place : exc.end][:MAX_RECORD]))  # fmt: skip
+                if exc.end is None:
+                    return
+                self.place = exc.end
+        self.place += 1
+
+    def value(self) -> tuple[Any, int]:
+        """The value that begins here, and where it ends. Raises _Broken."""
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.place)
+                if end < len(self.text) or not self.more():  # else a number may go on
+                    return value, end
+            except (ValueError, RecursionError) as exc:
+                extent, why = self._extent(), self._why(exc)
+                if extent is None and len(self.text) - self.place > MAX_RECORD:
+                    raise _Broken(TOO_LONG + ", so nothing after it was read", None) from None
+                if extent is not None or not self.more():
+                    raise _Broken(why, extent) from None
+
+    def _why(self, error: Exception) -> str:
+        if not isinstance(error, json.JSONDecodeError):
+            return _why(error)
+        line = self.line() + self.text.count("\n", self.place, error.pos)
+        character = error.pos - self.text.rfind("\n", 0, error.pos)
+        return f"no valid JSON: {_lower(error.msg)} (line {line}, character {character})"
+
+    def _extent(self) -> int | None:
+        """Where the value that begins here ends as far as brackets tell; None: not in here."""
+        depth = 0
+        for token in _TOKEN.finditer(self.text, self.place):
+            match token[0]:
+                case "{" | "[":
+                    depth += 1
+                case "}" | "]" if depth == 0:
+                    return token.start()
+                case "}" | "]":
+                    depth -= 1
+                    if depth == 0:
+                        return token.end()
+                case '"':
+                    return None
+        return None
+
+
+class _Broken(Exception):
+    def __init__(self, why: str, end: int | None) -> None:
+        super().__init__(why)
+        self.why, self.end = why, end
+
+
+def _in_object(buffer: _Buffer) -> Iterator[Record]:
+    line, alone = buffer.line(), {}
+    buffer.place += 1
+    found = False
+    while (first := buffer.skip()) == '"':
+        try:
+            name, buffer.place = buffer.value()
+            if buffer.skip() != ":":
+                raise _Broken("a name without a value", None)
+            buffer.place += 1
+            if buffer.skip() == "[" and _list_of_objects(buffer):
+                buffer.place += 1
+                found = True
+                yield from buffer.elements()
+            else:
+                alone[name], buffer.place = buffer.value()
+        except _Broken as exc:
+            yield Record(buffer.line(), problem=exc.why, raw=buffer.rest())
+            return
+    if first != "}":
+        yield Record(buffer.line(), problem="the file ends inside of an object", raw="")
+    elif not found and alone:
+        yield _record(line, alone, "")
+
+
+def _list_of_objects(buffer: _Buffer) -> bool:
+    while not (match := re.compile(r"\[\s*(\S)").match(buffer.text, buffer.place)):
+        if not buffer.more():
+            return False
+    return match[1] == "{"
+
+
+def _record(line: int, value: Any, raw: str) -> Record:
+    if isinstance(value, str):
+        return Record(line, {"text": value})
+    if not isinstance(value, dict):
+        return Record(line, problem=_NO_OBJECT, raw=visible(raw))
+    # The lists of Hugging Face's viewer hold {"row_idx": 0, "row": {…}}.
+    if isinstance(value.get("row"), dict):
+        value = value["row"]
+    return Record(line, _flat(value))
+
+
+def _flat(value: dict[str, Any]) -> dict[str, Any]:
+    """``{"answer": {"value": "x"}}`` as ``{"answer.value": "x"}``."""
+    found: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            found.update({_name(f"{name}.{k}"): _value(v) for k, v in inner.items()})
+        else:
+            found[_name(name)] = _value(inner)
+    return found
+
+
+def _name(name: str) -> str:
+    """As a form gives it back: in one line."""
+    return visible(" ".join(name.split()))[:100] or "no name"
+
+
+def _value(value: Any) -> Any:
+    """Text, a list of texts, or nothing."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return [t for t in map(_value, value) if isinstance(t, str)]
+        case datetime() | date() | time():
+            return value.isoformat()
+        case dict():
+            return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no valid JSON: {_lower(error.msg)} (character {error.colno})"
+    return "nested too deeply" if isinstance(error, RecursionError) else f"no valid JSON: {error}"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _tables(start: int, lines: list[str]) -> Iterator[Record]:
+    text = "".join(lines)
+    if not text.strip():
+        return
+    try:
+        found = tomllib.loads(text.replace("\r\n", "\n"), parse_float=str)
+    except (ValueError, RecursionError) as exc:
+        later = [n for n, line in enumerate(lines) if n and _TABLE.match(line)]
+        if later:  # a string that is never closed has taken in other tables
+            for begin, end in zip([0, *later], [*later, None], strict=True):
+                yield from _tables(start + begin, lines[begin:end])
+            return
+        at = _AT.search(str(exc))
+        line = start + int(at[1]) - 1 if at else start
+        why = _AT.sub("", str(exc))
+        why = f"no valid TOML: {_lower(why)}" + (f" (line {line})" if at else "")
+        yield Record(start, problem=why, raw=visible(text))
+        return
+    tables = [one for value in found.values() if isinstance(value, list) for one in value]
+    objects = [one for one in tables if isinstance(one, dict)]
+    for table in objects:
+        yield Record(start, _flat(table))
+    if not objects and found:
+        yield Record(start, _flat(found))

@@ -1,0 +1,107 @@
+"""Files that wait to be imported: each in a folder of its own, beside the database, not in it.
+
+The folder's name is the secret by which a page finds it again. An hour later it is gone.
+"""
+
+import json
+import re
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from app.errors import NotFound, Unavailable
+from app.imports.mapping import Mapping
+from app.imports.prompts import Choices, DryRun
+
+KEPT_S = 3600
+GONE = (
+    "This upload is gone: it is kept for an hour at most, and until its prompts are imported."
+    " Choose the file again."
+)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+@dataclass
+class Upload:
+    """One file, and what is known of it so far."""
+
+    folder: Path
+    name: str
+    choices: Choices = field(default_factory=Choices)
+    found: DryRun | None = None
+    notice: str = ""  # what the page has to say first
+    done: dict[str, Any] | None = None  # what was imported
+
+    @classmethod
+    def begin(cls, parent: Path, name: str) -> Self:
+        """A new, empty folder, and no others that are too old."""
+        clear(parent)
+        folder = parent / secrets.token_urlsafe(16)
+        folder.mkdir(parents=True, mode=0o700)
+        return cls(folder, name)
+
+    @classmethod
+    def at(cls, parent: Path, token: str) -> Self:
+        """Raises NotFound."""
+        clear(parent)
+        try:
+            if not _TOKEN.fullmatch(token):
+                raise NotFound(GONE)
+            told = json.loads((parent / token / "about.json").read_text("utf-8"))
+        except OSError:
+            raise NotFound(GONE) from None
+        found = told.pop("found")
+        if found:
+            found = DryRun(**{**found, "mapping": Mapping(**found["mapping"])})
+        return cls(parent / token, choices=Choices(**told.pop("choices")), found=found, **told)
+
+    @property
+    def token(self) -> str:
+        return self.folder.name
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "file"
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / "rows.db"
+
+    def keep(self) -> None:
+        told = {name: value for name, value in asdict(self).items() if name != "folder"}
+        (self.folder / "about.json").write_text(json.dumps(told), "utf-8")
+
+    def forget(self) -> None:
+        """The file has done its work; what is known of its rows can still be asked for."""
+        self.file.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def kept_on_disk() -> Iterator[None]:
+    """Raises Unavailable where a disk is full, or a folder cannot be written."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        raise Unavailable(
+            f"The file cannot be kept while it is looked at: {exc}. Nothing was imported. Make room"
+            " in the data folder, or name another one in BLUFFCHECK_DATA_DIR.",
+            str(exc),
+        ) from exc
+
+
+def clear(parent: Path) -> None:
+    """Remove what has waited for too long."""
+    with suppress(FileNotFoundError):
+        for folder in parent.iterdir():
+            with suppress(OSError):  # another request was faster
+                if folder.stat().st_mtime < time.time() - KEPT_S:
+                    shutil.rmtree(folder, ignore_errors=True)

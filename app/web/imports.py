@@ -1,0 +1,249 @@
+"""Importing prompts: choose a file, look at what it would do, do it; and the library as a file."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from sqlmodel import Session
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from app.errors import BluffcheckError, Conflict, InvalidInput, NotFound, TooLarge
+from app.imports.encoding import visible
+from app.imports.exporting import library_csv, library_jsonl
+from app.imports.formats import TITLES
+from app.imports.mapping import SEPARATORS
+from app.imports.names import FIELDS
+from app.imports.prompts import (
+    STALE,
+    Choices,
+    archive_new,
+    bad_rows_csv,
+    dry_run,
+    import_prompts,
+    listing,
+)
+from app.imports.uploads import GONE, Upload, kept_on_disk
+from app.tables import Answerable
+from app.web.deps import Form, MaybeReviewer, Reading, Server, Services
+from app.web.render import page
+
+router = APIRouter()
+CHANGED = "You changed how it is read. This is what it would do now."
+
+
+async def upload_form(server: Server, request: Request) -> AsyncIterator[FormData]:
+    """A form with one file, which is on disk where it is large. Raises TooLarge."""
+    largest = server.settings.max_body_bytes
+    try:
+        form = await request.form(max_files=1, max_fields=50, max_part_size=largest)
+    except HTTPException as exc:
+        if "maximum size" not in str(exc.detail):
+            raise
+        raise TooLarge("The text is too long to be pasted. Save it as a file and choose that.")\
+            from None  # fmt: skip
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+UploadForm = Annotated[FormData, Depends(upload_form)]
+
+
+def upload_at(server: Server, token: str) -> Upload:
+    """The upload named in the path, or 404."""
+    return Upload.at(server.settings.uploads, token)
+
+
+UploadHere = Annotated[Upload, Depends(upload_at)]
+
+
+@router.get("/library/import")
+def show_form(reviewer: MaybeReviewer) -> Response:
+    return _form(reviewer=reviewer)
+
+
+@router.post("/library/import")
+def upload(server: Server, data: UploadForm, session: Reading, reviewer: MaybeReviewer) -> Response:
+    """Keep the file for an hour, and look at what importing it would do."""
+    file, text = data.get("file"), str(data.get("text", ""))
+    chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
+    choices = Choices(str(data.get("format", "")), header=data.get("header") != "no")
+    try:
+        if chosen == bool(text.strip()):
+            raise InvalidInput(
+                "Choose a file or paste text, not both." if chosen else "Choose a file, or paste."
+            )
+        name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
+        with kept_on_disk():
+            kept = Upload.begin(server.settings.uploads, name)
+            try:
+                with kept.file.open("wb") as target:
+                    if isinstance(file, UploadFile) and chosen:
+                        shutil.copyfileobj(file.file, target, 1 << 20)
+                    else:
+                        target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
+                _check(session, kept, choices)
+            except BaseException:
+                kept.remove()
+                raise
+    except BluffcheckError as exc:
+        return _form(exc, text=text, choices=choices, reviewer=reviewer)
+    return _to(kept)
+
+
+@router.get("/library/import/{token}")
+def show_upload(kept: UploadHere, reviewer: MaybeReviewer) -> Response:
+    return _upload(kept, reviewer=reviewer)
+
+
+@router.post("/library/import/{token}")
+def act(
+    server: Server, kept: UploadHere, data: Form, session: Reading, reviewer: MaybeReviewer
+) -> Response:
+    """Check again, import, cancel, or take back what was imported."""
+    action = str(data.get("action", "check"))
+    if action == "cancel":
+        kept.remove()
+        return RedirectResponse("/library/import", status_code=303)
+    if kept.done is not None:
+        if action == "undo" and not kept.done["archived"]:
+            kept.done["archived"] = archive_new(server.database, kept.rows)
+            kept.keep()
+        return _to(kept)
+    choices = _choices(data)
+    try:
+        if action == "import" and _differ(choices, kept):
+            _check(session, kept, choices, CHANGED)
+        elif action == "import":
+            _import(server, kept, session)
+        else:
+            _check(session, kept, choices)
+    except BluffcheckError as exc:
+        return _upload(kept, exc, reviewer=reviewer)
+    return _to(kept)
+
+
+@router.get("/library/import/{token}/bad.csv")
+def download_bad_rows(kept: UploadHere) -> StreamingResponse:
+    """The rows that cannot be imported, each with the reason."""
+    if kept.found is None or not kept.rows.exists():
+        raise NotFound(GONE)
+    rows = bad_rows_csv(kept.rows, list(kept.found.mapping.columns))
+    return _download(rows, "rows-not-imported.csv", "text/csv")
+
+
+@router.get("/library/export.csv")
+def download_csv(server: Server) -> StreamingResponse:
+    """The current version of every prompt, to be edited and imported again."""
+    return _download(_read(server, library_csv), "bluffcheck-prompts.csv", "text/csv")
+
+
+@router.get("/library/export.jsonl")
+def download_jsonl(server: Server) -> StreamingResponse:
+    return _download(_read(server, library_jsonl), "bluffcheck-prompts.jsonl", "application/jsonl")
+
+
+def _read(server: Services, export: Callable[[Session], Iterator[str]]) -> Iterator[str]:
+    with server.database.read() as session:
+        yield from export(session)
+
+
+def _download(pieces: Iterator[str], name: str, media_type: str) -> StreamingResponse:
+    return StreamingResponse(
+        pieces,
+        media_type=f"{media_type}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _choices(data: FormData) -> Choices:
+    columns = [str(name) for name in data.getlist("column")]
+    fields = [str(name) for name in data.getlist("field")]
+    if len(columns) != len(fields):
+        raise InvalidInput("Say of each column what it is.")
+    return Choices(
+        str(data.get("format", "")),
+        header=data.get("header") != "no",
+        columns=dict(zip(columns, fields, strict=True)),
+        separator=str(data.get("separator", "")),
+        tags=str(data.get("tags", "")),
+        source=str(data.get("source", "")),
+        answerable=str(data.get("answerable", "")),
+    )
+
+
+def _differ(choices: Choices, kept: Upload) -> bool:
+    """Whether more was changed since the dry run than what it shows."""
+    return kept.found is None or choices != _as_checked(kept)
+
+
+def _as_checked(kept: Upload) -> Choices:
+    if kept.found is None:
+        return kept.choices
+    mapping = kept.found.mapping
+    return Choices(
+        kept.choices.format or kept.found.format, kept.choices.header, mapping.columns,
+        mapping.separator, mapping.tags, mapping.source, mapping.answerable,
+    )  # fmt: skip
+
+
+def _check(session: Session, kept: Upload, choices: Choices, notice: str = "") -> None:
+    with kept_on_disk():
+        kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
+        kept.choices, kept.notice = choices, notice
+        kept.keep()
+
+
+def _import(server: Services, kept: Upload, session: Session) -> None:
+    if kept.found is None or not kept.found.importable:
+        raise InvalidInput("There is nothing in it to import.")
+    try:
+        first = import_prompts(server.database, kept.rows, kept.found.state)
+    except Conflict:
+        with server.database.read() as now:  # ours has seen the library as it was
+            _check(now, kept, _as_checked(kept), f"{STALE} This is what it would do now.")
+        return
+    kept.done = {
+        "first": [{"key": row.key, "text": row.prompt["text"]} for row in first],
+        "archived": 0,
+    }
+    kept.notice = ""
+    kept.keep()
+    kept.forget()
+
+
+def _to(kept: Upload) -> Response:
+    return RedirectResponse(f"/library/import/{kept.token}", status_code=303)
+
+
+def _form(error: BluffcheckError | None = None, **more: Any) -> Response:
+    return page(
+        "pages/import.html",
+        status_code=error.status if error else 200,
+        error=str(error or ""),
+        formats=TITLES,
+        **{"text": "", "choices": Choices(), **more},
+    )
+
+
+def _upload(kept: Upload, error: BluffcheckError | None = None, **more: Any) -> Response:
+    if kept.done is not None:
+        return page("pages/imported.html", upload=kept, found=kept.found, done=kept.done, **more)
+    return page(
+        "pages/import_check.html",
+        status_code=error.status if error else 200,
+        error=str(error or ""),
+        upload=kept,
+        found=kept.found,
+        chosen=_as_checked(kept),
+        listing=listing(kept.rows),
+        formats=TITLES,
+        fields=FIELDS,
+        separators=SEPARATORS,
+        answerables=list(Answerable),
+        **more,
+    )
