@@ -192,20 +192,36 @@ def observed(attempt: Attempt | None) -> str:
     """What was seen of thinking and what says so, in a few words; empty without an answer."""
     if attempt is None or attempt.evidence is None:
         return ""
-    tokens = f"{attempt.reasoning_tokens:,} tokens" if attempt.reasoning_tokens else ""
-    match attempt.evidence:
+    return thinking_seen(
+        attempt.evidence,
+        attempt.thinking_kind,
+        attempt.thought,
+        attempt.reasoning_tokens,
+        attempt.first_token_ms,
+    )
+
+
+def thinking_seen(
+    evidence: Evidence,
+    kind: ThinkingKind,
+    thought: Thought | None,
+    reasoning_tokens: int | None,
+    first_token_ms: int | None,
+) -> str:
+    tokens = f"{reasoning_tokens:,} tokens" if reasoning_tokens else ""
+    match evidence:
         case Evidence.text:
-            text = "full text" if attempt.thinking_kind is ThinkingKind.full else "a summary"
+            text = "full text" if kind is ThinkingKind.full else "a summary"
         case Evidence.withheld:
             text = "yes, text withheld"
         case Evidence.tokens:
             text = "yes, text withheld" if tokens else "none (no thinking tokens counted)"
         case Evidence.billed:
             yes = "yes (more output was billed than the text holds)"
-            text = yes if attempt.thought is Thought.yes else "none (the text explains the bill)"
+            text = yes if thought is Thought.yes else "none (the text explains the bill)"
         case Evidence.time:
-            after = f"judging by the time to the first token: {attempt.first_token_ms:,} ms"
-            text = f"{'none' if attempt.thought is Thought.no else 'perhaps'} ({after})"
+            after = f"judging by the time to the first token: {first_token_ms:,} ms"
+            text = f"{'none' if thought is Thought.no else 'perhaps'} ({after})"
         case Evidence.nothing:
             text = "unclear: nothing reported"
     return ", ".join(filter(None, [text, tokens]))

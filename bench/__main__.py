@@ -9,6 +9,7 @@ pages        pages and labels while answers come in
 viewers      200 people who watch one grid fill
 first_token  from a model's first words to the screen
 grid         a page of 60,000 answers beside one of 600
+export       a grid as CSV and JSONL, beside the sqlite3 shell
 team         what a second worker on the same Postgres adds
 """
 
@@ -19,11 +20,11 @@ from bench import fanout, large
 from bench.measure import require_proc
 from bench.servers import Load
 
-NAMES = ("fanout", "large", "pages", "viewers", "first_token", "grid", "team")
+NAMES = ("fanout", "large", "pages", "viewers", "first_token", "grid", "export", "team")
 MORE = """
 More: python -m bench.pages, bench.viewers and bench.first_token, or make bench ARGS=pages (viewers,
-first_token, grid, team, fanout, large); each takes --help. All of it is measured on a machine that
-the bare loop, the model server and Bluffcheck share: read it as ratios."""
+first_token, grid, export, team, fanout, large); each takes --help. All of it is measured on a
+machine that the bare loop, the model server and Bluffcheck share: read it as ratios."""
 
 
 def main() -> None:

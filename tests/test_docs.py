@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
 from app.commands import ASK_ABOVE
-from app.exports import COLUMNS
+from app.exports.dictionary import COLUMNS
 from app.labels import TAGS
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S

@@ -1,7 +1,14 @@
-"""The CSV: complete, safe in a spreadsheet, and the same text back."""
+"""The CSV: complete, safe in a spreadsheet, and the same text back.
+
+LibreOffice opens it too where it is installed; where it is not, Python and DuckDB do.
+"""
 
 import csv
 import io
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,27 +17,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db import Database
-from app.exports import COLUMNS, export_csv, safe_cell
-from app.grids import recent_grids
+from app.exports import safe_cell
+from app.exports.csv import answers_csv, cell, labels_csv
+from app.exports.dictionary import ANSWERS, COLUMNS, LABEL_COLUMNS
 from app.labels import decide, get_reviewer, set_label
+from app.look import Look
 from app.providers import Outcome, ThinkingKind
 from app.tables import LabelValue
+from tests.exports.reading import (
+    TRICKY,
+    duckdb_rows,
+    exported_text,
+    read_csv,
+    small_grid,
+    undone,
+)
 from tests.factories import answers_of, finish, new_grid, run_grid
 
-TRICKY = 'He said, "1",\nthen:\r\n=1+1; 🦜 שלום'
-
-
-def read(text: str) -> list[dict[str, str]]:
-    assert text[0] == "\ufeff"  # by which spreadsheets know that it is UTF-8
-    return list(csv.DictReader(io.StringIO(text[1:], newline="")))
+OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
+Reader = Callable[[Path], list[dict[str, str]]]
 
 
 def exported(database: Database, **options: Any) -> list[dict[str, str]]:
-    with database.read() as session:
-        grid = recent_grids(session)[0][0]
-        pieces = list(export_csv(session, grid, "http://here", frozenset({"practice"}), **options))
-    assert len(pieces) == 1 + len(read("".join(pieces)))  # header, then row by row
-    return read("".join(pieces))
+    return read_csv(exported_text(database, answers_csv, **options))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +151,7 @@ def test_csv_download_is_named_and_typed(client: TestClient) -> None:
     assert response.headers["content-disposition"] == (
         f'attachment; filename="bluffcheck-{grid_id}.csv"'
     )
-    rows = read(response.content.decode())
+    rows = read_csv(response.content.decode())
     assert [r["outcome"] for r in rows] == ["answered"] * 4
     assert {r["user_message"] for r in rows} == {
         'How many Ds are in DEEPSEEK? If you are not sure, you may answer "I don\'t know"'
@@ -162,3 +171,83 @@ def test_csv_says_what_each_answer_cost(database: Database) -> None:
         ["1.25e-05", "own price of …", "7"],
         ["", "", ""],
     ]
+
+
+HUGE = st.sampled_from(["=", "'", '"', ",", "\r\n", "🦜"]).map(lambda text: text * 100_000)
+
+
+@given(st.lists(st.text() | st.text("=+-@'\" \t\r\n,") | HUGE, min_size=2, max_size=5))
+def test_any_text_comes_back_from_python(texts: list[str]) -> None:
+    line = ",".join(map(cell, texts)) + "\r\n"
+    csv.field_size_limit(10_000_000)
+    assert [undone(it) for it in next(csv.reader(io.StringIO(line, newline="")))] == texts
+    plain = io.StringIO()
+    csv.writer(plain, lineterminator="\r\n").writerow(map(safe_cell, texts))
+    assert line == plain.getvalue()  # quoted as Python's csv would
+
+
+def test_every_column_is_explained_once() -> None:
+    assert sorted(name for names, _ in ANSWERS for name in names) == sorted(COLUMNS)
+
+
+def test_one_row_per_label(database: Database) -> None:
+    with database.write() as session:
+        small_grid(session)
+        session.commit()
+    rows = read_csv(exported_text(database, labels_csv))
+    assert tuple(rows[0]) == LABEL_COLUMNS
+    names = ("model", "repeat", "reviewer", "label", "tags", "note", "decides")
+    assert [[row[name] for name in names] for row in rows] == [
+        ["practice/bluffer", "1", "Ada", "abstained", "hedged partial", "'+1", "yes"],
+        ["practice/bluffer", "1", "'=Bob", "correct", "", "", "no"],
+        ["practice/honest", "1", "Ada", "correct", "", "", "no"],
+        ["practice/bluffer", "2", "'=Bob", "", "unverifiable", "", "no"],
+    ]
+    assert rows[0]["prompt"] == "How many Ds are in DEEPSEEK?"
+    assert rows[0]["labelled_at"].endswith("+00:00")
+
+
+def test_filters_of_the_grid_choose_rows(database: Database) -> None:
+    with database.write() as session:
+        small_grid(session)
+        session.commit()
+    look = Look.parse([("label", "correct")])
+    assert [row["model_asked"] for row in exported(database, look=look)] == ["practice/honest"]
+    labels = read_csv(exported_text(database, labels_csv, look=look))
+    assert [row["label"] for row in labels] == ["correct"]
+
+
+def office_rows(path: Path) -> list[dict[str, str]]:
+    """Through a spreadsheet and back."""
+    out = path.parent / "out"
+    command = [
+        str(OFFICE),
+        "--headless",
+        "--convert-to",
+        "csv:Text - txt - csv (StarCalc):44,34,76",
+    ]
+    subprocess.run([*command, "--outdir", str(out), str(path)], check=True, timeout=120)
+    return list(csv.DictReader((out / path.name).open(encoding="utf-8-sig", newline="")))
+
+
+READERS: list[Reader] = [
+    lambda path: read_csv(path.read_bytes().decode()),
+    duckdb_rows,
+    *([office_rows] if OFFICE else []),
+]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=["Python", "DuckDB", "LibreOffice"][: len(READERS)])
+def test_other_programs_read_as_many_rows(
+    database: Database, tmp_path: Path, reader: Reader
+) -> None:
+    with database.write() as session:
+        small_grid(session)
+        session.commit()
+    for make, rows, name in ((answers_csv, 4, "answer_text"), (labels_csv, 4, "prompt")):
+        path = tmp_path / f"{name}.csv"
+        path.write_bytes(exported_text(database, make).encode())
+        found = reader(path)
+        assert len(found) == rows
+        if name == "answer_text":
+            assert {row[name] for row in found} == {TRICKY}
