@@ -21,7 +21,7 @@ from app.db import Database
 from bench.gridbook import LABELS, THINKING, WORDINGS, Size, fill
 from bench.measure import memory_mb, require_proc
 
-FORMATS = ("csv", "labels", "jsonl")
+FORMATS = ("csv", "labels", "jsonl", "zip")
 OF_ATTEMPT = (
     "served_model, user_message, system_message, thinking_sent, thought, evidence, mismatch,"
     " temperature_sent, temperature_note, number, outcome, finish_reason, attempt.text,"
@@ -62,12 +62,13 @@ def _children_s() -> float:
 
 def make(path: Path, kind: str) -> None:
     """Export in this process and print what it took."""
+    from app.exports.archive import export_zip
     from app.exports.csv import answers_csv, labels_csv
     from app.exports.jsonl import export_jsonl
     from app.exports.rows import open_export
     from app.grids import recent_grids
 
-    makers = {"csv": answers_csv, "labels": labels_csv, "jsonl": export_jsonl}
+    makers = {"csv": answers_csv, "labels": labels_csv, "jsonl": export_jsonl, "zip": export_zip}
     database = Database(f"sqlite:///{path}")
     with database.read() as session:
         grid = recent_grids(session)[0][0]

@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
 from app.commands import ASK_ABOVE
-from app.exports.dictionary import COLUMNS
+from app.exports.dictionary import ANSWERS, LABELS, LINES, Fields, as_markdown
 from app.labels import TAGS
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S
@@ -130,8 +130,17 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
                 assert told.strip().lower() == f"{usual}".lower()
 
 
-def test_every_column_of_the_csv_stands_in_the_readme_once() -> None:
-    assert sorted(named(section(README, "## CSV"))) == sorted(COLUMNS)
+@pytest.mark.parametrize(
+    ("heading", "table", "what"),
+    [
+        ("## CSV: one row per answer", ANSWERS, "columns"),
+        ("## CSV: one row per label", LABELS, "columns"),
+        ("## JSONL, complete", LINES, "fields"),
+    ],
+)
+def test_exports_are_explained_as_in_the_code(heading: str, table: Fields, what: str) -> None:
+    text = (ROOT / "docs/exports.md").read_text()
+    assert as_markdown(table, what) in section(text, heading)
 
 
 def test_every_tag_is_listed_with_what_it_means() -> None:

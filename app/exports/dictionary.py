@@ -1,7 +1,9 @@
 """What every field of an export means: one table for the headers, the docs and the archive."""
 
+Fields = tuple[tuple[tuple[str, ...], str], ...]
+
 # One row per answer. Fields of one line are explained together.
-ANSWERS: tuple[tuple[tuple[str, ...], str], ...] = (
+ANSWERS: Fields = (
     (("grid", "grid_title", "answer"), "public id and title of the grid, number of the answer"),
     (("prompt", "question"), "as published, and without opt-out and format"),
     (
@@ -80,7 +82,7 @@ ANSWERS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 # One row per label.
-LABELS: tuple[tuple[tuple[str, ...], str], ...] = (
+LABELS: Fields = (
     (("answer",), "number of the answer, as in the file of answers"),
     (
         ("prompt", "model", "wording", "thinking", "repeat"),
@@ -98,7 +100,7 @@ LABELS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 # The lines of the JSONL.
-LINES: tuple[tuple[tuple[str, ...], str], ...] = (
+LINES: Fields = (
     (
         ("kind", "format"),
         "`grid` in the first line, `answer` in those that follow, `end` in the last; the version"
@@ -171,7 +173,7 @@ COLUMNS = (
 LABEL_COLUMNS = tuple(name for names, _ in LABELS for name in names)
 
 
-def as_markdown(table: tuple[tuple[tuple[str, ...], str], ...], heading: str = "fields") -> str:
+def as_markdown(table: Fields, heading: str = "fields") -> str:
     """The table as the docs and the archive have it."""
     lines = [f"| {heading} | meaning |", "|---|---|"]
     for names, meaning in table:

@@ -74,7 +74,7 @@ class Export:
     practice: frozenset[str] = frozenset()
     look: Look = EVERYTHING
     about: str = ""
-    _reviewers: dict[int, str] = field(default_factory=dict)
+    _reviewers: dict[int, str] = field(default_factory=dict, init=False)
 
     @property
     def address(self) -> str:

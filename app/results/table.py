@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from app.exports import safe_cell
@@ -42,7 +43,7 @@ def _row(report: Report, line: Line) -> list[str]:
 def measures_markdown(report: Report) -> str:
     heads = [str(report.choice.by), "C", "H", "A", "n"]
     heads += [f"{MEASURES[key].name} ({MEASURES[key].formula})" for key in SHOWN]
-    return markdown_table(heads, [_markdown_row(line) for line in report.lines])
+    return _escaped_table(heads, [_markdown_row(line) for line in report.lines])
 
 
 def _markdown_row(line: Line) -> list[str]:
@@ -68,17 +69,30 @@ def effects_markdown(effects: Iterable[Effect]) -> str:
         shares_ = map(percent, it.shares)
         step = f"{it.before} → {it.after}"
         rows.append([it.where, step, *shares_, points_, str(it.prompts), p])
-    return markdown_table(heads, rows)
+    return _escaped_table(heads, rows)
 
 
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first column is text, the others numbers. Names cannot break out of their cells."""
-    align = ["---", *["---:"] * (len(heads) - 1)]
-    lines = [heads, align, *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines) + "\n"
+def _escaped_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return markdown_table(map(escape, heads), ([escape(cell) for cell in row] for row in rows))
 
 
-def _cell(text: str) -> str:
-    for mark in "\\|`*_[]<>":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+def markdown_table(
+    heads: Iterable[str], rows: Iterable[Sequence[str]], *, numbers: bool = True
+) -> str:
+    """Of cells that are escaped already. The first column is text; are the others ``numbers``?"""
+    heads = list(heads)
+    align = ["---", *["---:" if numbers else "---"] * (len(heads) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (heads, align, *rows)) + "\n"
+
+
+_MARKS = re.compile(r"[\\|`*_\[\]<>~&]")
+_ADDRESS = re.compile(r"(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+_NAMED = re.compile(r"([@#])(?=\w)")
+JOINER = "\u2060"  # has no width, and is no part of a name
+
+
+def escape(text: str) -> str:
+    """Text in one line that stays text: no emphasis, no markup, no picture, no link, nobody named,
+    in Markdown and in what GitHub makes of it."""
+    text = _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+    return _NAMED.sub(rf"\1{JOINER}", _ADDRESS.sub(r"\\\g<0>", text))

@@ -1,50 +1,59 @@
 """Downloads of a grid."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
+from app.exports.archive import export_zip
 from app.exports.csv import answers_csv, labels_csv
+from app.exports.formats import formats
+from app.exports.html import export_html
 from app.exports.jsonl import export_jsonl
+from app.exports.markdown import export_markdown
 from app.exports.rows import Export, open_export
-from app.web.deps import GridHere, LookHere, MaybeReviewer, Server
+from app.web.deps import GridHere, LookHere, MaybeReviewer, Reading, Server
+from app.web.render import page, render_pieces
 
 router = APIRouter(prefix="/grids/{grid_id}")
 Pieces = Iterator[str] | Iterator[bytes]
 Download = Callable[[Callable[[Export], Pieces], str, str], StreamingResponse]
 
 
-def download_of(
+def export_here(
     request: Request,
     server: Server,
+    session: Reading,
     grid: GridHere,
     look: LookHere,
     reviewer: MaybeReviewer,
     labelled: bool = False,
-) -> Download:
-    """What answers with a file: all of a grid, or as its filters and ``labelled`` have it."""
+) -> Export:
+    """What is exported: all of a grid, or as its filters and ``labelled`` have it."""
+    return open_export(
+        session,
+        grid,
+        str(request.base_url).rstrip("/"),
+        frozenset(p.name for p in server.providers.values() if p.practice),
+        look=look,
+        reviewer=reviewer,
+        labelled=labelled,
+    )
+
+
+ExportHere = Annotated[Export, Depends(export_here)]
+
+
+def download_of(export: ExportHere, labelled: bool = False) -> Download:
+    """What answers with a file. The session is closed when all of it was sent."""
 
     def respond(make: Callable[[Export], Pieces], name: str, media_type: str) -> StreamingResponse:
-        def pieces() -> Iterator[str | bytes]:
-            # Of its own: the handler's is closed, and memory would hold what it has seen.
-            with server.database.read() as session:
-                yield from make(
-                    open_export(
-                        session,
-                        grid,
-                        str(request.base_url).rstrip("/"),
-                        frozenset(p.name for p in server.providers.values() if p.practice),
-                        look=look,
-                        reviewer=reviewer,
-                        labelled=labelled,
-                    )
-                )
-
-        file = f"bluffcheck-{grid.public_id}{name.replace('*', '-labelled' if labelled else '')}"
+        ending = name.replace("*", "-labelled" if labelled else "")
+        file = f"bluffcheck-{export.grid.public_id}{ending}"
         return StreamingResponse(
-            pieces(),
+            make(export),
             media_type=media_type,
             headers={"Content-Disposition": f'attachment; filename="{file}"'},
         )
@@ -54,6 +63,20 @@ def download_of(
 
 DownloadHere = Annotated[Download, Depends(download_of)]
 CSV = "text/csv; charset=utf-8"
+
+
+@router.get("/export")
+def show_exports(export: ExportHere, reviewer: MaybeReviewer, labelled: bool = False) -> Response:
+    """Every format, what it is for and how large it is."""
+    return page(
+        "pages/export.html",
+        grid=export.grid,
+        look=export.look,
+        labelled=labelled,
+        chosen=len(export.ids),
+        formats=formats(export),
+        reviewer=reviewer,
+    )
 
 
 @router.get("/export.csv")
@@ -72,3 +95,21 @@ def download_labels(download: DownloadHere) -> StreamingResponse:
 def download_jsonl(download: DownloadHere) -> StreamingResponse:
     """All of it, a line per answer."""
     return download(export_jsonl, "*.jsonl", "application/x-ndjson")
+
+
+@router.get("/export.md")
+def download_markdown(download: DownloadHere) -> StreamingResponse:
+    """What came of it, for a post or an issue."""
+    return download(export_markdown, ".md", "text/markdown; charset=utf-8")
+
+
+@router.get("/export.zip")
+def download_zip(download: DownloadHere) -> StreamingResponse:
+    """All of these with the figures, a README and a data dictionary."""
+    return download(export_zip, "*.zip", "application/zip")
+
+
+@router.get("/export.html")
+def download_html(download: DownloadHere) -> StreamingResponse:
+    """The grid in one file that needs no server."""
+    return download(partial(export_html, render_pieces), ".html", "text/html; charset=utf-8")

@@ -1,6 +1,7 @@
 """Templates: one environment, autoescape on, nothing undefined passes silently."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,13 @@ def page(
 
 def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(values)
+
+
+def render_pieces(template: str, **values: Any) -> Iterator[str]:
+    """The same bit by bit, so that what it loops over can be read meanwhile."""
+    stream = environment.get_template(template).stream(**values)
+    stream.enable_buffering(200)
+    yield from stream
 
 
 # Of a label as the drawer shows them: those that say why there is none stand apart.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.db import Database
@@ -173,9 +173,10 @@ def test_csv_says_what_each_answer_cost(database: Database) -> None:
     ]
 
 
-HUGE = st.sampled_from(["=", "'", '"', ",", "\r\n", "🦜"]).map(lambda text: text * 100_000)
+HUGE = st.sampled_from(["=", "'", '"', ",", "\r\n", "🦜"]).map(lambda text: text * 20_000)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.text() | st.text("=+-@'\" \t\r\n,") | HUGE, min_size=2, max_size=5))
 def test_any_text_comes_back_from_python(texts: list[str]) -> None:
     line = ",".join(map(cell, texts)) + "\r\n"
