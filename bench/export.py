@@ -17,8 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.db import Database
-from bench.gridbook import LABELS, THINKING, WORDINGS, Size, fill
 from bench.measure import memory_mb, require_proc
 
 FORMATS = ("csv", "labels", "jsonl", "zip")
@@ -62,6 +60,7 @@ def _children_s() -> float:
 
 def make(path: Path, kind: str) -> None:
     """Export in this process and print what it took."""
+    from app.db import Database
     from app.exports.archive import export_zip
     from app.exports.csv import answers_csv, labels_csv
     from app.exports.jsonl import export_jsonl
@@ -84,6 +83,9 @@ def make(path: Path, kind: str) -> None:
 
 
 def measure(answers: int, rounds: int) -> None:
+    from app.db import Database
+    from bench.gridbook import THINKING, WORDINGS, Size, fill
+
     size = Size(max(answers // (4 * len(WORDINGS) * len(THINKING) * 5), 1))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bluffcheck.db"
@@ -92,8 +94,8 @@ def measure(answers: int, rounds: int) -> None:
         fill(database, size, "To export")
         database.close()
         shell_s = min(by_shell(path) for _ in range(rounds))
-        print(f"{size.answers:,} answers; labels: {', '.join(LABELS)}")
-        print(f"{'':<16}{'rows/s':>10}{'÷ shell':>10}{'MB':>8}{'memory MB':>12}")
+        what = f"{size.answers:,} answers"
+        print(f"{what:<16}{'rows/s':>10}{'÷ shell':>10}{'MB':>8}{'memory MB':>12}")
         print(f"{'sqlite3 shell':<16}{size.answers / shell_s:>10,.0f}{1:>10.2f}")
         for kind in FORMATS:
             command = [sys.executable, "-m", "bench.export", "--make", kind, str(path)]

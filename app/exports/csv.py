@@ -11,6 +11,7 @@ from sqlmodel import col
 from app.answerview import thinking_seen
 from app.exports.dictionary import COLUMNS, LABEL_COLUMNS
 from app.exports.rows import (
+    SUSPECT,
     Export,
     LabelRow,
     PromptRow,
@@ -53,7 +54,8 @@ def cell(value: str | None) -> str:
     """
     if not value:
         return ""
-    value = safe_cell(value)
+    if value[0] in SUSPECT:  # or else it is safe, and a call costs as much as the rest
+        value = safe_cell(value)
     if '"' in value:
         value = value.replace('"', '""')
     elif not ("," in value or "\n" in value or "\r" in value):
@@ -179,16 +181,20 @@ def _of_prompt(it: PromptRow) -> str:
 
 def _of_labels(export: Export, labels: Sequence[LabelRow]) -> str:
     """Who labelled, oldest first; several reviewers, notes and times are joined by " | "."""
+    if len(labels) == 1:
+        [it] = labels
+        name, tags = cell(export.reviewer(it.reviewer_id)), cell(_tags(it)) or "none"
+        return f"{name},{cell(it.note)},{it.labelled_at},{it.label or 'none'},{tags}"
     names = [export.reviewer(la.reviewer_id) for la in labels]
     notes = [la.note for la in labels if la.note]
-    tags = [_tags(la) or "none" for la in labels]
+    all_tags = [_tags(la) or "none" for la in labels]
     return ",".join(
         (
             cell(" | ".join(names)),
             cell(" | ".join(notes)),
             " | ".join([la.labelled_at for la in labels]),
             " | ".join([la.label or "none" for la in labels]),
-            cell(" | ".join(tags)),
+            cell(" | ".join(all_tags)),
         )
     )
 

@@ -45,8 +45,8 @@ def export_html(render: Callable[..., Iterator[str]], export: Export) -> Iterato
     look = export.look.with_(fold=frozenset())
     shape = load_shape(export.session, export.grid, look)
     report = load_report(export.session, export.grid, Choice())
-    style = Markup("\n".join(_static(f"css/{name}.css") for name in STYLES))  # noqa: S704 (our own files)
-    script = Markup(_static("js/file.js"))  # noqa: S704
+    style = "\n".join(_static(f"css/{name}.css") for name in STYLES)
+    script = _static("js/file.js")
     drawn = {
         name: picture
         for name, picture in pictures(report).items()
@@ -66,8 +66,8 @@ def export_html(render: Callable[..., Iterator[str]], export: Export) -> Iterato
         practice=any(practice),
         only_practice=all(practice),
         made=now(),
-        style=style,
-        script=script,
+        style=Markup(f"<style>{style}</style>"),  # noqa: S704 (our own files)
+        script=Markup(f"<script>{script}</script>"),  # noqa: S704
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " base-uri 'none'; form-action 'none'",
     )

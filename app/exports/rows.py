@@ -24,7 +24,7 @@ BATCH = 1_000
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
 # skip leading white space first.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-_SUSPECT = frozenset("".join(_FORMULA_STARTS) + " ")
+SUSPECT = frozenset("".join(_FORMULA_STARTS) + " ")
 
 
 def safe_cell(value: str) -> str:
@@ -32,7 +32,7 @@ def safe_cell(value: str) -> str:
 
     Cells that begin with an apostrophe get one more, so that taking one away gives the original.
     """
-    if value and value[0] in _SUSPECT and value.lstrip(" ").startswith(_FORMULA_STARTS):
+    if value and value[0] in SUSPECT and value.lstrip(" ").startswith(_FORMULA_STARTS):
         return "'" + value
     return value
 

@@ -68,8 +68,9 @@ def test_story_from_compose_to_csv(open_page: Open) -> None:
     expect(drawer.get_by_role("heading", name="practice/bluffer")).to_be_visible()
     expect(drawer).to_contain_text("Ada")
 
+    reader.get_by_role("link", name="Export…").click()
     with reader.expect_download() as download:
-        reader.get_by_role("link", name="CSV", exact=True).click()
+        reader.get_by_role("link", name="Download CSV, a row per answer").click()
     text = download.value.path().read_text("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 48
