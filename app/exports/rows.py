@@ -168,7 +168,9 @@ def open_export(
     if labelled:
         given = col(Label.answer_id) == Answer.id, col(Label.value).is_not(None)
         statement = statement.where(select(Label.id).where(*given).exists())
-    found: Iterable[int] = session.exec(statement)
+    in_pieces = {"yield_per": 10_000}  # else all of them would be there twice
+    rows = session.connection().execute(statement, execution_options=in_pieces)
+    found: Iterable[int] = (row[0] for row in rows)
     about = [name for name, _ in look.chosen]
     if look.filters:
         matches = matching(session, grid, look, reviewer)
