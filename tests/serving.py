@@ -101,8 +101,6 @@ class Process:
         if self._process.stdin:
             self._process.stdin.close()
         self._reader.join(timeout_s)
-        if self._process.stdout and not self._reader.is_alive():
-            self._process.stdout.close()
         return status
 
     def write(self, line: str) -> None:
@@ -127,9 +125,10 @@ class Process:
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self.output.append(line)
-            self._lines.put(line)
+        with self._process.stdout as output:
+            for line in output:
+                self.output.append(line)
+                self._lines.put(line)
         self._lines.put(None)
 
     def _said(self, ready: re.Pattern[str]) -> str:

@@ -1,7 +1,14 @@
-"""What a stream brought, as it came: to be looked at when an answer is odd."""
+"""What came from a provider: the stream as it was, and none of our keys in any of it."""
 
+import json
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
 
+from app.providers.base import Completion
+from app.providers.masking import mask_exact
 from app.providers.sse import SseEvent
 
 KEPT = 8_000  # characters from the beginning, and as many from the end
@@ -38,3 +45,22 @@ class Received:
     def text(self) -> str:
         left_out = [f"… {self._left_out:,} characters are not kept …"] if self._left_out else []
         return "\n".join([*self._first, *left_out, *self._last])
+
+
+def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completion:
+    """A server may echo our headers; keys must not reach the database that way either."""
+
+    def clean(text: str) -> str:
+        return mask_exact(text, secrets, shortest=16)
+
+    usage = json.dumps(completion.usage)
+    if not any(secret in text for secret in secrets for text in (*_texts(completion), usage)):
+        return completion  # as nearly always: cleaning takes as long as reading the answer
+    cleaned: dict[str, Any] = {name: clean(getattr(completion, name)) for name in _TEXTS}
+    return replace(completion, **cleaned, usage=json.loads(clean(usage)))
+
+
+_TEXTS = (
+    "text", "note", "thinking_text", "finish_reason", "served_model", "response_id", "response",
+)  # fmt: skip
+_texts = attrgetter(*_TEXTS)

@@ -12,7 +12,8 @@ from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
 from app.providers.http import HttpClient
 from app.providers.listing import ModelList
-from app.providers.reply import Reply, string, table, without_secrets
+from app.providers.received import without_secrets
+from app.providers.reply import Reply, string, table
 from app.providers.spec import ProviderSpec
 from app.providers.sse import SseReader, StreamReader
 from app.providers.target import Limits, Target
@@ -171,9 +172,7 @@ class RemoteProvider(ABC):
         events = self._http.stream(target, body, self.reader(), **ends, deadline=deadline)
         async with aclosing(events):
             async for event in events:
-                reply.received.add(event)
-                reply.take(event)
-                reply.total_ms = reply.elapsed_ms()
+                reply.receive(event)
 
     async def _list(self, base_url: str, timeout_s: float) -> list[ModelInfo]:
         entries: list[dict[str, Any]] = []

@@ -2,9 +2,8 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +11,6 @@ from app.errors import ProviderError
 from app.providers.base import Call, Completion, Heard, Outcome, ThinkingRule
 from app.providers.failures import stream_failure
 from app.providers.hearing import discreet, may_think
-from app.providers.masking import mask_exact
 from app.providers.received import Received
 from app.providers.sse import SseEvent
 from app.providers.target import Target
@@ -54,6 +52,12 @@ class Reply(ABC):
         if heard is not None:
             self._heard = discreet(heard, self.target.secrets)
             self._unsure = closes_alone and may_think(call, rule_of)
+
+    def receive(self, event: SseEvent) -> None:
+        """Keep it as it came, and take it in. Raises ProviderError as ``take`` does."""
+        self.received.add(event)
+        self.take(event)
+        self.total_ms = self.elapsed_ms()
 
     @abstractmethod
     def take(self, event: SseEvent) -> None:
@@ -184,22 +188,3 @@ def count(usage: Any, *path: str) -> int | None:
 
 def table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def without_secrets(completion: Completion, secrets: Sequence[str]) -> Completion:
-    """A server may echo our headers; keys must not reach the database that way either."""
-
-    def clean(text: str) -> str:
-        return mask_exact(text, secrets, shortest=16)
-
-    usage = json.dumps(completion.usage)
-    if not any(secret in text for secret in secrets for text in (*_texts(completion), usage)):
-        return completion  # as nearly always: cleaning takes as long as reading the answer
-    cleaned: dict[str, Any] = {name: clean(getattr(completion, name)) for name in _TEXTS}
-    return replace(completion, **cleaned, usage=json.loads(clean(usage)))
-
-
-_TEXTS = (
-    "text", "note", "thinking_text", "finish_reason", "served_model", "response_id", "response",
-)  # fmt: skip
-_texts = attrgetter(*_TEXTS)

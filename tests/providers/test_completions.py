@@ -40,7 +40,7 @@ NO_COUNT = {"ollama": "it does not count its thinking apart"}
 
 def timeless(completion: Completion) -> Completion:
     cached: dict[str, Any] = {"cached_tokens": None, "cache_write_tokens": None}
-    return replace(completion, first_token_ms=None, total_ms=0, usage={}, **cached)
+    return replace(completion, first_token_ms=None, total_ms=0, usage={}, response="", **cached)
 
 
 SUMMARISED = ("anthropic", "openai", "gemini", "openrouter")  # the others return thinking itself
@@ -74,6 +74,7 @@ def test_completion_carries_everything_received(server: WireServer, provider: st
     assert got.first_token_ms is not None
     assert 0 <= got.first_token_ms <= got.total_ms
     assert COUNTED[protocol_of(provider)].items() <= got.usage.items()
+    assert "thinks-served" in got.response
 
 
 # a model of each that can be asked both ways, and the fields that ask
