@@ -32,8 +32,8 @@ test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k 
 	$(UV) run --frozen ruff format --check .
 	$(UV) run --frozen ruff check .
 	$(UV) run --frozen mypy
-# What failed is tried once more, alone: four processes on two cores make some tests wait too long.
-	$(UV) run --frozen pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS) || \
+# What failed is tried once more, alone: three processes on two cores make some tests wait too long.
+	$(UV) run --frozen pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || \
 		{ test $$? -eq 1 && $(UV) run --frozen pytest --last-failed --last-failed-no-failures none $(ARGS); }
 
 bench: $(UV_STAMP) ## measure the fan-out beside a bare loop, 5 minutes (ARGS=pages)

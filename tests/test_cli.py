@@ -238,15 +238,15 @@ def test_probe_runs_to_its_end_and_its_grid_is_there(tmp_path: Path) -> None:
     with app_server(data) as server:
         with urllib.request.urlopen(f"{server.url}/api/grids/{grid_id}", timeout=10) as answer:
             assert json.load(answer)["title"] == "From a terminal"
-        assert "Another Bluffcheck is already using" in refused(
-            run("run", str(probe), "--data-dir", str(data))
-        )
+        there = CliRunner().invoke(main, ["run", str(probe), "--data-dir", str(data)])
+        assert "Another Bluffcheck is already using" in there.output
         probe.write_text(PROBE.replace("openai/any", "practice/bluffer"))
-        again = run("run", str(probe), "--server", server.url)
-        assert again.returncode == 0, again.stderr
-        assert f"{server.url}/grids/" in again.stdout
+        again = CliRunner().invoke(main, ["run", str(probe), "--server", server.url])
+        assert again.exit_code == 0, again.output
+        assert f"{server.url}/grids/" in again.output
         probe.write_text("models = []")
-        assert "This is no probe file" in refused(run("run", str(probe), "--server", server.url))
+        wrong = CliRunner().invoke(main, ["run", str(probe), "--server", server.url])
+        assert "This is no probe file" in wrong.output
 
 
 def test_probe_with_failed_answers_ends_with_status_1(tmp_path: Path, wire: WireServer) -> None:
@@ -260,9 +260,12 @@ def test_probe_with_failed_answers_ends_with_status_1(tmp_path: Path, wire: Wire
 
 def test_what_is_no_probe_is_refused_before_anything_starts(tmp_path: Path) -> None:
     probe = tmp_path / "probe.toml"
-    probe.write_bytes(b"\xff\xfe")
-    data = str(tmp_path / "data")
-    assert "is not UTF-8" in refused(run("run", str(probe), "--data-dir", data))
-    probe.write_text("models = 1")
-    assert "This is no probe file" in refused(run("run", str(probe), "--data-dir", data))
-    assert "Cannot reach" in refused(run("run", str(probe), "--server", "http://127.0.0.1:9"))
+    for content, options, words in (
+        (b"\xff\xfe", ["--data-dir", str(tmp_path / "data")], "is not UTF-8"),
+        (b"models = 1", ["--data-dir", str(tmp_path / "data")], "This is no probe file"),
+        (b"models = 1", ["--server", "http://127.0.0.1:9"], "Cannot reach"),
+    ):
+        probe.write_bytes(content)
+        result = CliRunner().invoke(main, ["run", str(probe), *options])
+        assert result.exit_code == 1
+        assert words in result.output

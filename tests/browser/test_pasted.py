@@ -29,11 +29,10 @@ def test_answers_are_pasted_and_labelled_by_the_keyboard(open_page: Open, site: 
     expect(page.get_by_role("status").first).to_contain_text("1 answer saved.")
 
     found = []
-    for width in (1440, 390):
+    for width, scheme in ((1440, "light"), (390, "dark")):
         page.set_viewport_size({"width": width, "height": 844})
-        for dark in (False, True):
-            page.emulate_media(color_scheme="dark" if dark else "light")
-            found += [f"{width} {dark}: {finding}" for finding in axe_findings(page)]
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += [f"{width} {scheme}: {finding}" for finding in axe_findings(page)]
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert found == []
 

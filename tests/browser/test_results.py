@@ -126,11 +126,10 @@ def test_all_of_it_works_without_scripts(open_page: Open, path: str) -> None:
 def test_pages_have_no_accessibility_findings(open_page: Open, path: str) -> None:
     page = open_page(f"{path}/results?before=thinking:off&after=thinking:on")
     found = []
-    for width in (1440, 390):
+    for width, scheme in ((1440, "light"), (390, "dark")):
         page.set_viewport_size({"width": width, "height": 844})
-        for dark in (False, True):
-            page.emulate_media(color_scheme="dark" if dark else "light")
-            found += [f"{width} {dark}: {finding}" for finding in axe_findings(page)]
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += [f"{width} {scheme}: {finding}" for finding in axe_findings(page)]
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
     page.get_by_role("link", name="Compare with another grid…").click()
     found += axe_findings(page)

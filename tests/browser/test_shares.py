@@ -19,11 +19,10 @@ def test_stranger_reads_and_the_owner_takes_it_back(open_page: Open, site: str) 
 
     found = []
     stranger = open_page(link)
-    for width in (1440, 390):
+    for width, scheme in ((1440, "light"), (390, "dark")):
         stranger.set_viewport_size({"width": width, "height": 844})
-        for dark in (False, True):
-            stranger.emulate_media(color_scheme="dark" if dark else "light")
-            found += [f"{width} {dark}: {it}" for it in axe_findings(stranger)]
+        stranger.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += [f"{width} {scheme}: {it}" for it in axe_findings(stranger)]
         assert not stranger.evaluate("document.documentElement.scrollWidth > innerWidth")
     stranger.set_viewport_size({"width": 1440, "height": 900})
     stranger.locator(".chip").first.click()

@@ -21,6 +21,7 @@ def test_every_format_is_listed_and_comes(client: TestClient) -> None:
     found = links(html)
     assert found == [
         "export.html", "export.csv", "labels.csv", "export.jsonl", "export.md", "export.zip",
+        "probe.toml",
     ]  # fmt: skip
     for name in found:
         response = client.get(f"/grids/{grid_id}/{name}")
