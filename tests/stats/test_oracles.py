@@ -1,16 +1,11 @@
 """The same numbers from scipy, statsmodels, scikit-learn and krippendorff, on random data."""
 
 from collections.abc import Callable
+from importlib import import_module
 from random import Random
+from typing import Any
 
-import krippendorff
-import numpy as np
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score, precision_recall_fscore_support
-from statsmodels.stats import contingency_tables, inter_rater
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from app.stats.agreement import cohen, confusion, fleiss, krippendorff_alpha
 from app.stats.bootstrap import bootstrap
@@ -27,6 +22,25 @@ from app.stats.measures import Abstention, Counts
 from app.stats.paired import cochran_q, difference, holm, mcnemar, sign_flip, stuart_maxwell
 from app.stats.rates import clopper_pearson, jeffreys, wilson
 from app.stats.repeats import entropy
+
+
+class Lazy:
+    """A library that is loaded when a test first uses it: each process that runs tests looks at all
+    of them, and one of them runs these."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
+
+
+krippendorff, np, stats = Lazy("krippendorff"), Lazy("numpy"), Lazy("scipy.stats")
+metrics = Lazy("sklearn.metrics")
+contingency_tables = Lazy("statsmodels.stats.contingency_tables")
+inter_rater = Lazy("statsmodels.stats.inter_rater")
+multitest = Lazy("statsmodels.stats.multitest")
+proportion = Lazy("statsmodels.stats.proportion")
 
 
 @pytest.fixture
@@ -66,7 +80,7 @@ def test_intervals_are_those_of_statsmodels(
 ) -> None:
     for n in (1, 3, 10, *(random.randint(4, 500) for _ in range(20))):
         for x in (0, random.randint(0, n), n):
-            theirs = proportion_confint(x, n, method=method)
+            theirs = proportion.proportion_confint(x, n, method=method)
             assert interval(x, n) == pytest.approx(theirs, abs=1e-7)
 
 
@@ -79,7 +93,7 @@ def test_abstention_is_that_of_scikit_learn(random: Random) -> None:
         wanted = [True] * one.n + [False] * other.n
         abstained = [i < one.abstained for i in range(one.n)]
         abstained += [i < other.abstained for i in range(other.n)]
-        theirs = precision_recall_fscore_support(wanted, abstained, average="binary")[:3]
+        theirs = metrics.precision_recall_fscore_support(wanted, abstained, average="binary")[:3]
         ours = Abstention(one, other)
         assert (ours.precision, ours.recall, ours.f1) == pytest.approx(theirs)
 
@@ -148,7 +162,7 @@ def test_cochran_q_is_that_of_statsmodels(random: Random) -> None:
 def test_holm_is_that_of_statsmodels(random: Random) -> None:
     for n in (1, 2, 5, 20):
         ps = [random.random() ** 3 for _ in range(n)]
-        assert holm(ps) == pytest.approx(multipletests(ps, method="holm")[1].tolist())
+        assert holm(ps) == pytest.approx(multitest.multipletests(ps, method="holm")[1].tolist())
 
 
 def test_cohen_is_that_of_statsmodels_and_scikit_learn(random: Random) -> None:
@@ -162,7 +176,7 @@ def test_cohen_is_that_of_statsmodels_and_scikit_learn(random: Random) -> None:
         assert ours is not None
         assert (ours.kappa, ours.se) == pytest.approx((theirs.kappa, theirs.std_kappa))
         assert (ours.low, ours.high) == pytest.approx((theirs.kappa_low, theirs.kappa_upp))
-        assert ours.kappa == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
+        assert ours.kappa == pytest.approx(metrics.cohen_kappa_score(*zip(*pairs, strict=True)))
 
 
 def test_fleiss_is_that_of_statsmodels(random: Random) -> None:
