@@ -176,13 +176,7 @@ def variants_of(session: Session, grid_id: int) -> list[PlannedVariant]:
     )
     return [
         PlannedVariant(
-            VariantInput(
-                wording=wording.slug,
-                thinking=row.thinking,
-                system_prompt=row.system_prompt,
-                temperature=row.temperature,
-                max_tokens=row.max_tokens,
-            ),
+            VariantInput.of(row, wording),
             wording,
             row.id,
         )

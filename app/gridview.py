@@ -12,6 +12,7 @@ from app.gridfacts import Fact
 from app.gridtally import Tally, total
 from app.look import Level as LevelName
 from app.look import Look
+from app.providers import Thinking
 from app.tables import (
     AnswerState,
     HeldBack,
@@ -66,6 +67,15 @@ class Column:
         stopped = state is AnswerState.failed and attempt_id is None
         held = self.held if self.held and self.held.state is not HeldState.passed else None
         return held.message if held and stopped else ""
+
+
+def forced_settings(columns: Iterable[Column]) -> dict[str, list[Thinking]]:
+    """The thinking settings asked of models that are known not to take them, by model."""
+    found: dict[str, list[Thinking]] = {}
+    for column in columns:
+        if column.forced:
+            found.setdefault(column.model, []).append(column.variant.thinking)
+    return {model: list(dict.fromkeys(settings)) for model, settings in found.items()}
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
@@ -34,6 +34,17 @@ class VariantInput(BaseModel):
     system_prompt: Text = ""
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int = Field(16_000, ge=1, le=1_000_000)
+
+    @classmethod
+    def of(cls, row: Variant, wording: Wording) -> Self:
+        """What asks the same as a variant of a grid."""
+        return cls(
+            wording=wording.slug,
+            thinking=row.thinking,
+            system_prompt=row.system_prompt,
+            temperature=row.temperature,
+            max_tokens=row.max_tokens,
+        )
 
 
 # What a grid and an addition to one are both told.

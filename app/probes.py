@@ -5,7 +5,7 @@ wordings that the library has to the letter are found there, so that answers can
 """
 
 import tomllib
-from typing import Any, Self
+from typing import Self
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from app.errors import InvalidInput
 from app.gridshape import load_columns, load_prompts
+from app.gridview import forced_settings
 from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
 from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
@@ -61,28 +62,14 @@ def save_probe(session: Session, grid: Grid) -> str:
 def probe_of(session: Session, grid: Grid) -> Probe:
     columns = [c for c in load_columns(session, grid.id) if not is_pasted(c.model)]
     variants = {column.variant.id: column for column in columns}
-    forced: dict[str, list[Any]] = {}
-    for column in columns:
-        settings = forced.setdefault(column.model, [])
-        if column.forced and column.variant.thinking not in settings:
-            settings.append(column.variant.thinking)
     return Probe(
         title=grid.title,
-        models=list(forced),
+        models=list(dict.fromkeys(column.model for column in columns)),
         repeats=grid.repeats,
         max_calls=grid.max_calls,
         max_cost_usd=grid.max_cost_usd,
-        forced={model: settings for model, settings in forced.items() if settings},
-        variants=[
-            VariantInput(
-                wording=column.wording.slug,
-                thinking=column.variant.thinking,
-                system_prompt=column.variant.system_prompt,
-                temperature=column.variant.temperature,
-                max_tokens=column.variant.max_tokens,
-            )
-            for column in variants.values()
-        ],
+        forced=forced_settings(columns),
+        variants=[VariantInput.of(column.variant, column.wording) for column in variants.values()],
         wordings=[
             ProbeWording.of(wording)
             for wording in {c.wording.slug: c.wording for c in columns}.values()

@@ -46,7 +46,10 @@ def share_interval(estimate: Estimate | None) -> str:
     """ "11–60%", or nothing."""
     if estimate is None or estimate.interval is None:
         return ""
-    low, high = estimate.interval
+    return span(*estimate.interval)
+
+
+def span(low: float, high: float) -> str:
     return f"{100 * low:.0f}–{100 * high:.0f}%"
 
 

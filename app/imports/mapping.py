@@ -3,7 +3,7 @@
 import ast
 import json
 from collections.abc import Mapping as Names
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -109,9 +109,6 @@ class Mapping:
             raise InvalidInput("Choose what separates several answers from the list.")
         if self.answerable and self.answerable not in list(Answerable):
             raise InvalidInput("Answerable is yes, no or unknown.")
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass

@@ -26,10 +26,10 @@ Table = list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class TwoReviewers:
-    names: tuple[str, str]
-    table: Table  # rows: what the first says, in the order of LabelValue
-    kappa: Kappa | None
+class Confusion:
+    """Answers by what one says of them (rows) and another, in the order of LabelValue."""
+
+    table: Table
 
     @property
     def n(self) -> int:
@@ -41,20 +41,17 @@ class TwoReviewers:
 
 
 @dataclass(frozen=True, slots=True)
-class SuggestionTable:
-    """Suggestions beside final labels, for one way in which suggestions are made."""
+class TwoReviewers(Confusion):
+    names: tuple[str, str]
+    kappa: Kappa | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionTable(Confusion):
+    """Final labels (rows) beside suggestions, for one way in which suggestions are made."""
 
     method: str
-    table: Table  # rows: the final label; columns: what was suggested
     none: int  # labelled answers without a suggestion
-
-    @property
-    def n(self) -> int:
-        return sum(map(sum, self.table))
-
-    @property
-    def same(self) -> int:
-        return sum(self.table[i][i] for i in range(len(self.table)))
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -136,7 +133,7 @@ def _pairs(units: Mapping[int, Mapping[int, str]], names: Mapping[int, str]) -> 
         for one, other in combinations(sorted(unit), 2):
             votes.setdefault((one, other), []).append((unit[one], unit[other]))
     pairs = [
-        TwoReviewers((names[one], names[other]), table, cohen(table))
+        TwoReviewers(table, (names[one], names[other]), cohen(table))
         for (one, other), said in votes.items()
         for table in [confusion(said, ORDER)]
     ]
@@ -170,4 +167,4 @@ def _suggestions(session: Session, grid_id: int) -> list[SuggestionTable]:
             none[method] += n
         else:
             table[ORDER.index(label.value)][ORDER.index(suggested.value)] += n
-    return [SuggestionTable(m, table, none[m]) for m, table in sorted(tables.items()) if m]
+    return [SuggestionTable(table, m, none[m]) for m, table in sorted(tables.items()) if m]

@@ -10,7 +10,7 @@ from app.results.book import OUTSIDE
 from app.results.effects import Effect
 from app.results.lines import SHARES, Line
 from app.results.report import Report
-from app.results.words import measured, p_value, percent, points, shares
+from app.results.words import change_interval, measured, p_value, percent, points, shares
 from app.stats.measures import MEASURES
 
 SHOWN = ("accuracy", "hallucination_rate", "abstention_rate", "attempted_accuracy", "f_score")
@@ -61,10 +61,9 @@ def effects_markdown(effects: Iterable[Effect]) -> str:
     heads = ["Model", "From → to", "Before", "After", "Change, points (95%)", "Prompts", "p (Holm)"]
     rows = []
     for it in effects:
-        change = it.change
-        points_ = points(change.mean) if change else "–"
-        if change and change.low is not None and change.high is not None:
-            points_ += f" ({points(change.low)} to {points(change.high)})"
+        points_ = points(it.change.mean) if it.change else "–"
+        if between := change_interval(it.change):
+            points_ += f" ({between})"
         p = "–" if it.adjusted is None else p_value(it.adjusted)
         shares_ = map(percent, it.shares)
         step = f"{it.before} → {it.after}"

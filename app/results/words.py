@@ -1,9 +1,10 @@
 """Effects in plain sentences: what was found, or that it is not enough to tell."""
 
 from app.figures.values import percent as whole_percent
-from app.figures.values import signed
+from app.figures.values import signed, span
 from app.results.effects import ALPHA, Effect
 from app.stats.measures import Unit
+from app.stats.paired import Difference
 
 RATES = {
     "hallucinated": "hallucination rate",
@@ -17,8 +18,15 @@ def points(value: float) -> str:
     return signed(100 * value)
 
 
+def change_interval(change: Difference | None) -> str:
+    """ "−41 to −17", in percentage points; empty where there is none."""
+    if change is None or change.low is None or change.high is None:
+        return ""
+    return f"{points(change.low)} to {points(change.high)}"
+
+
 def shares(interval: tuple[float, float]) -> str:
-    return f"{100 * interval[0]:.0f}–{100 * interval[1]:.0f}%"
+    return span(*interval)
 
 
 def measured(value: float | None, unit: Unit) -> str:
@@ -68,9 +76,8 @@ def sentence(effect: Effect) -> str:
 def _evidence(effect: Effect) -> str:
     """The interval, n and p: what the finding rests on."""
     found = [count(effect.prompts, "prompt")]
-    change = effect.change
-    if change and change.low is not None and change.high is not None:
-        found.insert(0, f"95% interval {points(change.low)} to {points(change.high)}")
+    if between := change_interval(effect.change):
+        found.insert(0, f"95% interval {between}")
     if effect.adjusted is not None:
         found.append(p_value(effect.adjusted))
     return "; ".join(found)

@@ -9,7 +9,7 @@ from app import grids
 from app.answerview import observed
 from app.costs import spending_of_grids
 from app.gridshape import load_columns, load_prompts
-from app.gridview import Column
+from app.gridview import forced_settings
 from app.labels import labels_of
 from app.money import Spending
 from app.plans import GridInput, Plan
@@ -104,7 +104,7 @@ def get_grid(request: Request, server: Server, grid: GridHere, session: Reading)
             for p in load_prompts(session, grid.id)
         ],
         models=list(dict.fromkeys(c.model for c in columns)),
-        forced=_forced(columns),
+        forced=forced_settings(columns),
         variants=[
             {
                 "wording": c.wording.slug,
@@ -219,14 +219,6 @@ def resume(server: Server, grid: GridHere) -> dict[str, str]:
     """Go on with a grid that was paused."""
     actions.resume(server, grid.id)
     return {"id": grid.public_id}
-
-
-def _forced(columns: list[Column]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for column in columns:
-        if column.forced:
-            found.setdefault(column.model, []).append(column.variant.thinking)
-    return {model: list(dict.fromkeys(settings)) for model, settings in found.items()}
 
 
 def _attempt_item(attempt: Attempt | None) -> dict[str, Any]:

@@ -1,20 +1,19 @@
 """The results of a grid for programs: the same numbers as on the page, from the same functions."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.results.book import OUTSIDE
 from app.results.effects import Effect
 from app.results.lines import SHARES, Line
 from app.results.pictures import pictures
-from app.results.report import Report
 from app.results.words import sentence
 from app.stats.measures import MEASURES
 from app.stats.paired import Difference
 from app.web.api import PROBLEMS
-from app.web.results import report_at
+from app.web.results import ReportHere
 
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
 
@@ -111,7 +110,7 @@ class ResultsItem(BaseModel):
 
 
 @router.get("/grids/{grid_id}/results")
-def get_results(report: Annotated[Report, Depends(report_at)]) -> ResultsItem:
+def get_results(report: ReportHere) -> ResultsItem:
     """Measures with intervals, effects, ranking at t, patterns of repeats, agreement.
 
     `before` and `after` name two columns or two levels of a factor to compare, such as

@@ -28,7 +28,6 @@ from app.web.render import page
 
 pages = APIRouter()
 api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
-Number = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
 FIELDS = ("product", "variant", "prompt", "answer", "thinking", "asked_on", "search", "source")
 
 

@@ -16,7 +16,17 @@ from app.labels import NO_LABEL, TAGS
 from app.money import dollars, rate
 from app.prompts import shorten
 from app.results.patterns import meaning
-from app.results.words import RATES, decimals, measured, p_value, percent, points, sentence, shares
+from app.results.words import (
+    RATES,
+    change_interval,
+    decimals,
+    measured,
+    p_value,
+    percent,
+    points,
+    sentence,
+    shares,
+)
 from app.review import ORDERS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
@@ -100,6 +110,7 @@ environment.filters |= {
     "shorten": shorten,
     "sentence": sentence,
     "points": points,
+    "change_interval": change_interval,
     "p_value": p_value,
     "tidy": _tidy,
     "decimals": decimals,

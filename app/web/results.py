@@ -9,7 +9,7 @@ from app.errors import NotFound
 from app.figures.png import png
 from app.results.choice import By, Choice
 from app.results.lines import SHARES
-from app.results.pictures import pictures
+from app.results.pictures import Picture, pictures
 from app.results.report import Report, load_report
 from app.results.resampling import RATIOS, Draws
 from app.results.table import effects_markdown, measures_markdown, results_csv
@@ -24,6 +24,7 @@ router = APIRouter(prefix="/grids/{grid_id}/results")
 
 
 def choice_at(choice: Annotated[Choice, Query()]) -> Choice:
+    """FastAPI takes a model apart into parameters only where there are no others beside it."""
     return choice
 
 
@@ -122,13 +123,18 @@ def show_figure(
     found = pictures(report).get(name)
     if found is None:
         raise NotFound("There is no such picture of this grid, or no labels to draw it from.")
-    svg = str(found.draw(width, name))
     file = f"bluffcheck-{report.grid.public_id}-{name}.{kind}"
-    return Response(
-        svg if kind == "svg" else png(svg),
-        media_type="image/svg+xml" if kind == "svg" else "image/png",
-        headers={"Content-Disposition": f'inline; filename="{file}"'},
-    )
+    headers = {"Content-Disposition": f'inline; filename="{file}"'}
+    return drawn(found, kind, headers, width)
+
+
+def drawn(
+    found: Picture, kind: Literal["svg", "png"], headers: dict[str, str], width: int = 720
+) -> Response:
+    svg = str(found.draw(width, found.name))
+    if kind == "svg":
+        return Response(svg, media_type="image/svg+xml", headers=headers)
+    return Response(png(svg), media_type="image/png", headers=headers)
 
 
 @router.get("/measures.csv")

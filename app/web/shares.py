@@ -41,6 +41,7 @@ from app.web.deps import (
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.results import drawn
 
 router = APIRouter()
 PRIVATE = {"Referrer-Policy": "no-referrer"}
@@ -48,7 +49,7 @@ NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}
 
 
 class ShareForm(BaseModel):
-    hide: list[Literal["reviewers", "notes", "thinking", "prompts", "costs"]] = []
+    hide: list[str] = []
     days: int | None = Field(None, ge=1, le=3650)
     listed: bool = False
 
@@ -180,10 +181,7 @@ def show_shared_figure(
     found = pictures(report).get(name)
     if found is None or (name == "heat" and not visit.grid.shows("prompts")):
         raise NotFound("There is no such picture here.")
-    svg = str(found.draw(720, name))
-    if kind == "svg":
-        return Response(svg, media_type="image/svg+xml", headers=visit.headers)
-    return Response(png(svg), media_type="image/png", headers=visit.headers)
+    return drawn(found, kind, visit.headers)
 
 
 @router.get("/s/{token}/preview.png")
