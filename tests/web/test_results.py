@@ -32,9 +32,9 @@ def database(client: TestClient) -> Any:
     return client.app.state.services.database  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def grid_id(client: TestClient) -> str:
-    with database(client).write() as session:
+@pytest.fixture(scope="module")
+def grid_id(one_for_all: TestClient) -> str:
+    with database(one_for_all).write() as session:
         grid = labelled_grid(session, SAID, variants=FOUR, title="Who <b>bluffs</b>?")
         session.commit()
         return grid.public_id
@@ -53,13 +53,15 @@ def cells(page: str, region: str) -> list[list[str]]:
     ]
 
 
-def test_page_api_csv_and_markdown_have_the_same_numbers(client: TestClient, grid_id: str) -> None:
-    with database(client).read() as session:
+def test_page_api_csv_and_markdown_have_the_same_numbers(
+    shared_client: TestClient, grid_id: str
+) -> None:
+    with database(shared_client).read() as session:
         grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
         report = load_report(session, grid, Choice())
-    page = client.get(f"/grids/{grid_id}/results").text
-    api = client.get(f"/api/grids/{grid_id}/results").json()
-    sheet = client.get(f"/grids/{grid_id}/results/measures.csv")
+    page = shared_client.get(f"/grids/{grid_id}/results").text
+    api = shared_client.get(f"/api/grids/{grid_id}/results").json()
+    sheet = shared_client.get(f"/grids/{grid_id}/results/measures.csv")
     rows = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
     shown = cells(page, "Measures by column")[1:]
 
@@ -75,7 +77,7 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(client: TestClient, gri
             assert (float(row[key]) if row[key] else None) == value
             assert cell[place].startswith(measured(value, measure.unit))
 
-    picture = client.get(f"/grids/{grid_id}/results/figures/bars.svg").text
+    picture = shared_client.get(f"/grids/{grid_id}/results/figures/bars.svg").text
     for line in report.lines:
         it = line.counts
         said = f"{it.correct} correct, {it.hallucinated} hallucinated, {it.abstained} abstained"
@@ -88,27 +90,29 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(client: TestClient, gri
         assert effect["sentence"] in unescape(page)
 
 
-def test_hostile_names_stay_text(client: TestClient, grid_id: str) -> None:
-    page = client.get(f"/grids/{grid_id}/results").text
+def test_hostile_names_stay_text(shared_client: TestClient, grid_id: str) -> None:
+    page = shared_client.get(f"/grids/{grid_id}/results").text
     assert "Who &lt;b&gt;bluffs&lt;/b&gt;?" in page
     assert "<b>bluffs" not in page
 
 
-def test_scripts_are_told_of_new_labels_only(client: TestClient, grid_id: str) -> None:
+def test_scripts_are_told_of_new_labels_only(shared_client: TestClient, grid_id: str) -> None:
     address = f"/grids/{grid_id}/results"
     htmx = {"HX-Request": "true"}
-    piece = client.get(address, headers=htmx).text
+    piece = shared_client.get(address, headers=htmx).text
     assert piece.lstrip().startswith('<div id="results"')
     [again] = re.findall(r'hx-get="(/grids/[^"]+since=\d+)"', piece)
-    assert client.get(unescape(again), headers=htmx).status_code == 204
+    assert shared_client.get(unescape(again), headers=htmx).status_code == 204
 
-    answer = client.get(f"/api/grids/{grid_id}/answers").json()["items"][0]
-    client.put(f"/api/answers/{answer['id']}/label", json={"label": "correct", "reviewer": "Eve"})
-    assert client.get(unescape(again), headers=htmx).status_code == 200
+    answer = shared_client.get(f"/api/grids/{grid_id}/answers").json()["items"][0]
+    shared_client.put(
+        f"/api/answers/{answer['id']}/label", json={"label": "correct", "reviewer": "Eve"}
+    )
+    assert shared_client.get(unescape(again), headers=htmx).status_code == 200
 
 
-def test_price_piece_ranks_at_its_t(client: TestClient, grid_id: str) -> None:
-    piece = client.get(f"/grids/{grid_id}/results/price?t=0.75").text
+def test_price_piece_ranks_at_its_t(shared_client: TestClient, grid_id: str) -> None:
+    piece = shared_client.get(f"/grids/{grid_id}/results/price?t=0.75").text
     assert "t = 0.75" in piece
     assert "<b>3</b> points" in piece
     ranks = cells(piece, "Ranking")[1:]
@@ -117,18 +121,18 @@ def test_price_piece_ranks_at_its_t(client: TestClient, grid_id: str) -> None:
 
 
 def test_ratios_are_drawn_beside_the_request_and_shown_when_done(
-    client: TestClient, grid_id: str
+    shared_client: TestClient, grid_id: str
 ) -> None:
     address = f"/grids/{grid_id}/results/ratios?by=model"
-    assert "Intervals of the ratios…" in client.get(address).text
+    assert "Intervals of the ratios…" in shared_client.get(address).text
     htmx = {"HX-Request": "true"}
-    assert 'id="ratios"' in client.post(address, headers=htmx).text
+    assert 'id="ratios"' in shared_client.post(address, headers=htmx).text
 
-    wait_for(lambda: "Ratios with intervals" in client.get(address).text, "the draws")
-    [row] = cells(client.get(address).text, "Ratios with intervals")[1:]
+    wait_for(lambda: "Ratios with intervals" in shared_client.get(address).text, "the draws")
+    [row] = cells(shared_client.get(address).text, "Ratios with intervals")[1:]
     assert re.fullmatch(r"\d+% \d+–\d+%", row[1])
-    assert "seed" in client.get(address).text
-    assert row == cells(client.post(address).text, "Ratios with intervals")[1]
+    assert "seed" in shared_client.get(address).text
+    assert row == cells(shared_client.post(address).text, "Ratios with intervals")[1]
 
 
 @pytest.mark.parametrize(
@@ -141,9 +145,9 @@ def test_ratios_are_drawn_beside_the_request_and_shown_when_done(
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(
-    client: TestClient, grid_id: str, query: str, words: str
+    shared_client: TestClient, grid_id: str, query: str, words: str
 ) -> None:
-    answer = client.get(f"/grids/{grid_id}/results?{query}")
+    answer = shared_client.get(f"/grids/{grid_id}/results?{query}")
     assert answer.status_code == 422
     assert words in unescape(answer.text)
 
@@ -182,16 +186,16 @@ def test_two_grids_are_paired_by_prompt_and_column(client: TestClient) -> None:
     assert "Only in Second" in page
 
 
-def test_grid_is_not_compared_with_itself(client: TestClient, grid_id: str) -> None:
-    answer = client.get(f"/grids/{grid_id}/comparison?with={grid_id}")
+def test_grid_is_not_compared_with_itself(shared_client: TestClient, grid_id: str) -> None:
+    answer = shared_client.get(f"/grids/{grid_id}/comparison?with={grid_id}")
     assert answer.status_code == 422
     assert "Choose another grid" in answer.text
 
 
 def test_form_to_run_again_has_everything_the_grid_was_made_of(
-    client: TestClient, grid_id: str
+    shared_client: TestClient, grid_id: str
 ) -> None:
-    page = client.get(f"/compose?like={grid_id}").text
+    page = shared_client.get(f"/compose?like={grid_id}").text
     assert 'value="Who &lt;b&gt;bluffs&lt;/b&gt;?"' in page
     checked = set(re.findall(r'name="(\w+)" value="([^"]+)" checked', page))
     assert {("wording", "not-mentioned"), ("wording", "allowed")} <= checked
