@@ -97,7 +97,7 @@ def serve(
         server_header=False,
         proxy_headers=False,
         ws="none",
-        access_log=settings.log_level == "debug",
+        access_log=False,  # app/web/requests.py says more, and no secrets of addresses
     )
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{name}:{listener.getsockname()[1]}"

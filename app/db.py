@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
+from app import metrics
 from app.errors import SettingsError, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,11 @@ class Database:
         or at once while the runner knows of it, unless this is to find out (``insist``).
         """
         engine = self._insisting if insist else self.writer
-        with _told(_not_written), Session(engine, expire_on_commit=False) as session:
+        with (
+            metrics.WRITE_SECONDS.time(),
+            _told(_not_written),
+            Session(engine, expire_on_commit=False) as session,
+        ):
             if not insist:
                 self._refuse()
             yield session

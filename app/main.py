@@ -42,6 +42,7 @@ from app.web import (
     control,
     exports,
     grids,
+    health,
     home,
     imports,
     keys,
@@ -57,6 +58,7 @@ from app.web import (
 )
 from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
+from app.web.requests import RequestMiddleware
 from app.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         max_upload_bytes=settings.max_upload_bytes,
     )
     app.add_middleware(TroubleMiddleware)
+    app.add_middleware(RequestMiddleware)  # the last is the outermost
     problems.install(app)
     uploads.clear(settings.uploads)  # of a server that was stopped before an hour was over
     return app
@@ -139,7 +142,7 @@ def routes() -> list[BaseRoute]:
     everything.include_router(api_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
-        home, compose, grids, control, additions, answers, labels, conflicts,
+        health, home, compose, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics: Literal["loopback", "open", "off"] = "loopback"  # who may read /metrics
     concurrency: int = Field(8, ge=1, le=1000)  # calls in flight per provider
     worker_calls: int = Field(200, ge=2, le=10_000)  # in flight per process, on Postgres
     max_answers: int = Field(20_000, ge=1)  # in one grid

@@ -21,6 +21,7 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
+from app import metrics
 from app.db import Database
 from app.gridview import CHARACTERS
 from app.look import Look
@@ -126,7 +127,8 @@ class Hub:
         watch.listeners.add(listener)
         watch.wake.set()
         try:
-            yield listener
+            with metrics.STREAMS.track_inprogress():
+                yield listener
         finally:
             watch.listeners.discard(listener)
             if not watch.listeners and self.watched.get(grid_id) is watch:

@@ -15,6 +15,8 @@ from app.errors import BluffcheckError, Forbidden, NotFound, TooLarge
 from app.web.problems import NOT_FOUND, UPLOADS, broken, respond_with, too_large
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Asked by address, by whatever watches the server: they tell nothing that is worth a name.
+OPEN_TO_PROBES = ("/healthz", "/readyz")
 RESPONSE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -77,10 +79,11 @@ class SecurityMiddleware:
         """Raises Forbidden, TooLarge or NotFound."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if _name(host) not in self.hosts:
+        name = host_name(host)
+        if name not in self.hosts and scope["path"] not in OPEN_TO_PROBES:
             raise Forbidden(
-                f"This server does not answer to the name “{_name(host)[:100]}”. If that name is"
-                " yours, add it to BLUFFCHECK_ALLOWED_HOSTS."
+                f"This server does not answer to the name “{name[:100]}”. If that name is yours,"
+                " add it to BLUFFCHECK_ALLOWED_HOSTS."
             )
         length = headers.get("content-length", "0")
         upload = scope["path"] in UPLOADS
@@ -101,7 +104,7 @@ class SecurityMiddleware:
             raise Forbidden("Another site tried to change something here, so nothing was done.")
 
 
-def _name(host: str) -> str:
+def host_name(host: str) -> str:
     """The host without its port, lower case, IPv6 without brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
