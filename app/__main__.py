@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
-from app import __version__
+from app import __version__, upkeep
 from app.errors import SettingsError, Unavailable
 from app.logs import logging_config
 from app.settings import Settings, load_settings
@@ -62,6 +62,10 @@ def main() -> None:
 
     Settings come from BLUFFCHECK_* variables and .env; options win over both.
     """
+
+
+for command in (upkeep.backup, upkeep.restore, upkeep.doctor):
+    main.add_command(command)
 
 
 @main.command()

@@ -1,5 +1,6 @@
 """The application: opens database, providers and runner, mounts static files and routers."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -10,9 +11,10 @@ from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
+from app.backups import keep_before_migrating
 from app.catalogue import configured, in_use
 from app.costs import price_unpriced
-from app.db import ROOT, Database
+from app.db import ROOT, Database, newer
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
 from app.imports import uploads
@@ -63,6 +65,8 @@ from app.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
     from app.runner.team import TeamRunner
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
@@ -176,6 +180,13 @@ def open_database(settings: Settings, prices: PriceBook) -> Database:
     database.hold(alone=database.is_sqlite)
     try:
         before = database.revision()
+        if problem := newer(before):
+            raise SettingsError(
+                f"{settings.url_for_people} cannot be used: {problem}. Start that version, or"
+                " restore a backup from before it."
+            )
+        if kept := keep_before_migrating(database):
+            log.warning("the tables are updated; a copy from before is in %s", kept)
         database.migrate()
         with database.write() as session:
             database.take_turns(session)  # several processes may start at once

@@ -28,6 +28,10 @@ class Endpoint:
     def key(self) -> str:
         return self._first(self.spec.key_env)[1]
 
+    def key_in(self) -> str:
+        """The variable that holds the key or the token in its place; empty where none does."""
+        return self._first((*self.spec.key_env, *self.spec.bearer_env))[0]
+
     def bearer(self) -> str:
         """The token that stands in for a missing key."""
         return "" if self.key() else self._first(self.spec.bearer_env)[1]

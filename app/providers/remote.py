@@ -92,6 +92,8 @@ class RemoteProvider(ABC):
         return Status(
             address="" if "{port}" in address else address,
             key_optional=self._spec.key_optional,
+            key_in=self.endpoint.key_in(),
+            set_up=bool(self.endpoint.key_in() or self.endpoint.override()),
             listed=self._models.listed,
             list_error=self._models.error,
             limits=self._http.limits,
