@@ -3,6 +3,7 @@
 import os
 import ssl
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -41,10 +42,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(200_000_000, ge=1_000)  # of a file that is imported
     call_timeout_s: float = Field(600, gt=0)
     ca_file: Path | None = None  # certificates to trust beside the usual ones
+    # Private networks in which there are model servers: 10.1.2.3, 192.168.0.0/16.
+    allow_private: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "allow_private", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (

@@ -1,12 +1,13 @@
 """What all providers behind HTTP have in common; the adapters add their protocol."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.errors import ProviderError
+from app.providers.addresses import Network
 from app.providers.base import Call, Completion, Heard, ModelInfo, Request, Status, ThinkingRule
 from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
@@ -37,12 +38,13 @@ class RemoteProvider(ABC):
         environ: Mapping[str, str],
         limits: Limits | None = None,
         ca_file: str = "",
+        allowed: Sequence[Network] = (),
     ) -> None:
         self.name, self.title = spec.name, spec.title
         self.account, self.price_list = spec.account or spec.name, spec.price_list
         self._spec, self.endpoint = spec, Endpoint(spec, environ)
         self._models = ModelList(spec, catalogue)
-        self._http = HttpClient(limits, ca_file)
+        self._http = HttpClient(limits, ca_file, allowed)
         self._found = ""  # the usual address at which a server answered
 
     @abstractmethod
