@@ -86,6 +86,7 @@ def serve(
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         listener = _listen(settings)
         from app.main import create_app  # takes a second: not before --help or a wrong setting
+        from app.web.protocol import PatientProtocol
 
         app = create_app(settings, works=work)
     except SettingsError as exc:
@@ -99,7 +100,9 @@ def serve(
         log_config=log_config,
         timeout_graceful_shutdown=2,
         server_header=False,
-        proxy_headers=False,
+        http=PatientProtocol,
+        proxy_headers=bool(settings.proxy_addresses),
+        forwarded_allow_ips=settings.proxy_addresses,
         ws="none",
         access_log=False,  # app/web/requests.py says more, and no secrets of addresses
     )

@@ -119,6 +119,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         hosts=settings.hosts,
         max_body_bytes=settings.max_body_bytes,
         max_upload_bytes=settings.max_upload_bytes,
+        embedders=settings.embed_shares,
     )
     app.add_middleware(TroubleMiddleware)
     app.add_middleware(RequestMiddleware)  # the last is the outermost

@@ -1,9 +1,10 @@
 """Every setting, read once from the environment and ``.env``, checked before the server starts."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +28,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
+    # Of proxies in front, whose word counts for who a visitor is and whether HTTPS was used.
+    proxy_addresses: Annotated[list[str], NoDecode] = []
+    embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
@@ -47,12 +51,27 @@ class Settings(BaseSettings):
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator("allowed_hosts", "allow_private", mode="before")
+    @field_validator(
+        "allowed_hosts", "proxy_addresses", "embed_shares", "allow_private", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        return [str(ip_network(one)) if "/" in one else str(ip_address(one)) for one in value]
+
+    @field_validator("embed_shares")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?", one):
+                raise ValueError(f"{one} is not an origin such as https://forum.example")
+        return value
 
     @field_validator("data_dir")
     @classmethod
