@@ -15,6 +15,7 @@ from app.backups import keep_before_migrating
 from app.catalogue import configured, in_use
 from app.costs import price_unpriced
 from app.db import ROOT, Database, newer
+from app.deletion import removing
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
 from app.imports import uploads
@@ -42,6 +43,7 @@ from app.web import (
     compose,
     conflicts,
     control,
+    deletion,
     exports,
     grids,
     health,
@@ -93,6 +95,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 runner,
                 catching_up(database),
                 reading_ahead(database),
+                removing(database),
             ):
                 services = Services(settings, database, providers, prices, runner, partials)
                 app.state.services = services
@@ -144,6 +147,7 @@ def routes() -> list[BaseRoute]:
     everything.include_router(api_results.router)
     everything.include_router(probes.api)
     everything.include_router(pasted.api)
+    everything.include_router(deletion.api)
     everything.include_router(api_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
@@ -153,6 +157,7 @@ def routes() -> list[BaseRoute]:
         pages.include_router(module.router)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
+    pages.include_router(deletion.pages)
     everything.include_router(pages)
     return everything.routes
 

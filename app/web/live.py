@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25
 TICK_S = 0.1  # between two events of partial text
 SHARE = 4  # rest this many times as long as a poll took: a large grid leaves the core to others
+DELETED = "deleted"
 PING_S = 15
 AFTER_ERROR_S = 1.0
 STREAMS = 4  # of one browser: over HTTP/1.1 it opens six connections, for labels and pages too
@@ -214,7 +215,7 @@ class _Watch:
             if it.wanted in events:
                 it.give("change", events[it.wanted])
                 it.seq = found.seq
-            over = self._status != "running" and not it.view.stay
+            over = self._status == DELETED or (self._status != "running" and not it.view.stay)
             if over and it.seq >= found.seq:
                 it.give("done", _event(self._status, "done", found.seq))
                 it.end()
@@ -222,6 +223,8 @@ class _Watch:
     def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
             grid = session.get_one(Grid, self.grid_id)
+            if grid.deleted_at:
+                return _Found(grid.seq, DELETED)
             behind = [key for key in wanted if key[-1] < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)
