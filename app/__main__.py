@@ -86,8 +86,9 @@ def serve(
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         listener = _listen(settings)
         from app.main import create_app  # takes a second: not before --help or a wrong setting
-        from app.web.protocol import PatientProtocol
+        from app.web.protocol import PatientProtocol, allow_many_connections
 
+        allow_many_connections()
         app = create_app(settings, works=work)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
@@ -120,7 +121,8 @@ def serve(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of providers.toml.  [default: the user's data folder]",
 )
-def worker(data_dir: Path | None) -> None:
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve /metrics here.")
+def worker(data_dir: Path | None, metrics_port: int | None) -> None:
     """Run answers of a Postgres database (BLUFFCHECK_DATABASE_URL), beside other processes.
 
     Any number of workers on any number of machines share the work and the providers' limits.
@@ -130,7 +132,8 @@ def worker(data_dir: Path | None) -> None:
         from app.worker import run  # takes a second
 
         logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
-        run(settings, partial(click.echo, f"Bluffcheck works on {settings.url_for_people}"))
+        ready = partial(click.echo, f"Bluffcheck works on {settings.url_for_people}")
+        run(settings, ready, metrics_port)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     except (OSError, DBAPIError, Unavailable) as exc:

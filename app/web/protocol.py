@@ -12,6 +12,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _TOO_LARGE = b"The head of this request is too large.\n"
 
 
+MOST_FILES = 65_536  # open at a time; each connection is one
+
+
+def allow_many_connections() -> None:
+    """Many systems start a program with 1,024 open files, and let it ask for more."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 class PatientProtocol(HttpToolsProtocol):
     """Of one connection."""
 
