@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,7 @@ from app.errors import ProviderError, SettingsError, Unavailable
 from app.health import LEAST_FREE, free_bytes
 from app.plans import Providers
 from app.providers import Provider
-from app.settings import Settings, load_settings
+from app.settings import LOOPBACK, Settings, load_settings
 from app.tables import Answer, Attempt, now
 
 FREE = 1_000_000_000  # bytes; with less somebody should look for room
@@ -155,8 +156,17 @@ def _key_lines(providers: Providers) -> Iterator[Line]:
     if not ready:
         yield Line("keys", Mark.warn, "No provider is ready: only practice models can be asked.")
     for provider in real:
-        if name := provider.status().key_in:
-            yield Line("keys", Mark.ok, f"{provider.title}: found in {name}")
+        status = provider.status()
+        if not status.key_in:
+            continue
+        address = urlsplit(status.address)
+        if address.scheme == "http" and address.hostname not in LOOPBACK:
+            text_ = (
+                f"{provider.title}: the key in {status.key_in} is sent in plain to an http:// URL."
+            )
+            yield Line("keys", Mark.warn, text_)
+        else:
+            yield Line("keys", Mark.ok, f"{provider.title}: found in {status.key_in}")
 
 
 async def _asked(providers: Providers) -> list[Line]:

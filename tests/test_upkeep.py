@@ -163,6 +163,8 @@ def test_doctor_finds_what_is_wrong(
     status, found = lines()
     assert (status, found["provider"][0]) == (1, "fail")
     assert lines("--no-calls")[0] == 0
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://models.example/v1")
+    assert "sent in plain" in say("doctor", "--no-calls")[1]
 
     with closing(Database(f"sqlite:///{file}")) as database, database.write() as session:
         grid = new_grid(session)
