@@ -5,10 +5,11 @@ Whether a grid is there is decided in grids.py alone. Its prompts belong to the 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Table, delete
 from sqlmodel import Session, SQLModel, col, func, select
@@ -17,6 +18,7 @@ from app import control
 from app.db import Database
 from app.errors import NotFound, Unavailable
 from app.grids import stamp
+from app.meanwhile import meanwhile, rest
 from app.tables import Answer, AnswerState, Grid, now
 
 log = logging.getLogger(__name__)
@@ -78,16 +80,9 @@ def deleted_grids(session: Session) -> list[Deleted]:
     return [Deleted(grid, count, grid.deleted_at) for grid, count in rows]
 
 
-@asynccontextmanager
-async def removing(database: Database) -> AsyncIterator[None]:
+def removing(database: Database) -> AbstractAsyncContextManager[None]:
     """Meanwhile remove, now and then, what was deleted long enough ago."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_remove_now_and_then(database, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task  # no thread of it outlives the database
+    return meanwhile(partial(_remove_now_and_then, database))
 
 
 def remove_old(database: Database, before: datetime) -> int:
@@ -135,7 +130,4 @@ async def _remove_now_and_then(database: Database, stop: asyncio.Event) -> None:
             log.info("deleted grids could not be removed yet: %s", exc.reason)
         except Exception:
             log.exception("deleted grids could not be removed")
-        # Not wait_for: on Python 3.11 it can swallow a cancellation.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_S):
-                await stop.wait()
+        await rest(stop, LOOK_S)
