@@ -215,8 +215,8 @@ class _Watch:
             if it.wanted in events:
                 it.give("change", events[it.wanted])
                 it.seq = found.seq
-            over = self._status == DELETED or (self._status != "running" and not it.view.stay)
-            if over and it.seq >= found.seq:
+            told = self._status != "running" and not it.view.stay and it.seq >= found.seq
+            if told or self._status == DELETED:
                 it.give("done", _event(self._status, "done", found.seq))
                 it.end()
 
