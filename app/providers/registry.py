@@ -15,6 +15,7 @@ from app.providers.catalogue import Catalogue
 from app.providers.deepseek import DeepSeekProvider
 from app.providers.gemini import GeminiProvider
 from app.providers.groq import GroqProvider
+from app.providers.http import HttpClient
 from app.providers.llamacpp import LlamaCppProvider
 from app.providers.lmstudio import LmStudioProvider
 from app.providers.mistral import MistralProvider
@@ -87,9 +88,9 @@ def load_providers(
             spec,
             catalogue,
             environ,
-            Limits(call_timeout_s, min(spec.silence_s, call_timeout_s)),
-            ca_file,
-            allow_private,
+            HttpClient(
+                Limits(call_timeout_s, min(spec.silence_s, call_timeout_s)), ca_file, allow_private
+            ),
         )
         for name, spec in specs.items()
     }

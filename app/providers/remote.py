@@ -1,13 +1,12 @@
 """What all providers behind HTTP have in common; the adapters add their protocol."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.errors import ProviderError
-from app.providers.addresses import Network
 from app.providers.base import Call, Completion, Heard, ModelInfo, Request, Status, ThinkingRule
 from app.providers.catalogue import Catalogue, Rule
 from app.providers.endpoint import Endpoint
@@ -17,7 +16,7 @@ from app.providers.received import without_secrets
 from app.providers.reply import Reply, string, table
 from app.providers.spec import ProviderSpec
 from app.providers.sse import SseReader, StreamReader
-from app.providers.target import Limits, Target
+from app.providers.target import Target
 
 LIST_TIMEOUT_S, PROBE_TIMEOUT_S, MAX_PAGES = 10, 1, 20
 
@@ -32,19 +31,13 @@ class RemoteProvider(ABC):
     reader: type[StreamReader] = SseReader
 
     def __init__(
-        self,
-        spec: ProviderSpec,
-        catalogue: Catalogue,
-        environ: Mapping[str, str],
-        limits: Limits | None = None,
-        ca_file: str = "",
-        allowed: Sequence[Network] = (),
+        self, spec: ProviderSpec, catalogue: Catalogue, environ: Mapping[str, str], http: HttpClient
     ) -> None:
         self.name, self.title = spec.name, spec.title
         self.account, self.price_list = spec.account or spec.name, spec.price_list
         self._spec, self.endpoint = spec, Endpoint(spec, environ)
         self._models = ModelList(spec, catalogue)
-        self._http = HttpClient(limits, ca_file, allowed)
+        self._http = http
         self._found = ""  # the usual address at which a server answered
 
     @abstractmethod
