@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
-from app import __version__
+from app import __version__, upkeep
 from app.errors import SettingsError, Unavailable
 from app.logs import logging_config
 from app.settings import Settings, load_settings
@@ -64,6 +64,10 @@ def main() -> None:
     """
 
 
+for command in (upkeep.backup, upkeep.restore, upkeep.doctor):
+    main.add_command(command)
+
+
 @main.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8000]")
@@ -82,7 +86,9 @@ def serve(
         settings = load_settings(host=host, port=port, data_dir=data_dir)
         listener = _listen(settings)
         from app.main import create_app  # takes a second: not before --help or a wrong setting
+        from app.web.protocol import PatientProtocol, allow_many_connections
 
+        allow_many_connections()
         app = create_app(settings, works=work)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
@@ -95,9 +101,11 @@ def serve(
         log_config=log_config,
         timeout_graceful_shutdown=2,
         server_header=False,
-        proxy_headers=False,
+        http=PatientProtocol,
+        proxy_headers=bool(settings.proxy_addresses),
+        forwarded_allow_ips=settings.proxy_addresses,
         ws="none",
-        access_log=settings.log_level == "debug",
+        access_log=False,  # app/web/requests.py says more, and no secrets of addresses
     )
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{name}:{listener.getsockname()[1]}"
@@ -113,7 +121,8 @@ def serve(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of providers.toml.  [default: the user's data folder]",
 )
-def worker(data_dir: Path | None) -> None:
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve /metrics here.")
+def worker(data_dir: Path | None, metrics_port: int | None) -> None:
     """Run answers of a Postgres database (BLUFFCHECK_DATABASE_URL), beside other processes.
 
     Any number of workers on any number of machines share the work and the providers' limits.
@@ -123,7 +132,8 @@ def worker(data_dir: Path | None) -> None:
         from app.worker import run  # takes a second
 
         logging.config.dictConfig(logging_config(settings.log_format, settings.log_level))
-        run(settings, partial(click.echo, f"Bluffcheck works on {settings.url_for_people}"))
+        ready = partial(click.echo, f"Bluffcheck works on {settings.url_for_people}")
+        run(settings, ready, metrics_port)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     except (OSError, DBAPIError, Unavailable) as exc:

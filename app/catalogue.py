@@ -36,6 +36,7 @@ def configured(settings: Settings) -> dict[str, Provider]:
         extra=own if own.is_file() else None,
         call_timeout_s=settings.call_timeout_s,
         ca_file=str(settings.ca_file or ""),
+        allow_private=settings.allow_private,
     )
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
+from app import metrics
 from app.errors import SettingsError, Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,11 @@ class Database:
         or at once while the runner knows of it, unless this is to find out (``insist``).
         """
         engine = self._insisting if insist else self.writer
-        with _told(_not_written), Session(engine, expire_on_commit=False) as session:
+        with (
+            metrics.WRITE_SECONDS.time(),
+            _told(_not_written),
+            Session(engine, expire_on_commit=False) as session,
+        ):
             if not insist:
                 self._refuse()
             yield session
@@ -92,9 +97,11 @@ class Database:
         if not self.is_sqlite:
             session.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
 
-    def migrate(self) -> None:
-        """Run all migrations in one transaction; safe when several processes start at once."""
-        if self.revision() == revisions()[0]:
+    def migrate(self, to: str = "") -> None:
+        """Run all migrations (or those up to one) in one transaction; safe when several processes
+        start at once."""
+        to = to or revisions()[0]
+        if self.revision() == to:
             return  # most starts: Alembic would take a while to find that out
         with self.writer.connect() as connection:
             if self.is_sqlite:
@@ -104,7 +111,7 @@ class Database:
                 driver.execute("PRAGMA foreign_keys=OFF")
                 driver.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000}")
                 with connection.begin():
-                    _upgrade(connection)
+                    _upgrade(connection, to)
                     broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
                     if broken:
                         raise RuntimeError(f"migration left dangling rows: {broken[:5]}")
@@ -113,7 +120,7 @@ class Database:
             else:
                 with connection.begin():
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
-                    _upgrade(connection)
+                    _upgrade(connection, to)
 
     def revision(self) -> str | None:
         with self.reader.connect() as connection:
@@ -173,8 +180,18 @@ def revisions() -> list[str]:
     )
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(alembic_config(connection), "head")
+def newer(revision: str | None) -> str:
+    """What is wrong with tables that only a later version knows; empty: nothing."""
+    if revision is None or revision in revisions():
+        return ""
+    return (
+        f"it comes from a newer Bluffcheck (its tables are at {revision}, this one knows them up"
+        f" to {revisions()[0]})"
+    )
+
+
+def _upgrade(connection: Connection, to: str) -> None:
+    command.upgrade(alembic_config(connection), to)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

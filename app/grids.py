@@ -49,6 +49,8 @@ class Progress:
         return self.correct + self.hallucinated + self.abstained
 
 
+IS_THERE = col(Grid.deleted_at).is_(None)  # whether a grid is: nobody else decides that
+
 # Built once: the runner needs it for every transaction.
 _GRID = SQLModel.metadata.tables["grid"]
 _STAMP = (
@@ -101,15 +103,26 @@ def start_grid(
 
 def get_grid(session: Session, public_id: str) -> Grid:
     """Raises NotFound."""
-    grid = session.exec(select(Grid).where(Grid.public_id == public_id)).first()
+    grid = session.exec(select(Grid).where(Grid.public_id == public_id, IS_THERE)).first()
     if grid is None:
         raise NotFound("There is no grid at this address. Check that the link was copied whole.")
     return grid
 
 
+def get_answer(session: Session, answer_id: int) -> Answer:
+    """An answer of a grid that is there. Raises NotFound."""
+    found = select(Answer).join(Grid, col(Grid.id) == col(Answer.grid_id))
+    answer = session.exec(found.where(Answer.id == answer_id, IS_THERE)).first()
+    if answer is None:
+        raise NotFound("There is no such answer.")
+    return answer
+
+
 def recent_grids(session: Session, limit: int = 20) -> list[tuple[Grid, Progress]]:
     """The newest grids with their counts."""
-    grids = session.exec(select(Grid).order_by(col(Grid.id).desc()).limit(limit)).all()
+    grids = session.exec(
+        select(Grid).where(IS_THERE).order_by(col(Grid.id).desc()).limit(limit)
+    ).all()
     counts = progress_of(session, [g.id for g in grids if g.id is not None])
     return [(g, counts[g.id]) for g in grids if g.id is not None]
 

@@ -15,8 +15,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from app.errors import Conflict, InvalidInput, NotFound
-from app.grids import stamp
+from app.errors import Conflict, InvalidInput
+from app.grids import get_answer, stamp
 from app.providers import Outcome
 from app.tables import (
     Answer,
@@ -212,9 +212,7 @@ def reviewer_by_secret(session: Session, secret: str) -> Reviewer | None:
 
 def _lock(session: Session, answer_id: int) -> Answer:
     """The answer, with its grid's row locked: two reviewers at once derive one final label."""
-    grid_id = session.exec(select(Answer.grid_id).where(Answer.id == answer_id)).first()
-    if grid_id is None:
-        raise NotFound("There is no such answer.")
+    grid_id = get_answer(session, answer_id).grid_id
     # A session that writes on SQLite has the whole database to itself.
     session.exec(select(Grid.id).where(Grid.id == grid_id).with_for_update()).one()
     return session.get_one(Answer, answer_id, populate_existing=True)

@@ -1,8 +1,15 @@
-"""Logging set-up: plain lines for a terminal, JSON for machines."""
+"""Logging set-up: plain lines for a terminal, JSON for machines.
+
+No prompt, answer or key belongs into a log at any level: what is logged are our own sentences,
+numbers of rows, and routes without what stands in for their parameters.
+"""
 
 import json
 import logging
+from contextvars import ContextVar
 from typing import Any
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")  # of what is being answered
 
 
 class JsonFormatter(logging.Formatter):
@@ -15,6 +22,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if number := request_id.get():
+            entry["request_id"] = number
+        entry |= getattr(record, "facts", {})
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
@@ -28,6 +38,8 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the base's name)
         line = super().formatMessage(record)
+        if record.levelno >= logging.WARNING and (number := request_id.get()):
+            line += f" (request {number})"
         return line.replace("\r", "\\r").replace("\n", "\\n").replace("\x1b", "\\x1b")
 
 
@@ -35,6 +47,8 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
     """For logging.config.dictConfig, and through it for uvicorn."""
     formatter = JsonFormatter if style == "json" else TextFormatter
     quiet = "info" if level == "debug" else "warning"
+    # A line for each request helps machines; a terminal shows what needs somebody.
+    requests = "info" if style == "json" and level == "info" else quiet
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -42,9 +56,13 @@ def logging_config(style: str, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
+            "app.web.requests": {"level": requests.upper()},
             "uvicorn": {"level": quiet.upper()},
-            "uvicorn.access": {"level": "INFO"},
             "alembic": {"level": quiet.upper()},
-            "httpx": {"level": quiet.upper()},
+            # Their debug lines hold headers, bodies and statements.
+            **{name: {"level": quiet.upper()} for name in ("httpx", "httpcore", "aiohttp")},
+            **{name: {"level": quiet.upper()} for name in ("sqlalchemy", "python_multipart")},
+            "asyncio": {"level": quiet.upper()},
+            "pgqueuer": {"level": quiet.upper()},
         },
     }

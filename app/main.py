@@ -1,5 +1,6 @@
 """The application: opens database, providers and runner, mounts static files and routers."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -10,9 +11,11 @@ from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
+from app.backups import keep_before_migrating
 from app.catalogue import configured, in_use
 from app.costs import price_unpriced
-from app.db import ROOT, Database
+from app.db import ROOT, Database, newer
+from app.deletion import removing
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
 from app.imports import uploads
@@ -40,8 +43,10 @@ from app.web import (
     compose,
     conflicts,
     control,
+    deletion,
     exports,
     grids,
+    health,
     home,
     imports,
     keys,
@@ -57,10 +62,13 @@ from app.web import (
 )
 from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
+from app.web.requests import RequestMiddleware
 from app.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
     from app.runner.team import TeamRunner
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
@@ -87,6 +95,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 runner,
                 catching_up(database),
                 reading_ahead(database),
+                removing(database),
             ):
                 services = Services(settings, database, providers, prices, runner, partials)
                 app.state.services = services
@@ -113,8 +122,10 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         hosts=settings.hosts,
         max_body_bytes=settings.max_body_bytes,
         max_upload_bytes=settings.max_upload_bytes,
+        embedders=settings.embed_shares,
     )
     app.add_middleware(TroubleMiddleware)
+    app.add_middleware(RequestMiddleware)  # the last is the outermost
     problems.install(app)
     uploads.clear(settings.uploads)  # of a server that was stopped before an hour was over
     return app
@@ -136,15 +147,17 @@ def routes() -> list[BaseRoute]:
     everything.include_router(api_results.router)
     everything.include_router(probes.api)
     everything.include_router(pasted.api)
+    everything.include_router(deletion.api)
     everything.include_router(api_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
-        home, compose, grids, control, additions, answers, labels, conflicts,
+        health, home, compose, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
+    pages.include_router(deletion.pages)
     everything.include_router(pages)
     return everything.routes
 
@@ -173,6 +186,13 @@ def open_database(settings: Settings, prices: PriceBook) -> Database:
     database.hold(alone=database.is_sqlite)
     try:
         before = database.revision()
+        if problem := newer(before):
+            raise SettingsError(
+                f"{settings.url_for_people} cannot be used: {problem}. Start that version, or"
+                " restore a backup from before it."
+            )
+        if kept := keep_before_migrating(database):
+            log.warning("the tables are updated; a copy from before is in %s", kept)
         database.migrate()
         with database.write() as session:
             database.take_turns(session)  # several processes may start at once

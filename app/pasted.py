@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, func, select
 
 from app.errors import InvalidInput, NotFound
-from app.grids import stamp
+from app.grids import get_answer, stamp
 from app.gridshape import load_columns, load_prompts
 from app.gridview import Column
 from app.labels import forget_labels
@@ -211,9 +211,7 @@ def take_out(session: Session, answer_id: int) -> Answer:
 
     Raises NotFound, and InvalidInput for an answer of an API.
     """
-    answer = session.get(Answer, answer_id)
-    if answer is None:
-        raise NotFound("There is no such answer.")
+    answer = get_answer(session, answer_id)
     if answer.provider != PASTED:
         raise InvalidInput("Only pasted answers can be taken out.")
     seq = stamp(session, answer.grid_id)

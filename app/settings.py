@@ -1,8 +1,10 @@
 """Every setting, read once from the environment and ``.env``, checked before the server starts."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,10 +28,14 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
+    # Of proxies in front, whose word counts for who a visitor is and whether HTTPS was used.
+    proxy_addresses: Annotated[list[str], NoDecode] = []
+    embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics: Literal["loopback", "open", "off"] = "loopback"  # who may read /metrics
     concurrency: int = Field(8, ge=1, le=1000)  # calls in flight per provider
     worker_calls: int = Field(200, ge=2, le=10_000)  # in flight per process, on Postgres
     max_answers: int = Field(20_000, ge=1)  # in one grid
@@ -40,15 +46,32 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(200_000_000, ge=1_000)  # of a file that is imported
     call_timeout_s: float = Field(600, gt=0)
     ca_file: Path | None = None  # certificates to trust beside the usual ones
+    # Private networks in which there are model servers: 10.1.2.3, 192.168.0.0/16.
+    allow_private: Annotated[list[IPv4Network | IPv6Network], NoDecode] = []
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator(
+        "allowed_hosts", "proxy_addresses", "embed_shares", "allow_private", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        return [str(ip_network(one)) if "/" in one else str(ip_address(one)) for one in value]
+
+    @field_validator("embed_shares")
+    @classmethod
+    def _are_origins(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?", one):
+                raise ValueError(f"{one} is not an origin such as https://forum.example")
+        return value
 
     @field_validator("data_dir")
     @classmethod

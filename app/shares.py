@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select, update
 
 from app.db import Database
 from app.errors import BluffcheckError, InvalidInput, NotFound, Unavailable
+from app.grids import IS_THERE
 from app.gridview import GridRow
 from app.look import Look
 from app.tables import Grid, Prompt, Share, now
@@ -112,7 +113,10 @@ def open_share(session: Session, token: str) -> tuple[Share, Grid]:
         raise Gone("Whoever shared this took it back. Ask them for another link.")
     if share.expires_at is not None and share.expires_at <= now():
         raise Gone(f"This link was good until {share.expires_at:%d %B %Y}. Ask for another one.")
-    return share, session.get_one(Grid, share.grid_id)
+    grid = session.exec(select(Grid).where(Grid.id == share.grid_id, IS_THERE)).first()
+    if grid is None:
+        raise Gone("What this link showed was deleted.")
+    return share, grid
 
 
 def shared(share: Share, grid: Grid) -> Shared:

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
+from contextlib import AbstractAsyncContextManager
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, update
@@ -13,6 +12,7 @@ from sqlmodel import Session, SQLModel, col
 from app.db import Database
 from app.errors import Unavailable
 from app.grids import stamp
+from app.meanwhile import meanwhile, rest
 from app.providers import Outcome
 from app.suggest import METHOD, Gist, Question, gist
 from app.tables import Answer, Attempt, LabelValue, Prompt
@@ -67,16 +67,9 @@ def suggestion(outcome: Outcome | None, text: str, prompt: Prompt) -> dict[str, 
     }
 
 
-@asynccontextmanager
-async def catching_up(database: Database) -> AsyncIterator[None]:
+def catching_up(database: Database) -> AbstractAsyncContextManager[None]:
     """Meanwhile read, a few at a time, the answers that no rules, or other ones, have read."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(_catch_up(database, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task  # no thread of it outlives the database
+    return meanwhile(partial(_catch_up, database))
 
 
 def read_some(database: Database) -> int:
@@ -112,10 +105,7 @@ async def _catch_up(database: Database, stop: asyncio.Event) -> None:
         except Exception:
             log.exception("earlier answers could not be read by the rules")
             return
-        # Not wait_for: on Python 3.11 it can swallow a cancellation.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(rest_s):
-                await stop.wait()
+        await rest(stop, rest_s)
     if total:
         log.info("%d earlier answers were read by the rules %s", total, METHOD)
 

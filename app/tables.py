@@ -182,6 +182,7 @@ class Grid(SQLModel, table=True):
     created_at: datetime = Field(default_factory=now)
     cancelled_at: datetime | None = None
     paused_at: datetime | None = None  # no new calls until it is resumed
+    deleted_at: datetime | None = None  # then it is at no address; see deletion.py
     max_calls: int | None = None  # the runner stops before it makes more
     max_cost_usd: float | None = None  # the runner stops before it costs more
     stopped_at: datetime | None = None  # when the runner stopped it at one of these

@@ -4,16 +4,22 @@ import asyncio
 import signal
 from collections.abc import Callable
 
+from prometheus_client import start_http_server
+
 from app.catalogue import configured, in_use
 from app.errors import SettingsError
 from app.main import open_database, open_runner
+from app.metrics import REGISTRY
 from app.partials import Partials
 from app.prices import PriceBook
 from app.settings import Settings
 
 
-def run(settings: Settings, ready: Callable[[], None]) -> None:
-    """Work until SIGTERM or Ctrl+C. Raises SettingsError where there is nothing to share."""
+def run(settings: Settings, ready: Callable[[], None], metrics_port: int | None = None) -> None:
+    """Work until SIGTERM or Ctrl+C; ``metrics_port``: where programs of this machine read numbers.
+
+    Raises SettingsError where there is nothing to share, and OSError for a port that is in use.
+    """
     if settings.url.startswith("sqlite"):
         raise SettingsError(
             "Workers share a Postgres database: name one in BLUFFCHECK_DATABASE_URL. With SQLite"
@@ -29,6 +35,8 @@ def run(settings: Settings, ready: Callable[[], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         runner = open_runner(database, providers, prices, settings, Partials(), works=True)
+        if metrics_port is not None:
+            start_http_server(metrics_port, "127.0.0.1", REGISTRY)
         async with in_use(providers, follow=settings.discover), runner:
             ready()
             await stop.wait()

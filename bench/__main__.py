@@ -7,6 +7,7 @@ fanout       one load, or the table
 large        a grid of 20,000: memory, and the time to its first answer
 pages        pages and labels while answers come in
 viewers      200 people who watch one grid fill
+burst        1,000 open streams and 5,000 labels at once, and what is left of them
 first_token  from a model's first words to the screen
 grid         a page of 60,000 answers beside one of 600
 export       a grid as CSV and JSONL, beside the sqlite3 shell
@@ -20,7 +21,7 @@ from bench import fanout, large
 from bench.measure import require_proc
 from bench.servers import Load
 
-NAMES = ("fanout", "large", "pages", "viewers", "first_token", "grid", "export", "team")
+NAMES = ("fanout", "large", "pages", "viewers", "burst", "first_token", "grid", "export", "team")
 MORE = """
 More: python -m bench.pages, bench.viewers and bench.first_token, or make bench ARGS=pages (viewers,
 first_token, grid, export, team, fanout, large); each takes --help. All of it is measured on a

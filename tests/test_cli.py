@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.__main__ import main
-from tests.serving import ROOT, app_server, plain_environ, providers_at
+from tests.polling import wait_for
+from tests.serving import ROOT, app_server, plain_environ, providers_at, request_json
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
@@ -129,19 +130,35 @@ def test_help_teaches() -> None:
         assert option in serve.stdout
 
 
-def test_json_log_is_json_on_every_line(tmp_path: Path) -> None:
-    environ = {"BLUFFCHECK_LOG_FORMAT": "json", "BLUFFCHECK_LOG_LEVEL": "debug"}
-    with app_server(tmp_path, environ) as server:
-        grid = {"prompts": [{"text": "Why?"}], "models": ["practice/honest"]}
-        server.post("/api/grids", grid)
-        assert server.stop() == 0
+def test_json_log_is_json_on_every_line_and_tells_no_secrets(tmp_path: Path) -> None:
+    secrets = ("What nobody may read", "An answer nobody may read", "Ada the reviewer")
+    with WireServer(lambda _: Script(text=secrets[1])) as wire:
+        environ = {
+            "BLUFFCHECK_LOG_FORMAT": "json",
+            "BLUFFCHECK_LOG_LEVEL": "debug",
+            **providers_at(wire.url),
+        }
+        with app_server(tmp_path, environ) as server:
+            grid = {"prompts": [{"text": secrets[0]}], "models": ["openai-chat/m"]}
+            here = f"/api/grids/{server.post('/api/grids', grid)['id']}"
+            wait_for(lambda: server.get(here)["status"] == "done", "the answer")
+            answer = server.get(f"{here}/answers")["items"][0]["id"]
+            given = {"label": "correct", "reviewer": secrets[2]}
+            request_json("PUT", f"{server.url}/api/answers/{answer}/label", given)
+            counted = urllib.request.urlopen(f"{server.url}/metrics", timeout=10).read().decode()
+            assert server.stop() == 0
+        assert len(wire.calls) == 1
+    assert 'tokens_total{direction="output",provider="openai-chat"}' in counted
+    for secret in (*secrets, environ["OPENAI_API_KEY"], environ["ANTHROPIC_API_KEY"]):
+        assert secret not in server.text
+        assert secret not in counted
     lines = [line for line in server.output if not line.startswith("Bluffcheck is ready")]
     assert len(lines) == len(server.output) - 1
     entries = [json.loads(line) for line in lines]
     assert all({"time", "level", "logger", "message"} <= entry.keys() for entry in entries)
-    assert any(
-        e["logger"] == "uvicorn.access" and "POST /api/grids" in e["message"] for e in entries
-    )
+    asked = next(e for e in entries if e["logger"] == "app.web.requests")
+    assert (asked["method"], asked["route"], asked["status"]) == ("POST", "/api/grids", 201)
+    assert asked["request_id"]
 
 
 @pytest.fixture

@@ -103,6 +103,8 @@ class Status:
     address: str = ""  # the base URL in use
     key_optional: bool = False  # a server of one's own, which may be asked without a key
     listed: bool = False  # the server itself has listed its models
+    key_in: str = ""  # the variable in which its key was found
+    set_up: bool = False  # somebody gave it a key or an address
     list_error: str = ""  # why it could not be asked for its models the last time
     limits: Limits = field(default_factory=Limits)
 

@@ -7,6 +7,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from app.errors import ProviderError
+from app.providers.addresses import RefusedAddress
 from app.providers.target import Target
 
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -29,6 +30,10 @@ def broken_connection(target: Target, exc: BaseException, *, started: bool) -> P
         case aiohttp.ClientSSLError() | ssl.SSLError():
             text = f"cannot be reached: {host} does not speak TLS. Is its address http://?"
             again = False
+        case RefusedAddress():
+            kind, text, again = "bad_request", str(exc), False
+        case aiohttp.ClientConnectorError(os_error=RefusedAddress() as refused):
+            kind, text, again = "bad_request", str(refused), False
         case UnusableProxy():
             text = "cannot be reached: the proxy set in the environment is no http:// address."
             again = False

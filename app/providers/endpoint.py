@@ -1,10 +1,14 @@
 """Where a provider is and with which key, looked up in the environment at each call."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from app.errors import ProviderError
 from app.providers.spec import ProviderSpec
+
+IN_FILE = "_FILE"  # after a key's variable: the file that holds it, as containers mount secrets
+LONGEST_SECRET = 10_000  # characters
 
 
 class Endpoint:
@@ -26,19 +30,24 @@ class Endpoint:
         return value
 
     def key(self) -> str:
-        return self._first(self.spec.key_env)[1]
+        return self._secret(self.spec.key_env)[1]
+
+    def key_in(self) -> str:
+        """The variable that holds the key or the token in its place, or names the file that does;
+        empty where there is none."""
+        return self._secret((*self.spec.key_env, *self.spec.bearer_env))[0]
 
     def bearer(self) -> str:
         """The token that stands in for a missing key."""
-        return "" if self.key() else self._first(self.spec.bearer_env)[1]
+        return "" if self.key() else self._secret(self.spec.bearer_env)[1]
 
     def secrets(self) -> list[str]:
         """Every value that no message may contain."""
         names = (*self.spec.key_env, *self.spec.bearer_env, *self.spec.headers_env.values())
-        return [value for name in names if (value := self._environ.get(name, "").strip())]
+        return [value for name in names if (value := self._secret([name])[1])]
 
     def extra_headers(self) -> dict[str, str]:
-        found = {h: self._environ.get(v, "").strip() for h, v in self.spec.headers_env.items()}
+        found = {h: self._secret([v])[1] for h, v in self.spec.headers_env.items()}
         set_ = {header: value for header, value in found.items() if value}
         return self.spec.headers | set_
 
@@ -59,6 +68,9 @@ class Endpoint:
             return f"Nothing answered on port {ports}: start {spec.title}, or set {where}."
         moved = override not in ("", *spec.base_urls)  # somebody's own server may need no key
         if spec.key_env and not (spec.key_optional or moved or self.key() or self.bearer()):
+            for name in (*spec.key_env, *spec.bearer_env):
+                if self._environ.get(f"{name}{IN_FILE}", "").strip():
+                    return f"{name}{IN_FILE} names a file that cannot be read, or that is empty."
             return f"Set {spec.key_env[0]} in the environment or in .env and restart."
         return ""
 
@@ -70,6 +82,17 @@ class Endpoint:
                 "auth", f"The key in {names} contains characters that no key has. Copy it again."
             )
         return secret
+
+    def _secret(self, names: Sequence[str]) -> tuple[str, str]:
+        """The first that is set, by itself or through a file; read now, so that it may change."""
+        for name in names:
+            if value := self._environ.get(name, "").strip():
+                return name, value
+            if file := self._environ.get(f"{name}{IN_FILE}", "").strip():
+                with suppress(OSError, UnicodeDecodeError), open(file, encoding="utf-8") as opened:
+                    if value := opened.read(LONGEST_SECRET).strip():
+                        return f"{name}{IN_FILE}", value
+        return "", ""
 
     def _first(self, names: Sequence[str]) -> tuple[str, str]:
         for name in names:

@@ -5,7 +5,7 @@ Every failure leaves here as a ProviderError.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ import aiohttp
 import httpx
 
 from app.errors import ProviderError
+from app.providers.addresses import Network
 from app.providers.connection import broken_connection
 from app.providers.deadline import Watch
 from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
@@ -29,9 +30,15 @@ _HEADERS = {"User-Agent": "bluffcheck", "Accept-Encoding": "identity"}
 class HttpClient:
     """The connections to one provider, opened at the first call."""
 
-    def __init__(self, limits: Limits | None = None, ca_file: str = "") -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        ca_file: str = "",
+        allowed: Sequence[Network] = (),
+    ) -> None:
         self.limits = limits or Limits()
         self._ca_file = ca_file
+        self._allowed = allowed
         self._transport: Transport | None = None
 
     async def aclose(self) -> None:
@@ -135,7 +142,7 @@ class HttpClient:
         if not url or not all(v.isascii() and v.isprintable() for v in headers.values()):
             raise target.failure("bad_request", "has a malformed address or header.") from None
         if self._transport is None:
-            self._transport = Transport(self._ca_file)
+            self._transport = Transport(self._ca_file, self._allowed)
         return await self._transport.send(method, url, headers, content)
 
     def _timeout(self, target: Target, *, total: bool) -> ProviderError:

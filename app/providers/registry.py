@@ -2,18 +2,20 @@
 
 import asyncio
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from app.errors import InvalidInput, ProviderError, SettingsError
+from app.providers.addresses import Network
 from app.providers.anthropic import AnthropicProvider
 from app.providers.base import Provider
 from app.providers.catalogue import Catalogue
 from app.providers.deepseek import DeepSeekProvider
 from app.providers.gemini import GeminiProvider
 from app.providers.groq import GroqProvider
+from app.providers.http import HttpClient
 from app.providers.llamacpp import LlamaCppProvider
 from app.providers.lmstudio import LmStudioProvider
 from app.providers.mistral import MistralProvider
@@ -57,9 +59,11 @@ def load_providers(
     extra: Path | None = None,
     call_timeout_s: float = 600,
     ca_file: str = "",
+    allow_private: Sequence[Network] = (),
 ) -> dict[str, Provider]:
     """All providers by name, in the order above. Raises SettingsError for wrong data.
 
+    ``allow_private`` are networks that may be called although they are private.
     ``extra`` is a file of one's own with [[provider]] tables (and [[rule]], [[model]], [switch]).
     """
     catalogue = Catalogue()
@@ -84,8 +88,9 @@ def load_providers(
             spec,
             catalogue,
             environ,
-            Limits(call_timeout_s, min(spec.silence_s, call_timeout_s)),
-            ca_file,
+            HttpClient(
+                Limits(call_timeout_s, min(spec.silence_s, call_timeout_s)), ca_file, allow_private
+            ),
         )
         for name, spec in specs.items()
     }

@@ -16,7 +16,7 @@ from app.providers.received import without_secrets
 from app.providers.reply import Reply, string, table
 from app.providers.spec import ProviderSpec
 from app.providers.sse import SseReader, StreamReader
-from app.providers.target import Limits, Target
+from app.providers.target import Target
 
 LIST_TIMEOUT_S, PROBE_TIMEOUT_S, MAX_PAGES = 10, 1, 20
 
@@ -31,18 +31,13 @@ class RemoteProvider(ABC):
     reader: type[StreamReader] = SseReader
 
     def __init__(
-        self,
-        spec: ProviderSpec,
-        catalogue: Catalogue,
-        environ: Mapping[str, str],
-        limits: Limits | None = None,
-        ca_file: str = "",
+        self, spec: ProviderSpec, catalogue: Catalogue, environ: Mapping[str, str], http: HttpClient
     ) -> None:
         self.name, self.title = spec.name, spec.title
         self.account, self.price_list = spec.account or spec.name, spec.price_list
         self._spec, self.endpoint = spec, Endpoint(spec, environ)
         self._models = ModelList(spec, catalogue)
-        self._http = HttpClient(limits, ca_file)
+        self._http = http
         self._found = ""  # the usual address at which a server answered
 
     @abstractmethod
@@ -92,6 +87,8 @@ class RemoteProvider(ABC):
         return Status(
             address="" if "{port}" in address else address,
             key_optional=self._spec.key_optional,
+            key_in=self.endpoint.key_in(),
+            set_up=bool(self.endpoint.key_in() or self.endpoint.override()),
             listed=self._models.listed,
             list_error=self._models.error,
             limits=self._http.limits,

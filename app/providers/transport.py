@@ -5,12 +5,14 @@ merging of headers it takes as long as all the rest of a call. Exceptions stay a
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cache
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 
+from app.providers.addresses import Guard, Network
 from app.providers.connection import proxy_for
 
 # A deadline for the whole call is kept by http.py.
@@ -38,21 +40,28 @@ class Body(httpx.AsyncByteStream):
 class Transport:
     """aiohttp without its cookie jar and limits, which would act behind our back."""
 
-    def __init__(self, ca_file: str = "") -> None:
+    def __init__(self, ca_file: str = "", allowed: Sequence[Network] = ()) -> None:
         self._authorities = authorities(ca_file)
+        self._guard = Guard(allowed)
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
     ) -> httpx.Response:
-        """Raises aiohttp.ClientError, OSError and UnusableProxy."""
+        """Raises aiohttp.ClientError, OSError, UnusableProxy and RefusedAddress."""
+        self._guard.enter(urlsplit(url).hostname or "")
         if self._session is None:
+            proxy = proxy_for(url)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=0, keepalive_timeout=30, ssl=self._authorities
+                    limit=0,
+                    keepalive_timeout=30,
+                    ssl=self._authorities,
+                    # A proxy is where the environment says, and looks up names by itself.
+                    socket_factory=None if proxy else self._guard.connecting,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                proxy=proxy_for(url),
+                proxy=proxy,
                 auto_decompress=False,
             )
         response = await self._session.request(

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy
 from sqlmodel import Session, col, func, select
 
+from app.grids import IS_THERE
 from app.gridview import Column
 from app.results.book import load_book
 from app.results.choice import By, Choice
@@ -59,7 +60,7 @@ def offers(session: Session, grid: Grid) -> list[Offer]:
     rows = session.execute(
         select(Grid, func.count())
         .join(GridPrompt, col(GridPrompt.grid_id) == col(Grid.id))
-        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id)
+        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id, IS_THERE)
         .group_by(col(Grid.id))
         .order_by(col(Grid.created_at).desc())
         .limit(SHOWN)

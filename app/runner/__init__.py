@@ -43,3 +43,7 @@ class Runner(Protocol):
     @property
     def trouble(self) -> str:
         """Why the database cannot be written at the moment; empty: it can."""
+
+    @property
+    def problem(self) -> str:
+        """Why no answers are run here although they should be; empty: they are."""

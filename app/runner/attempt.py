@@ -6,10 +6,11 @@ import random
 from itertools import count
 from time import monotonic
 
+from app import metrics
 from app.errors import BluffcheckError, ProviderError
 from app.partials import Partials
 from app.plans import Providers, call_of, find_model
-from app.prices import PriceBook, Usage
+from app.prices import PriceBook, Usage, usage_of
 from app.providers import Completion, Provider, Request
 from app.runner import records
 from app.runner.limits import Slot
@@ -147,15 +148,25 @@ class Attempts:
         if provider is None or request is None:
             raise ProviderError("not_ready", problem)
         heard = self._partials.begin(queued.grid_id, queued.id, queued.prompt.id)
+        outcome = "cancelled"
         try:
-            return await provider.complete(request, heard)
-        except ProviderError:
+            with metrics.CALLS_IN_FLIGHT.labels(provider.name).track_inprogress():
+                completion = await provider.complete(request, heard)
+            outcome = completion.outcome.value
+            used = usage_of(completion)
+            metrics.TOKENS.labels(provider.name, "input").inc(used.input_tokens or 0)
+            metrics.TOKENS.labels(provider.name, "output").inc(used.output_tokens or 0)
+            return completion
+        except ProviderError as exc:
+            outcome = exc.kind
             raise
         except Exception as exc:
+            outcome = "internal"
             log.exception("answer %d: unexpected error", queued.id)
             raise _unexpected(exc) from exc
         finally:
             self._partials.end(queued.id)
+            metrics.CALLS.labels(provider.name, outcome).inc()
 
 
 def _wait_s(error: ProviderError, number: int) -> float:

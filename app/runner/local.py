@@ -112,6 +112,9 @@ class LocalRunner(RunningProcess):
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._stop()
 
+    def _own_tasks(self) -> list[asyncio.Task[None]]:
+        return [self._keeper, *self._feeders]
+
     def enqueue(self, grid_id: int) -> None:
         self._loop.call_soon_threadsafe(self._look.set)
 

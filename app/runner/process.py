@@ -54,6 +54,15 @@ class RunningProcess:
     def trouble(self) -> str:
         return self._writer.trouble
 
+    @property
+    def problem(self) -> str:
+        ended = not self._writer.running or any(task.done() for task in self._own_tasks())
+        return "The runner has stopped: restart the server." if ended else ""
+
+    def _own_tasks(self) -> Iterable[asyncio.Task[None]]:
+        """Those that last as long as the process."""
+        raise NotImplementedError
+
     def price_again(self, model: str) -> None:
         put = asyncio.run_coroutine_threadsafe(self._price_again([model]), self._loop)
         put.result(WAIT_S)

@@ -110,6 +110,9 @@ class TeamRunner(RunningProcess):
         except Exception:
             log.warning("what is left to do could not be queued again; others will find it")
 
+    def _own_tasks(self) -> list[asyncio.Task[None]]:
+        return [*self._own, *([self._worker] if self._worker else [])]
+
     def enqueue(self, grid_id: int) -> None:
         with self._later(), self._database.write() as session:
             jobs.enqueue(session, self._providers, grid_id)

@@ -61,6 +61,10 @@ class Writer:
         """Why the database cannot be written at the moment; empty: it can."""
         return self._database.trouble
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
     def put(self, step: Step[Item, T], item: Item) -> asyncio.Future[T]:
         """Queue a write, which then happens whatever becomes of the caller.
 

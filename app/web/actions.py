@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from app import additions, checks, control, grids, ownprices, ratelimits
+from app import additions, checks, control, deletion, grids, ownprices, ratelimits
 from app.additions import AdditionInput
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
@@ -210,6 +210,22 @@ def resume(server: Services, grid_id: int) -> None:
         control.resume(session, session.get_one(Grid, grid_id))
         session.commit()
     server.runner.enqueue(grid_id)
+
+
+def delete_grid(server: Services, grid_id: int) -> None:
+    """It is at no address any more, and calls nobody."""
+    with server.database.write() as session:
+        deletion.delete_grid(session, session.get_one(Grid, grid_id))
+        session.commit()
+    server.runner.interrupt(grid_id)
+
+
+def restore_grid(server: Services, public_id: str) -> Grid:
+    """Raises NotFound."""
+    with server.database.write() as session:
+        grid = deletion.restore_grid(session, public_id)
+        session.commit()
+    return grid
 
 
 def set_limit(server: Services, account: str, given: LimitInput) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from app.decisions import PAGE, history, load_disputed
 from app.errors import NotFound
-from app.grids import progress
+from app.grids import get_answer, progress
 from app.labels import KEEP, clear_label, get_reviewer, set_label
 from app.prompts import Line
 from app.tables import Answer, Reviewer
@@ -60,8 +60,7 @@ def delete_label(
 @router.get("/answers/{answer_id}/history")
 def list_changes(session: Reading, answer_id: AnswerId) -> LabelHistory:
     """All changes of an answer's labels, oldest first."""
-    if session.get(Answer, answer_id) is None:
-        raise NotFound("There is no such answer.")
+    get_answer(session, answer_id)
     return LabelHistory(
         items=[
             LabelChangeItem(

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
+from app.deletion import deleted_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
@@ -32,6 +33,7 @@ def show_home(
         "pages/home.html",
         grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
         spending=spending,
+        deleted=len(deleted_grids(session)),
         more=not everything and len(grids) > RECENT,
         only_practice=only_practice(server.providers),
         reviewer=reviewer,

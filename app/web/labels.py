@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from app.chips import Chip
 from app.decisions import Labels, agreement, decision, history
-from app.errors import NotFound
+from app.grids import get_answer
 from app.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
 from app.look import Look
 from app.prompts import Line, Text
@@ -193,9 +193,7 @@ def labels_part(
 
 
 def _answer(session: Session, answer_id: int) -> tuple[Answer, Grid]:
-    answer = session.get(Answer, answer_id)
-    if answer is None:
-        raise NotFound("There is no such answer.")
+    answer = get_answer(session, answer_id)
     return answer, session.get_one(Grid, answer.grid_id)
 
 

@@ -21,6 +21,7 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
+from app import metrics
 from app.db import Database
 from app.gridview import CHARACTERS
 from app.look import Look
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25
 TICK_S = 0.1  # between two events of partial text
 SHARE = 4  # rest this many times as long as a poll took: a large grid leaves the core to others
+DELETED = "deleted"
 PING_S = 15
 AFTER_ERROR_S = 1.0
 STREAMS = 4  # of one browser: over HTTP/1.1 it opens six connections, for labels and pages too
@@ -126,7 +128,8 @@ class Hub:
         watch.listeners.add(listener)
         watch.wake.set()
         try:
-            yield listener
+            with metrics.STREAMS.track_inprogress():
+                yield listener
         finally:
             watch.listeners.discard(listener)
             if not watch.listeners and self.watched.get(grid_id) is watch:
@@ -212,14 +215,16 @@ class _Watch:
             if it.wanted in events:
                 it.give("change", events[it.wanted])
                 it.seq = found.seq
-            over = self._status != "running" and not it.view.stay
-            if over and it.seq >= found.seq:
+            told = self._status != "running" and not it.view.stay and it.seq >= found.seq
+            if told or self._status == DELETED:
                 it.give("done", _event(self._status, "done", found.seq))
                 it.end()
 
     def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
             grid = session.get_one(Grid, self.grid_id)
+            if grid.deleted_at:
+                return _Found(grid.seq, DELETED)
             behind = [key for key in wanted if key[-1] < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from app.errors import BluffcheckError, InvalidInput, Unavailable
+from app.logs import request_id
 from app.web.render import page
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[str] = []
+    request_id: str = ""  # by which it is found in the server's log
 
 
 def too_large(path: str) -> str:
@@ -48,6 +50,8 @@ def too_large(path: str) -> str:
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
     """An RFC 9457 response."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    if number := request_id.get():
+        body["request_id"] = number
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
@@ -122,4 +126,6 @@ def _respond(
     template = "partials/error.html" if partial else "pages/error.html"
     if scope["path"].startswith("/s/"):  # strangers get no way to anything else
         template = "pages/shared_error.html"
-    return page(template, status_code=status, title=title, detail=detail)
+    # Where the fault is ours, somebody will have to look for it.
+    number = request_id.get() if status >= 500 else ""
+    return page(template, status_code=status, title=title, detail=detail, number=number)

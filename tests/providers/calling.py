@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import ProviderError
 from app.providers import Call, Completion, Provider, load_providers, split_model
+from app.providers.addresses import Network
 from app.providers.registry import PROVIDERS
 from app.providers.spec import read_specs, read_toml
 from tests.wire import WireServer
@@ -78,6 +79,7 @@ def ask(
     extra: Path = OWN,
     call_timeout_s: float = 600,
     ca_file: str = "",
+    allow_private: Sequence[Network] = (),
     **values: Any,
 ) -> Completion:
     """One call to ``provider/model-id``."""
@@ -87,7 +89,8 @@ def ask(
         call = Call(model_id, **{"user": QUESTION, **values})
         return await providers[name].complete(providers[name].prepare(call))
 
-    options = {"extra": extra, "call_timeout_s": call_timeout_s, "ca_file": ca_file}
+    options: dict[str, Any] = {"extra": extra, "call_timeout_s": call_timeout_s, "ca_file": ca_file}
+    options |= {"allow_private": allow_private}
     return with_providers(environ, use, **options)
 
 

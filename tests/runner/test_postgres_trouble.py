@@ -3,9 +3,11 @@
 Both as its server would do it, but for one database: the server is shared with other tests.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,7 +19,7 @@ from app.db import Database
 from app.settings import Settings
 from tests.polling import wait_for
 from tests.runner.starting import answers, running, start, tries
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, start_postgres
 from tests.wire import WireServer
 
 AT_ONCE = 4
@@ -122,3 +124,52 @@ def test_commits_are_flushed_whatever_the_server_is_set_to(
         database = Database(database_url)
         assert setting() == "remote_apply"
         database.close()
+
+
+@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="that server is not ours to stop")
+def test_server_that_is_stopped_and_started_costs_nothing(tmp_path: Path, wire: WireServer) -> None:
+    wire.delay_s = 0.2
+    server = start_postgres()
+    try:
+        settings = Settings(
+            database_url=server.create_database(),
+            data_dir=tmp_path,
+            discover=False,
+            preflight_calls=20_000,
+        )
+        with running(settings, concurrency=AT_ONCE) as client:
+            grid_id = start(client, "openai-chat/plain", prompts=30)
+            wait_for(lambda: states(client, grid_id).count("done") > 5, "some answers")
+            before = {a["id"]: a for a in answers(client, grid_id) if a["state"] == "done"}
+            first, second = list(before)[:2]
+            label = {"label": "correct", "reviewer": "Ada"}
+            client.put(f"/api/answers/{first}/label", json=label).raise_for_status()
+
+            server.halt()
+            wait_for(lambda: trouble(client), "that the runner notices")
+            wait_for(lambda: wire.in_flight == 0, "the end of the calls in flight")
+            made = len(wire.calls)
+            refused = client.put(f"/api/answers/{second}/label", json=label)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+            ready = client.get("/readyz")
+            assert (ready.status_code, ready.json()["checks"]["reading"][:12]) == (
+                503,
+                "The database",
+            )
+            assert client.get("/healthz").status_code == 200
+            assert len(wire.calls) == made
+
+            server.go_on()
+            wait_for(lambda: client.get("/readyz").status_code == 200, "that it is ready")
+            wait_for(lambda: set(states(client, grid_id)) == {"done"}, "the rest", 30)
+            after = {a["id"]: a for a in answers(client, grid_id)}
+            client.put(f"/api/answers/{second}/label", json=label).raise_for_status()
+        kept = {id_: (a["text"], a["attempts"]) for id_, a in before.items()}
+        assert {id_: (after[id_]["text"], after[id_]["attempts"]) for id_ in before} == kept
+        assert after[first]["label"] == "correct"
+        ends = Counter(tuple(tries(answer)) for answer in after.values())
+        repeated = ends.pop(("interrupted", "answered"), 0)
+        assert ends == {("answered",): 30 - repeated}
+        assert 30 <= len(wire.calls) <= 30 + repeated
+    finally:
+        server.stop()

@@ -18,7 +18,7 @@ from app.pace import BURST_S, MINUTE_S
 from app.tables import ProviderLimit
 from tests.forking import app_server, forked, wire_server, worker
 from tests.polling import wait_for
-from tests.serving import WORKS, Process, providers_at
+from tests.serving import WORKS, Process, providers_at, request_json
 from tests.support.postgres import PostgresServer
 
 GRID = {
@@ -79,6 +79,55 @@ def test_a_killed_worker_is_replaced_and_nothing_is_bought_twice(
     calls = wire.get("/calls")
     assert 120 <= calls["count"] <= 120 + repeated
     assert calls["max_in_flight"] <= 12 + repeated  # the wire did not see the dead hang up yet
+
+
+def test_rolling_restart_loses_no_label_and_no_answer(
+    tmp_path: Path, environ: dict[str, str], wire: Process
+) -> None:
+    """Servers take turns to be stopped while answers come and somebody labels."""
+    with ExitStack() as opened:
+
+        def started() -> Process:
+            return opened.enter_context(app_server(tmp_path, environ))
+
+        servers = [started()]
+        grid_id = servers[0].post("/api/grids", GRID)["id"]
+        confirmed: dict[int, str] = {}
+
+        def label_what_is_done() -> None:
+            """As browsers do it: what was not confirmed is sent again, to whoever answers."""
+            for answer in answers(servers[-1], grid_id):
+                if answer["state"] == "done" and answer["id"] not in confirmed:
+                    for server in (*servers, servers[-1]):
+                        try:
+                            given = {"label": "correct", "reviewer": "Ada"}
+                            url = f"{server.url}/api/answers/{answer['id']}/label"
+                            confirmed[answer["id"]] = request_json("PUT", url, given)["label"]
+                            break
+                        except OSError:
+                            continue
+
+        for turn in range(2):
+            servers.append(started())
+            assert servers[-1].get("/readyz")["ready"]
+            wait_for(lambda: done(servers[-1], grid_id) >= 25 * (turn + 1), "some answers", 40)  # noqa: B023
+            with ThreadPoolExecutor(1) as stopping:
+                status = stopping.submit(servers[0].stop)
+                label_what_is_done()
+                assert status.result() == 0
+            servers.pop(0)
+        wait_for(lambda: done(servers[-1], grid_id) == 120, "the rest", 60)
+        label_what_is_done()
+        after = {a["id"]: a for a in answers(servers[-1], grid_id)}
+
+    assert {id_: after[id_]["label"] for id_ in confirmed} == confirmed
+    assert len(confirmed) == 120
+    ends = Counter(
+        tuple(t["error_kind"] or t["outcome"] for t in a["attempts"]) for a in after.values()
+    )
+    repeated = ends.pop(("interrupted", "answered"), 0)
+    assert ends == {("answered",): 120 - repeated}
+    assert repeated <= 2 * 12  # what each had in flight
 
 
 def test_two_workers_do_nearly_twice_the_work_of_one(

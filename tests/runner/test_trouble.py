@@ -1,9 +1,19 @@
 """A real server whose database is locked by another program, or whose disk is full."""
 
+import os
 import resource
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 
 import httpx
@@ -13,7 +23,7 @@ from app.runner.limits import AHEAD
 from tests.forking import app_server
 from tests.polling import wait_for
 from tests.runner import books
-from tests.serving import Process, providers_at
+from tests.serving import ROOT, Process, plain_environ, providers_at
 from tests.web.streaming import Stream
 from tests.wire import WireServer
 from tests.wire_http import Recorded
@@ -51,6 +61,32 @@ def full(server: Process, _database: Path) -> Iterator[None]:
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
 
 
+@contextmanager
+def disk_full(_server: Process, database: Path) -> Iterator[None]:
+    """The small disk of the data folder has no byte left."""
+    filler = database.with_name("filler")
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def small_disk(folder: Path, size: str = "12m") -> Iterator[None]:
+    """A file system of its own, in memory."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
@@ -63,6 +99,7 @@ def full(server: Process, _database: Path) -> Iterator[None]:
                 not hasattr(resource, "prlimit"), reason="only Linux limits another process"
             ),
         ),
+        pytest.param(disk_full, "database or disk is full", id="disk-full"),
     ],
 )
 def test_runner_pauses_says_so_and_goes_on(tmp_path: Path, trouble: Trouble, said: str) -> None:
@@ -74,7 +111,9 @@ def test_runner_pauses_says_so_and_goes_on(tmp_path: Path, trouble: Trouble, sai
 
     with WireServer(handler=reply) as wire:
         environ = {**providers_at(wire.url), "BLUFFCHECK_CONCURRENCY": str(AT_ONCE)}
+        on_disk = small_disk(database.parent) if trouble is disk_full else nullcontext()
         with (
+            on_disk,
             app_server(database.parent, environ) as server,
             httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client,
             ExitStack() as opened,
@@ -138,7 +177,7 @@ def test_runner_pauses_says_so_and_goes_on(tmp_path: Path, trouble: Trouble, sai
             assert stream.done
             client.put(chip, data={"value": "correct"}, headers=HTMX).raise_for_status()
             assert server.stop() == 0
-        found = books.read(database, tmp_path / "copy")
+            found = books.read(database, tmp_path / "copy")
         books.check(found, found, wire.calls)
 
     assert len(found.grids) == 1
@@ -147,3 +186,33 @@ def test_runner_pauses_says_so_and_goes_on(tmp_path: Path, trouble: Trouble, sai
     assert len(wire.calls) == 30
     assert "Traceback" not in server.text
     assert server.text.count("trying on") == server.text.count("can be written again") == 1
+
+
+def test_read_only_disk_is_said_and_nothing_is_lost(tmp_path: Path, sqlite_template: Path) -> None:
+    """A file that is open for writing cannot be made read-only: this is found at the start."""
+    folder = tmp_path / "data"
+    with small_disk(folder, "100m"):
+        database = folder / "bluffcheck.db"
+        database.write_bytes(sqlite_template.read_bytes())
+        before = database.read_bytes()
+        command = ["-m", "app", "serve", "--port", "0", "--data-dir", str(folder)]
+
+        def remount(how: str) -> None:
+            subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+        remount("ro")
+        refused = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=plain_environ(),
+            capture_output=True,
+            text=True,
+        )
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "Read-only file system" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        assert database.read_bytes() == before
+        remount("rw")
+        with app_server(folder) as server:
+            assert server.get("/readyz")["ready"]
+            assert server.stop() == 0

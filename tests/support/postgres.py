@@ -26,11 +26,16 @@ MEMORY = Path("/dev/shm")
 ENOUGH = 2_000_000_000  # bytes, for data that is kept there
 INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
 
-# Waits for its input to end, which it also does when the test session is killed, and then leaves
-# nothing behind: no server, no files.
+# Does what its input says until that ends, which it also does when the test session is killed, and
+# then leaves nothing behind: no server, no files.
 KEEPER = """
 "$@" >"$FOLDER/log" 2>&1 &
-cat >/dev/null
+while read -r word; do
+    case $word in
+        stop) kill -INT $!; wait $! ;;
+        start) "$@" >>"$FOLDER/log" 2>&1 & ;;
+    esac
+done
 kill -INT $!
 wait $!
 cd / && rm -rf "$FOLDER" "$DATA"
@@ -69,6 +74,23 @@ class PostgresServer:
         assert row is not None
         return str(row[0])
 
+    def halt(self) -> None:
+        """Stop a server that was started for us, as a machine does that is shut down."""
+        self._say("stop")
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while True:
+            try:
+                self.version()
+            except psycopg.OperationalError:
+                return
+            assert time.monotonic() < deadline, "Postgres did not stop"
+            time.sleep(0.05)
+
+    def go_on(self) -> None:
+        """Start it again, with what it holds."""
+        self._say("start")
+        _wait_until_ready(self, Path(str(self.admin.query["host"])) / "log")
+
     def stop(self) -> None:
         """Stop a server that was started for us; on another one drop what was created."""
         if self._keeper is None:
@@ -78,6 +100,12 @@ class PostgresServer:
             self._connection.close()
         if self._keeper:
             _end(self._keeper)
+
+    def _say(self, word: str) -> None:
+        assert self._keeper is not None
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write(f"{word}\n".encode())
+        self._keeper.stdin.flush()
 
     def _drop(self, name: str) -> None:
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)

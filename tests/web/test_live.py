@@ -120,6 +120,17 @@ def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
 
 
+def test_deleted_grid_ends_its_streams(site: Served) -> None:
+    grid_id = start(site.url)
+    query = f"/grids/{grid_id}/events?since=0&stay=1"
+    stream = Stream(site.url + query)
+    wait_for(lambda: stream.changes, "the grid as it is")
+    httpx.post(f"{site.url}/grids/{grid_id}/deletion")
+    stream.end()
+    assert stream.done
+    assert httpx.get(site.url + query).status_code == 404
+
+
 def test_listener_that_comes_back_misses_nothing(site: Served, wire: WireServer) -> None:
     wire.handler = lambda request: Script(delay_s=0.03 * len(wire.calls))  # over three seconds
     grid_id = start(site.url, models=["openai-chat/x"], repeats=10)

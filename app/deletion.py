@@ -1,0 +1,133 @@
+"""Deleting grids: out of sight at once, restorable for a while, then gone with all that was theirs.
+
+Whether a grid is there is decided in grids.py alone. Its prompts belong to the library and stay.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import Table, delete
+from sqlmodel import Session, SQLModel, col, func, select
+
+from app import control
+from app.db import Database
+from app.errors import NotFound, Unavailable
+from app.grids import stamp
+from app.meanwhile import meanwhile, rest
+from app.tables import Answer, AnswerState, Grid, now
+
+log = logging.getLogger(__name__)
+KEPT = timedelta(days=30)
+LOOK_S = 3600.0
+BATCH = 500  # answers in a transaction, so that whoever labels need not wait for the removal
+_TABLES = SQLModel.metadata.tables
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    grid: Grid
+    answers: int
+    deleted_at: datetime
+
+    @property
+    def gone_at(self) -> datetime:
+        return self.deleted_at + KEPT
+
+
+def delete_grid(session: Session, grid: Grid) -> None:
+    """It is at no address any more; no new calls are made. The caller tells the runner."""
+    stamp(session, grid.id)  # so that who watches it hears of it
+    at_work = select(Answer.id).where(
+        Answer.grid_id == grid.id,
+        col(Answer.state).in_([AnswerState.pending, AnswerState.running]),
+    )
+    if session.exec(at_work.limit(1)).first() is not None:
+        control.pause(session, grid)  # restoring it spends nothing either
+    grid.deleted_at = now()
+    session.add(grid)
+    session.flush()
+
+
+def restore_grid(session: Session, public_id: str) -> Grid:
+    """Raises NotFound for one that is not deleted, or for too long."""
+    grid = session.exec(
+        select(Grid).where(Grid.public_id == public_id, col(Grid.deleted_at) > now() - KEPT)
+    ).first()
+    if grid is None:
+        raise NotFound(f"No grid of this address was deleted within the last {KEPT.days} days.")
+    stamp(session, grid.id)
+    session.refresh(grid)
+    grid.deleted_at = None
+    session.add(grid)
+    session.flush()
+    return grid
+
+
+def deleted_grids(session: Session) -> list[Deleted]:
+    """Those that can be restored, the latest first."""
+    rows = session.execute(
+        select(Grid, func.count(col(Answer.id)))
+        .outerjoin(Answer, col(Answer.grid_id) == col(Grid.id))
+        .where(col(Grid.deleted_at) > now() - KEPT)
+        .group_by(col(Grid.id))
+        .order_by(col(Grid.deleted_at).desc())
+    ).all()
+    return [Deleted(grid, count, grid.deleted_at) for grid, count in rows]
+
+
+def removing(database: Database) -> AbstractAsyncContextManager[None]:
+    """Meanwhile remove, now and then, what was deleted long enough ago."""
+    return meanwhile(partial(_remove_now_and_then, database))
+
+
+def remove_old(database: Database, before: datetime) -> int:
+    """Remove the grids that were deleted before a time; how many these were."""
+    with database.read() as session:
+        old = session.exec(select(Grid.id).where(col(Grid.deleted_at) < before)).all()
+    for grid_id in old:
+        while _remove_some(database, grid_id):
+            pass
+    return len(old)
+
+
+def _remove_some(database: Database, grid_id: int) -> int:
+    """Some answers of a grid with all that hangs on them; the grid itself when it has none."""
+    with database.write() as session:
+        database.take_turns(session)
+        ids = session.exec(select(Answer.id).where(Answer.grid_id == grid_id).limit(BATCH)).all()
+        if ids:
+            _delete(session, "answer", ids)
+        else:
+            _delete(session, "grid", [grid_id])
+        session.commit()
+    return len(ids)
+
+
+def _delete(session: Session, name: str, ids: Sequence[int]) -> None:
+    """Rows of a table by id, after all rows anywhere that point at them."""
+    for table in reversed(SQLModel.metadata.sorted_tables):
+        for column in _pointing(table, name):
+            session.execute(delete(table).where(table.c[column].in_(ids)))
+    table = _TABLES[name]
+    session.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+def _pointing(table: Table, name: str) -> list[str]:
+    return [key.parent.name for key in table.foreign_keys if key.column.table.name == name]
+
+
+async def _remove_now_and_then(database: Database, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            if count := await asyncio.to_thread(remove_old, database, now() - KEPT):
+                log.info("%d deleted grids were removed for good", count)
+        except Unavailable as exc:
+            log.info("deleted grids could not be removed yet: %s", exc.reason)
+        except Exception:
+            log.exception("deleted grids could not be removed")
+        await rest(stop, LOOK_S)
