@@ -103,8 +103,8 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         version=__version__,
         description="Side-by-side sanity checks of language models.",
         lifespan=lifespan,
-        openapi_url="/api/openapi.json",
-        docs_url=None,  # our own page: theirs fetches scripts from elsewhere
+        openapi_url=None,  # our own route and page: theirs ask nobody to log in,
+        docs_url=None,  # and fetch scripts from elsewhere
         redoc_url=None,
         routes=routes(),
     )
@@ -143,6 +143,7 @@ def routes() -> list[BaseRoute]:
         imports, library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)
+    pages.include_router(shares.visits)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
     everything.include_router(pages)

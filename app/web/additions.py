@@ -20,8 +20,9 @@ from app.web.deps import Form, GridHere, MaybeReviewer, Reading, Server, Service
 from app.web.forms import AdditionForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
 
 
 @router.get("/grids/{grid_id}/additions")

@@ -29,6 +29,7 @@ from app.web.api_shapes import (
 )
 from app.web.deps import MAX_INTEGER, GridHere, Reading, Server
 from app.web.problems import Problem
+from app.web.who import OWNER, READER, needs
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -45,7 +46,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 WantedOrAll = Annotated[Wanted, Body(default_factory=Wanted)]
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
 @router.get("/grids")
@@ -63,7 +64,7 @@ def list_grids(
     )
 
 
-@router.post("/grids", status_code=201)
+@router.post("/grids", status_code=201, dependencies=[needs(OWNER)])
 def create_grid(
     request: Request, response: Response, server: Server, given: GridInput
 ) -> GridCreated:
@@ -194,27 +195,27 @@ def list_answers(
     return AnswerPage(items=items, next=str(ids[-1]) if more else None)
 
 
-@router.post("/grids/{grid_id}/cancellation")
+@router.post("/grids/{grid_id}/cancellation", dependencies=[needs(OWNER)])
 def cancel(server: Server, grid: GridHere, wanted: WantedOrAll) -> Cancelled:
     """Cancel a grid, or one answer, cell, row or column of it; calls in flight are ended."""
     count = actions.cancel(server, grid.id, wanted)
     return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
 
 
-@router.post("/grids/{grid_id}/reruns", status_code=202)
+@router.post("/grids/{grid_id}/reruns", status_code=202, dependencies=[needs(OWNER)])
 def rerun(server: Server, grid: GridHere, wanted: WantedOrAll) -> dict[str, int]:
     """Queue answers again: those of a grid that failed or were cancelled, or what is wanted."""
     return {"answers": actions.rerun(server, grid.id, wanted)}
 
 
-@router.put("/grids/{grid_id}/pause")
+@router.put("/grids/{grid_id}/pause", dependencies=[needs(OWNER)])
 def pause(server: Server, grid: GridHere) -> dict[str, str]:
     """Make no new calls; those in flight come to their end."""
     actions.pause(server, grid.id)
     return {"id": grid.public_id}
 
 
-@router.delete("/grids/{grid_id}/pause")
+@router.delete("/grids/{grid_id}/pause", dependencies=[needs(OWNER)])
 def resume(server: Server, grid: GridHere) -> dict[str, str]:
     """Go on with a grid that was paused."""
     actions.resume(server, grid.id)

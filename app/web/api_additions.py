@@ -7,8 +7,9 @@ from app.additions import AdditionInput
 from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.deps import GridHere, Server
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
 
 
 class Added(BaseModel):

@@ -10,8 +10,9 @@ from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.api_shapes import CeilingInput, CeilingSet, EstimateItem, EstimateResult
 from app.web.deps import GridHere, Server
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
 
 
 @router.post("/estimates")

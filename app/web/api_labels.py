@@ -22,11 +22,12 @@ from app.web.api_shapes import (
     LabelSaid,
 )
 from app.web.deps import AnswerId, GridHere, MaybeReviewer, Reading, Server
+from app.web.who import READER, REVIEWER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
-@router.put("/answers/{answer_id}/label")
+@router.put("/answers/{answer_id}/label", dependencies=[needs(REVIEWER)])
 def put_label(
     server: Server, answer_id: AnswerId, given: LabelInput, reviewer: MaybeReviewer
 ) -> LabelItem:
@@ -46,7 +47,7 @@ def put_label(
         )
 
 
-@router.delete("/answers/{answer_id}/label", status_code=204)
+@router.delete("/answers/{answer_id}/label", status_code=204, dependencies=[needs(REVIEWER)])
 def delete_label(
     server: Server, answer_id: AnswerId, reviewer_here: MaybeReviewer, reviewer: Line | None = None
 ) -> None:

@@ -10,8 +10,11 @@ from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.deps import Reading, Server, Services
 from app.web.limits import AccountLimits, account_limits
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter(prefix="/api/limits", tags=["api"], responses=PROBLEMS)
+router = APIRouter(
+    prefix="/api/limits", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)]
+)
 Account = Annotated[str, Path(description="As in the list: a provider's name")]
 
 
@@ -37,7 +40,7 @@ def list_limits(server: Server, session: Reading) -> LimitList:
     return LimitList(items=[_item(server, one) for one in limits.values()])
 
 
-@router.put("/{account}")
+@router.put("/{account}", dependencies=[needs(OWNER)])
 def set_limit(server: Server, account: Account, given: LimitInput) -> LimitItem:
     """Set how fast an account may be called. What is not given has no limit of its own any more.
 

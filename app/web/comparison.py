@@ -12,8 +12,9 @@ from app.tables import LabelValue
 from app.web.deps import GridHere, MaybeReviewer, Reading
 from app.web.render import page
 from app.web.results import ChoiceHere
+from app.web.who import READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 
 
 @router.get("/grids/{grid_id}/comparison")

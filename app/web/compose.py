@@ -20,8 +20,9 @@ from app.web.deps import Form, Reading, Server, Services
 from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
 URLS = FormUrls(run="/grids", edit="/compose", preview="/compose/preview")
 
 

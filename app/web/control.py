@@ -35,8 +35,9 @@ from app.web.deps import (
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}")
+router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(OWNER)])
 EXTENTS: dict[Extent, str] = {
     "answer": "Answer",
     "cell": "Cell",

@@ -16,8 +16,9 @@ from app.exports.markdown import export_markdown
 from app.exports.rows import Export, open_export
 from app.web.deps import GridHere, LookHere, MaybeReviewer, Reading, Server
 from app.web.render import page, render_pieces
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}")
+router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(READER)])
 Pieces = Iterator[str] | Iterator[bytes]
 Download = Callable[[Callable[[Export], Pieces], str, str], StreamingResponse]
 

@@ -30,8 +30,9 @@ from app.web.keys import GRID, KeysHere
 from app.web.live import View
 from app.web.render import page
 from app.web.streams import EventStream
+from app.web.who import READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
 Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 

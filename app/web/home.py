@@ -13,8 +13,9 @@ from app.web.compose import choices
 from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
 from app.web.forms import ComposeForm
 from app.web.render import page
+from app.web.who import READER, REVIEWER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 RECENT = 20
 
 
@@ -39,7 +40,7 @@ def show_home(
     )
 
 
-@router.post("/reviewer")
+@router.post("/reviewer", dependencies=[needs(REVIEWER)])
 def name_reviewer(server: Server, data: Form) -> Response:
     """Remember in this browser who is labelling."""
     with server.database.write() as session:

@@ -29,8 +29,9 @@ from app.imports.uploads import GONE, Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Reading, Server, Services
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
 CHANGED = "You changed how it is read. This is what it would do now."
 
 

@@ -34,8 +34,9 @@ from app.web.deps import (
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import REVIEWER, needs
 
-router = APIRouter(prefix="/answers/{answer_id}")
+router = APIRouter(prefix="/answers/{answer_id}", dependencies=[needs(REVIEWER)])
 # As the buttons of the tags are numbered.
 TAG_KEYS = {str(n): tag for n, tag in enumerate((t for t in TAGS if t not in NO_LABEL), start=1)}
 TAG_KEYS["0"] = "unverifiable"

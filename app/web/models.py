@@ -33,8 +33,9 @@ from app.web.deps import (
 from app.web.limits import AccountLimits
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 PRICE_FIELDS = ("model", "input_usd", "output_usd", "cached_usd", "valid_from", "note")
 AMOUNTS = ("input_usd", "output_usd", "cached_usd")
 AT_FIRST = 12  # models of a provider that are shown before one searches
@@ -70,7 +71,7 @@ def show_models(
     return _list_page(server, session, q, only_list=htmx, reviewer=reviewer)
 
 
-@router.post("/models/limits")
+@router.post("/models/limits", dependencies=[needs(OWNER)])
 def set_limit(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
     """Set how fast an account may be called; a form that makes no sense comes back as typed."""
     typed = {name: str(data.get(name, "")).strip() for name in ("account", *limits.FIELDS)}
@@ -88,7 +89,7 @@ def show_model(server: Server, session: Reading, reviewer: MaybeReviewer, model:
     return _model_page(server, session, model, reviewer=reviewer)
 
 
-@router.post("/models/checks")
+@router.post("/models/checks", dependencies=[needs(OWNER)])
 async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     """Make test calls of a model now, and keep what they showed."""
     model = str(data.get("model", ""))
@@ -98,7 +99,7 @@ async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     return RedirectResponse(f"/models/{quote(model)}", status_code=303)
 
 
-@router.post("/models/lists")
+@router.post("/models/lists", dependencies=[needs(OWNER)])
 async def list_again(server: Server, data: Form) -> Response:
     """Ask one provider for its models now; what it says stands on the page."""
     provider = server.providers.get(str(data.get("provider", "")))
@@ -108,7 +109,7 @@ async def list_again(server: Server, data: Form) -> Response:
     return RedirectResponse(f"/models#provider-{provider.name}", status_code=303)
 
 
-@router.post("/models/prices")
+@router.post("/models/prices", dependencies=[needs(OWNER)])
 def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
     """Enter a price of a model; a form that makes no sense comes back as it was typed."""
     typed = {name: str(data.get(name, "")).strip() for name in PRICE_FIELDS}
@@ -123,7 +124,7 @@ def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeRevie
     return RedirectResponse(f"/models/{quote(typed['model'])}#prices", status_code=303)
 
 
-@router.post("/models/prices/removal")
+@router.post("/models/prices/removal", dependencies=[needs(OWNER)])
 def remove_price(server: Server, data: Form) -> Response:
     """Remove a price that somebody entered (field ``price``: its number)."""
     number = str(data.get("price", ""))

@@ -25,9 +25,10 @@ from app.web.api import PROBLEMS
 from app.web.deps import MAX_INTEGER, AnswerId, Form, GridHere, MaybeReviewer, Reading, Server
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import REVIEWER, needs
 
-pages = APIRouter()
-api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+pages = APIRouter(dependencies=[needs(REVIEWER)])
+api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(REVIEWER)])
 FIELDS = ("product", "variant", "prompt", "answer", "thinking", "asked_on", "search", "source")
 
 

@@ -14,9 +14,10 @@ from app.web.api_shapes import GridCreated
 from app.web.compose import compose_page, form_of
 from app.web.deps import Form, GridHere, Reading, Server, Services
 from app.web.forms import ComposeForm
+from app.web.who import OWNER, READER, needs
 
-pages = APIRouter()
-api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+pages = APIRouter(dependencies=[needs(READER)])
+api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 TOML = "application/toml"
 ProbeText = Annotated[bytes, Body(media_type=TOML, max_length=MAX_BYTES)]
 
@@ -32,7 +33,7 @@ def download_probe(grid: GridHere, session: Reading) -> Response:
     )
 
 
-@pages.post("/compose/probe")
+@pages.post("/compose/probe", dependencies=[needs(OWNER)])
 def open_probe(server: Server, session: Reading, data: Form) -> Response:
     """The form with what a probe file asks, so that it can be looked at before it runs."""
     text = str(data.get("probe", ""))
@@ -50,7 +51,7 @@ def get_probe(grid: GridHere, session: Reading) -> str:
     return save_probe(session, grid)
 
 
-@api.post("/grids/probe", status_code=201)
+@api.post("/grids/probe", status_code=201, dependencies=[needs(OWNER)])
 def start_probe(
     request: Request, response: Response, server: Server, probe: ProbeText
 ) -> GridCreated:

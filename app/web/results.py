@@ -19,8 +19,9 @@ from app.stats.repeats import Pattern
 from app.tables import LabelValue
 from app.web.deps import GridHere, IsHtmx, MaybeReviewer, Reading, Server, Since
 from app.web.render import page
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}/results")
+router = APIRouter(prefix="/grids/{grid_id}/results", dependencies=[needs(READER)])
 
 
 def choice_at(choice: Annotated[Choice, Query()]) -> Choice:

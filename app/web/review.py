@@ -46,8 +46,9 @@ from app.web.keys import REVIEW, KeysHere
 from app.web.problems import validated
 from app.web.render import page, render
 from app.web.reviewplace import END, GONE, Place, PlaceHere
+from app.web.who import REVIEWER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(REVIEWER)])
 UNNAMED = "Give your name first, so that your labels carry it."
 
 

@@ -42,8 +42,10 @@ from app.web.deps import (
 from app.web.problems import validated
 from app.web.render import page
 from app.web.results import drawn
+from app.web.who import OPEN, OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
+visits = APIRouter(dependencies=[needs(OPEN)])
 PRIVATE = {"Referrer-Policy": "no-referrer"}
 NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}
 
@@ -121,7 +123,7 @@ def report_at(session: Reading, visit: VisitHere) -> Report:
 ReportHere = Annotated[Report, Depends(report_at)]
 
 
-@router.get("/s/{token}")
+@visits.get("/s/{token}")
 def show_shared(
     request: Request,
     server: Server,
@@ -153,7 +155,7 @@ def show_shared(
     )
 
 
-@router.get("/s/{token}/answers/{answer_id}")
+@visits.get("/s/{token}/answers/{answer_id}")
 def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) -> Response:
     view = load_answer(session, visit.real, answer_id)
     number = load_facts(session, visit.real).prompts.index(view.prompt.id) + 1
@@ -171,7 +173,7 @@ def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) 
     )
 
 
-@router.get("/s/{token}/figures/{name}.{kind}")
+@visits.get("/s/{token}/figures/{name}.{kind}")
 def show_shared_figure(
     visit: VisitHere,
     report: ReportHere,
@@ -184,7 +186,7 @@ def show_shared_figure(
     return drawn(found, kind, visit.headers)
 
 
-@router.get("/s/{token}/preview.png")
+@visits.get("/s/{token}/preview.png")
 def show_preview(visit: VisitHere, report: ReportHere) -> Response:
     """The card that chats and forums show of the link."""
     image = png(str(preview(card(report))), 1.0)
