@@ -36,6 +36,7 @@ from app.web import (
     api_models,
     api_prices,
     api_results,
+    audit,
     comparison,
     compose,
     conflicts,
@@ -47,8 +48,11 @@ from app.web import (
     keys,
     labels,
     library,
+    login,
+    me,
     models,
     pasted,
+    people,
     probes,
     problems,
     results,
@@ -58,6 +62,7 @@ from app.web import (
 from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
 from app.web.security import SecurityMiddleware
+from app.web.who import VisitorMiddleware
 
 if TYPE_CHECKING:
     from app.runner.team import TeamRunner
@@ -115,6 +120,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         max_upload_bytes=settings.max_upload_bytes,
     )
     app.add_middleware(TroubleMiddleware)
+    app.add_middleware(VisitorMiddleware, login=settings.login)
     problems.install(app)
     uploads.clear(settings.uploads)  # of a server that was stopped before an hour was over
     return app
@@ -141,6 +147,7 @@ def routes() -> list[BaseRoute]:
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
+        login, me, people, audit,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(shares.visits)

@@ -1,8 +1,11 @@
 """Every setting, read once from the environment and ``.env``, checked before the server starts."""
 
 import os
+import re
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +29,11 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
+    login: Literal["none", "password", "proxy"] = "none"
+    # Addresses or networks of proxies in front: what they say of requests is believed.
+    proxy_addresses: Annotated[list[str], NoDecode] = []
+    proxy_header: str = "X-Forwarded-User"  # in which a proxy says who it is, with login=proxy
+    proxy_role: Literal["none", "reader", "reviewer"] = "reader"  # of whom it names the first time
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
@@ -43,12 +51,26 @@ class Settings(BaseSettings):
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "proxy_addresses", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("proxy_addresses")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for one in value:
+            ip_network(one, strict=False)  # its ValueError says what is wrong
+        return value
+
+    @field_validator("proxy_header")
+    @classmethod
+    def _is_a_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+            raise ValueError("not the name of a header such as X-Forwarded-User")
+        return value
 
     @field_validator("data_dir")
     @classmethod
@@ -104,6 +126,10 @@ class Settings(BaseSettings):
         own = set() if self.host in everywhere else {self.host.lower()}
         return LOOPBACK | own | {h.lower() for h in self.allowed_hosts}
 
+    @cached_property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(one, strict=False) for one in self.proxy_addresses]
+
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment with ``.env`` under it: where keys and base URLs are looked up."""
@@ -139,10 +165,16 @@ def load_settings(**overrides: object) -> Settings:
             for e in exc.errors()
         ]
         raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
-    if settings.host not in LOOPBACK and not settings.allowed_hosts:
+    if settings.host not in LOOPBACK and settings.login == "none":
         raise SettingsError(
-            f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and there is no"
-            " login yet: whoever connects could spend your API keys. Use 127.0.0.1, or put a proxy"
-            " with a login in front and name its host in BLUFFCHECK_ALLOWED_HOSTS."
+            f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and nobody has to"
+            " log in: whoever connects could spend your API keys. Set BLUFFCHECK_LOGIN to password;"
+            " or to proxy, if a proxy in front lets people log in; or listen on 127.0.0.1."
+        )
+    if settings.login == "proxy" and not settings.proxy_addresses:
+        raise SettingsError(
+            "BLUFFCHECK_LOGIN is proxy, and nothing says which proxy to believe: anybody could say"
+            " that they are somebody else. Put its address into BLUFFCHECK_PROXY_ADDRESSES, such as"
+            " 127.0.0.1 or 10.0.0.0/24."
         )
     return settings

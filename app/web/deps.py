@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
+from app.audit import By
 from app.db import Database
 from app.errors import BluffcheckError
 from app.grids import get_grid
@@ -24,6 +25,8 @@ from app.settings import Settings
 from app.tables import Grid, Reviewer
 from app.web.live import Hub
 from app.web.notices import Notice, in_words
+from app.web.peers import address_of
+from app.web.who import PersonHere
 
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 BROWSER_COOKIE = "bluffcheck_browser"  # tells browsers apart, by whose streams are counted
@@ -103,12 +106,25 @@ def grid_id_at(server: Server, grid_id: str) -> int:
 GridIdHere = Annotated[int, Depends(grid_id_at)]
 
 
-def current_reviewer(request: Request, session: Reading) -> Reviewer | None:
+def current_reviewer(
+    request: Request, server: Server, session: Reading, person: PersonHere
+) -> Reviewer | None:
+    """The person who is logged in; without a login whoever this browser was told."""
+    if server.settings.login != "none":
+        return person.reviewer
     secret = request.cookies.get(REVIEWER_COOKIE)
     return reviewer_by_secret(session, secret) if secret and secret.isprintable() else None
 
 
 MaybeReviewer = Annotated[Reviewer | None, Depends(current_reviewer)]
+
+
+def by_at(request: Request, server: Server, reviewer: MaybeReviewer) -> By:
+    """Who does it and from where, for the audit log."""
+    return By(reviewer.id if reviewer else None, address_of(request, server.settings))
+
+
+ByHere = Annotated[By, Depends(by_at)]
 
 
 def look_at(request: Request) -> Look:
@@ -119,10 +135,10 @@ def look_at(request: Request) -> Look:
 LookHere = Annotated[Look, Depends(look_at)]
 
 
-def reviewer_id_at(server: Server, request: Request) -> int | None:
+def reviewer_id_at(server: Server, request: Request, person: PersonHere) -> int | None:
     """Who looks, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
-        reviewer = current_reviewer(request, session)
+        reviewer = current_reviewer(request, server, session, person)
         return reviewer.id if reviewer else None
 
 

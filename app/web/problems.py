@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
 from app.errors import BluffcheckError, InvalidInput, Unavailable
+from app.logins import TooOften
 from app.web.render import page
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,28 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     """The form an error takes for whoever made this request."""
+    if error.status == 401 and (there := _to_login(scope)):
+        return there
     response = _respond(scope, error.status, error.title, str(error))
     if isinstance(error, Unavailable):
         log.warning("%s %s: %s", scope["method"], scope["path"], error.reason)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooOften):
+        response.headers["Retry-After"] = str(error.wait_s)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _to_login(scope: Scope) -> Response | None:
+    """Where a person who opens a page is led to, and back."""
+    headers = Headers(scope=scope)
+    html = "text/html" in headers.get("accept", "") and "hx-request" not in headers
+    if scope["method"] != "GET" or not html or scope["path"].startswith("/api"):
+        return None
+    query = scope["query_string"].decode("latin-1")
+    back = quote(f"{scope['path']}?{query}" if query else scope["path"], safe="/")
+    return RedirectResponse(f"/login?next={back}" if back != "/" else "/login", status_code=303)
 
 
 def broken(scope: Scope, error: Exception) -> Response:

@@ -42,6 +42,8 @@ def test_every_route_declares_its_role(shared_client: TestClient) -> None:
         first = route.dependant.dependencies[0].call
         assert isinstance(first, Needs), f"{route.path} does something before it asks who it is"
     assert {route.path for route in all_routes() if role_of(route) is None} == {
+        "/login",
+        "/invites/{secret}",
         "/s/{token}",
         "/s/{token}/answers/{answer_id}",
         "/s/{token}/figures/{name}.{kind}",
