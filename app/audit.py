@@ -12,6 +12,7 @@ from app.peopletables import AuditLine
 from app.tables import Reviewer
 
 PAGE = 100
+COMMAND_LINE = "command line"  # instead of an address
 COLUMNS = ("at", "who", "action", "kind", "subject", "detail", "address")
 # Every action there is, and what it says.
 ACTIONS: Final = {
@@ -37,7 +38,7 @@ ACTIONS: Final = {
     "pasted": "added pasted answers, or took one out",
     "shared": "made a link for people outside",
     "share revoked": "took a link back",
-    "export": "downloaded a grid, or a part of it",
+    "export": "downloaded a grid, the library or this log",
     "grid started": "started a grid",
     "grid enlarged": "added to a grid",
     "grid run again": "ran answers again",
@@ -52,8 +53,8 @@ ACTIONS: Final = {
 }
 
 # What it can be done to.
-KINDS: Final = ("grid", "answer", "share", "person", "invite", "session", "token", "model",
-                "price", "account", "audit")  # fmt: skip
+KINDS: Final = ("grid", "answer", "library", "person", "invite", "session", "token", "model",
+                "account", "audit")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app import people
-from app.audit import By
+from app.audit import COMMAND_LINE, By
 from app.catalogue import configured, list_all_models
 from app.catalogue import list_models as list_models_of
 from app.checks import CheckResult, check_model, settings_to_check
@@ -145,7 +145,7 @@ def invite_person(settings: Settings, role: str, name: str | None) -> None:
     """Print where a link leads that makes an account, or sets a password."""
     with opened(settings) as database, database.write() as session:
         known = people.reviewer_called(session, name).id if name else None
-        secret = people.invite(session, By(address="command line"), Role(role), known)
+        secret = people.invite(session, By(address=COMMAND_LINE), Role(role), known)
         session.commit()
         click.echo("Open this path once, within a week, under the address of your server:")
         click.echo(people.path_of(secret))

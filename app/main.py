@@ -24,6 +24,7 @@ from app.runner.local import LocalRunner
 from app.settings import Settings
 from app.suggestions import catching_up
 from app.web import (
+    access,
     additions,
     answers,
     api,
@@ -147,7 +148,7 @@ def routes() -> list[BaseRoute]:
     for module in (
         home, compose, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
-        login, me, people, audit,
+        login, me, people, audit, access,
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(shares.visits)

@@ -11,7 +11,7 @@ from app.errors import Conflict
 from app.logins import end_all
 from app.people import Member, deactivate
 from app.peopletables import Account, ApiToken, AuditLine, GridAccess, GridPerson, Invite, Login
-from app.tables import Answer, Grid, Label, LabelChange, Reviewer, Share
+from app.tables import PASTED, Answer, Attempt, Grid, Label, LabelChange, Reviewer, Share
 
 SECRET = {"secret", "secret_hash", "password_hash"}
 
@@ -80,6 +80,12 @@ def forget(session: Session, by: By, reviewer: Reviewer) -> str:
     session.execute(delete(Invite).where(col(Invite.reviewer_id) == own))
     session.execute(update(Share).where(col(Share.created_by) == reviewer.name).values(
         created_by=name))  # fmt: skip
+    pasted = select(Attempt).join(Answer, col(Answer.id) == Attempt.answer_id)
+    for attempt in session.exec(pasted.where(Answer.provider == PASTED)):
+        told = attempt.request.get("pasted", {})
+        if told.get("pasted_by") == reviewer.name:
+            attempt.request = {**attempt.request, "pasted": {**told, "pasted_by": name}}
+            session.add(attempt)
     session.execute(delete(Account).where(col(Account.reviewer_id) == own))
     session.execute(
         update(Reviewer)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from app.ratelimits import LimitInput
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import Reading, Server, Services
+from app.web.deps import ByHere, Reading, Server, Services
 from app.web.limits import AccountLimits, account_limits
 from app.web.who import OWNER, READER, needs
 
@@ -41,12 +41,12 @@ def list_limits(server: Server, session: Reading) -> LimitList:
 
 
 @router.put("/{account}", dependencies=[needs(OWNER)])
-def set_limit(server: Server, account: Account, given: LimitInput) -> LimitItem:
+def set_limit(server: Server, by: ByHere, account: Account, given: LimitInput) -> LimitItem:
     """Set how fast an account may be called. What is not given has no limit of its own any more.
 
     Calls in flight come to their end; all processes that run answers keep to it.
     """
-    actions.set_limit(server, account, given)
+    actions.set_limit(server, by, account, given)
     with server.database.read() as session:
         return _item(server, account_limits(server, session)[account])
 

@@ -5,15 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
+from app.access import blinded_of, visible
 from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
+from app.errors import NotFound
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
 from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
 from app.web.forms import ComposeForm
 from app.web.render import page
-from app.web.who import READER, REVIEWER, needs
+from app.web.who import READER, REVIEWER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(READER)])
 RECENT = 20
@@ -24,14 +26,16 @@ def show_home(
     server: Server,
     session: Reading,
     reviewer: MaybeReviewer,
+    person: PersonHere,
     everything: Annotated[bool, Query(alias="all")] = False,
 ) -> Response:
     form = ComposeForm(models=suggested(server.providers))
-    grids = recent_grids(session, limit=500 if everything else RECENT + 1)
+    grids = recent_grids(session, 500 if everything else RECENT + 1, visible(person.viewer))
     spending = spending_of_grids(session, [g.id for g, _ in grids])
     return page(
         "pages/home.html",
         grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
+        blinded=blinded_of(session, (grid for grid, _ in grids), person.viewer),
         spending=spending,
         more=not everything and len(grids) > RECENT,
         only_practice=only_practice(server.providers),
@@ -42,7 +46,9 @@ def show_home(
 
 @router.post("/reviewer", dependencies=[needs(REVIEWER)])
 def name_reviewer(server: Server, data: Form) -> Response:
-    """Remember in this browser who is labelling."""
+    """Remember in this browser who is labelling, where nobody logs in."""
+    if server.settings.login != "none":
+        raise NotFound("Your account says who you are: your labels carry its name.")
     with server.database.write() as session:
         reviewer = get_reviewer(session, str(data.get("name", "")))
         session.commit()

@@ -22,6 +22,7 @@ from app.tables import ModelCheck, now
 from app.web import actions, limits
 from app.web.deps import (
     MAX_INTEGER,
+    ByHere,
     Form,
     IsHtmx,
     MaybeReviewer,
@@ -72,12 +73,14 @@ def show_models(
 
 
 @router.post("/models/limits", dependencies=[needs(OWNER)])
-def set_limit(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
+def set_limit(
+    server: Server, session: Reading, by: ByHere, data: Form, reviewer: MaybeReviewer
+) -> Response:
     """Set how fast an account may be called; a form that makes no sense comes back as typed."""
     typed = {name: str(data.get(name, "")).strip() for name in ("account", *limits.FIELDS)}
     given = {name: typed[name] for name in limits.FIELDS if typed[name]}
     try:
-        actions.set_limit(server, typed["account"], validated(LimitInput, **given))
+        actions.set_limit(server, by, typed["account"], validated(LimitInput, **given))
     except InvalidInput as exc:
         return _list_page(server, session, typed=typed, error=exc, reviewer=reviewer)
     return RedirectResponse(f"/models#limits-{quote(typed['account'])}", status_code=303)
@@ -110,13 +113,15 @@ async def list_again(server: Server, data: Form) -> Response:
 
 
 @router.post("/models/prices", dependencies=[needs(OWNER)])
-def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
+def add_price(
+    server: Server, session: Reading, by: ByHere, data: Form, reviewer: MaybeReviewer
+) -> Response:
     """Enter a price of a model; a form that makes no sense comes back as it was typed."""
     typed = {name: str(data.get(name, "")).strip() for name in PRICE_FIELDS}
     decimals = {name: decimal(typed[name]) for name in AMOUNTS}
     given = {name: value for name, value in (typed | decimals).items() if value}
     try:
-        actions.add_price(server, validated(PriceInput, **given))
+        actions.add_price(server, by, validated(PriceInput, **given))
     except BluffcheckError as exc:
         return _model_page(
             server, session, typed["model"], typed=typed, error=exc, reviewer=reviewer
@@ -125,12 +130,12 @@ def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeRevie
 
 
 @router.post("/models/prices/removal", dependencies=[needs(OWNER)])
-def remove_price(server: Server, data: Form) -> Response:
+def remove_price(server: Server, by: ByHere, data: Form) -> Response:
     """Remove a price that somebody entered (field ``price``: its number)."""
     number = str(data.get("price", ""))
     if not number.isdecimal() or int(number) > MAX_INTEGER:
         raise NotFound("There is no such price; perhaps it was removed already.")
-    model = actions.remove_price(server, int(number))
+    model = actions.remove_price(server, by, int(number))
     return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from app.access import Blinded
 from app.errors import BluffcheckError, InvalidInput, Unavailable
 from app.logins import TooOften
 from app.web.render import page
@@ -55,8 +56,11 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     """The form an error takes for whoever made this request."""
-    if error.status == 401 and (there := _to_login(scope)):
-        return there
+    instead = _login(scope) if error.status == 401 else ""
+    if isinstance(error, Blinded):
+        instead = error.instead
+    if instead and _is_visit(scope):
+        return RedirectResponse(instead, status_code=303)
     response = _respond(scope, error.status, error.title, str(error))
     if isinstance(error, Unavailable):
         log.warning("%s %s: %s", scope["method"], scope["path"], error.reason)
@@ -68,15 +72,18 @@ def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     return response
 
 
-def _to_login(scope: Scope) -> Response | None:
-    """Where a person who opens a page is led to, and back."""
+def _is_visit(scope: Scope) -> bool:
+    """Whether a person opens a page, and can be led elsewhere."""
     headers = Headers(scope=scope)
     html = "text/html" in headers.get("accept", "") and "hx-request" not in headers
-    if scope["method"] != "GET" or not html or scope["path"].startswith("/api"):
-        return None
+    return scope["method"] == "GET" and html and not scope["path"].startswith("/api")
+
+
+def _login(scope: Scope) -> str:
+    """The login, from which one comes back."""
     query = scope["query_string"].decode("latin-1")
     back = quote(f"{scope['path']}?{query}" if query else scope["path"], safe="/")
-    return RedirectResponse(f"/login?next={back}" if back != "/" else "/login", status_code=303)
+    return f"/login?next={back}" if back != "/" else "/login"
 
 
 def broken(scope: Scope, error: Exception) -> Response:

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.answerview import load_answer
+from app.audit import note
 from app.errors import NotFound
 from app.figures.png import png
 from app.figures.preview import preview
@@ -32,6 +33,7 @@ from app.tables import Grid, Share, now
 from app.web.deps import (
     MAX_INTEGER,
     AnswerId,
+    ByHere,
     Form,
     GridHere,
     LookHere,
@@ -69,16 +71,21 @@ def show_shares(grid: GridHere, session: Reading, reviewer: MaybeReviewer) -> Re
 
 
 @router.post("/grids/{grid_id}/shares")
-def make_share(server: Server, grid: GridHere, reviewer: MaybeReviewer, data: Form) -> Response:
+def make_share(
+    server: Server, grid: GridHere, reviewer: MaybeReviewer, by: ByHere, data: Form
+) -> Response:
     given = validated(
         ShareForm,
         hide=data.getlist("hide"),
         days=data.get("days") or None,
         listed="listed" in data,
     )
-    by = reviewer.name if reviewer else ""
+    name = reviewer.name if reviewer else ""
     with server.database.write() as session:
-        share = create_share(session, grid, given.hide, days=given.days, listed=given.listed, by=by)
+        share = create_share(
+            session, grid, given.hide, days=given.days, listed=given.listed, by=name
+        )
+        note(session, by, "shared", "grid", grid.public_id, f"share {share.id}")
         session.commit()
         address = f"/grids/{grid.public_id}/shares#share-{share.id}"
     return RedirectResponse(address, status_code=303)
@@ -86,10 +93,11 @@ def make_share(server: Server, grid: GridHere, reviewer: MaybeReviewer, data: Fo
 
 @router.post("/grids/{grid_id}/shares/{share_id}/revocation")
 def end_share(
-    server: Server, grid: GridHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+    server: Server, grid: GridHere, by: ByHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 ) -> Response:
     with server.database.write() as session:
         revoke(session, grid, share_id)
+        note(session, by, "share revoked", "grid", grid.public_id, f"share {share_id}")
         session.commit()
     return RedirectResponse(f"/grids/{grid.public_id}/shares", status_code=303)
 

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import apitokens, logins
+from app.access import EVERYTHING, Viewer
 from app.audit import By
 from app.errors import BluffcheckError, Conflict, Forbidden, Unavailable
 from app.people import Member, member_of_login, welcome
@@ -44,6 +45,13 @@ class Person:
     reviewer: Reviewer | None = None
     used: Login | ApiToken | None = None  # by which we know them
     named: str = ""  # what the proxy calls them
+
+    @property
+    def viewer(self) -> Viewer:
+        """For what depends on the person, not on what a token lends of them."""
+        if self.account is None:
+            return EVERYTHING
+        return Viewer(self.account.role, self.account.reviewer_id)
 
     @property
     def by_token(self) -> bool:
