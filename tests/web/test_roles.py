@@ -1,40 +1,18 @@
 """Every route declares who may use it, and lets nobody else in."""
 
-import re
 from typing import Any
 
 import pytest
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 
-from app.main import routes
 from app.peopletables import Role
 from app.settings import Settings
 from app.web.deps import answer_at, grid_at, grid_id_at, grid_to_label_at, grid_to_review_at
 from app.web.who import Needs
 from tests.factories import run_grid
+from tests.routes import OPEN_MOUNTS, all_routes, calls, declared, filled, role_of
 from tests.team import Someone, team
-
-OPEN_MOUNTS = {"/static"}  # style, scripts and pictures that are shipped
-
-
-def all_routes() -> list[RouteContext]:
-    return [r for r in iter_route_contexts(routes()) if r.path not in OPEN_MOUNTS]
-
-
-def calls(dependant: Dependant) -> list[Any]:
-    """All that is called for a route, however deep."""
-    return [dependant.call, *(c for d in dependant.dependencies for c in calls(d))]
-
-
-def declared(route: RouteContext) -> list[Role | None]:
-    """The roles that stand in its ``dependencies``, those of its routers too."""
-    return [d.call.role for d in route.dependant.dependencies if isinstance(d.call, Needs)]
-
-
-def role_of(route: RouteContext) -> Role | None:
-    return max(declared(route), key=lambda role: -1 if role is None else role.rank)
 
 
 def test_every_route_declares_its_role(shared_client: TestClient) -> None:
@@ -67,16 +45,6 @@ def test_what_a_path_names_is_loaded_with_its_check() -> None:
         labels = role_of(route) is Role.reviewer
         if labels and "{grid_id}" in str(route.path):
             assert {grid_to_label_at, grid_to_review_at} & set(called), route.path
-
-
-def filled(path: str, ids: dict[str, Any]) -> str:
-    values = {
-        "other_id": ids["answer_id"], "share_id": 1, "token": "x" * 22, "name": "rates",
-        "kind": "svg", "key": "new", "slug": "new", "model": "practice/honest",
-        "account": "practice", "price_id": 1, "person_id": 1, "invite_id": 1, "login_id": 1,
-        "token_id": 1, "secret": "nothing", **ids,
-    }  # fmt: skip
-    return re.sub(r"{(\w+)(:path)?}", lambda found: str(values[found[1]]), path)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
