@@ -152,6 +152,7 @@ def routes() -> list[BaseRoute]:
     ):  # fmt: skip
         pages.include_router(module.router)
     pages.include_router(shares.visits)
+    pages.include_router(imports.library)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
     everything.include_router(pages)

@@ -29,9 +29,10 @@ from app.imports.uploads import GONE, Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Noted, Reading, Server, Services
 from app.web.render import page
-from app.web.who import OWNER, PersonHere, needs
+from app.web.who import OWNER, READER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(OWNER)])
+library = APIRouter(dependencies=[needs(READER)])  # as a file
 CHANGED = "You changed how it is read. This is what it would do now."
 
 
@@ -143,13 +144,13 @@ def download_bad_rows(kept: UploadHere) -> StreamingResponse:
     return _download(rows, "rows-not-imported.csv", "text/csv")
 
 
-@router.get("/library/export.csv", dependencies=[Noted])
+@library.get("/library/export.csv", dependencies=[Noted])
 def download_csv(server: Server) -> StreamingResponse:
     """The current version of every prompt, to be edited and imported again."""
     return _download(_read(server, library_csv), "bluffcheck-prompts.csv", "text/csv")
 
 
-@router.get("/library/export.jsonl", dependencies=[Noted])
+@library.get("/library/export.jsonl", dependencies=[Noted])
 def download_jsonl(server: Server) -> StreamingResponse:
     return _download(_read(server, library_jsonl), "bluffcheck-prompts.jsonl", "application/jsonl")
 
