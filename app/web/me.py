@@ -150,6 +150,16 @@ def leave(
     return response
 
 
+def browser_in_words(told: str) -> str:
+    """What a browser says of itself, as people call it."""
+    names = {"Firefox": "Firefox", "Edg": "Edge", "OPR": "Opera", "Chrom": "Chrome",
+             "Safari": "Safari"}  # fmt: skip
+    systems = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
+    name = next((name for part, name in names.items() if part in told), "")
+    system = next((system for system in systems if system in told), "")
+    return " on ".join(filter(None, (name, system))) or told[:40] or "unknown"
+
+
 def _page(
     session: Reading,
     me: Member,
@@ -168,6 +178,7 @@ def _page(
         sessions=[(one, logins.ends_at(one)) for one in logins.sessions_of(session, me.id)],
         tokens=apitokens.tokens_of(session, me.id),
         scopes=[scope for scope in Scope if me.account.role.covers(scope.role)],
+        browser=browser_in_words,
         token=token,
         pseudonym=personaldata.pseudonym(me.id),
         errors={where: str(error)} if error else {},

@@ -35,6 +35,7 @@ class Place:
     left: bool
     at: str | None
     carried: tuple[tuple[str, str], ...] = ()
+    by_rule: bool = False  # blind, and so it stays
 
     def url(self, action: str = "", **changes: Any) -> str:
         """This address, with changes; what is as usual is not in it."""
@@ -95,7 +96,7 @@ def place_allowed(
     if not blinded(session, grid, person.viewer):
         return place
     order = "row" if place.order == "informative" else place.order
-    return replace(place, blind=True, carried=(), order=order)
+    return replace(place, blind=True, carried=(), order=order, by_rule=True)
 
 
 PlaceHere = Annotated[Place, Depends(place_allowed)]

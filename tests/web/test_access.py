@@ -74,6 +74,7 @@ def test_blind_by_rule_there_is_no_way_around(settings: Settings) -> None:
             for hidden in ("practice/", "bluffer", "honest", "allowed", "says Alice", "label=hall"):
                 assert hidden not in page.text, (asked, hidden)
             assert f"of {len(answers)}" in page.text  # the filter leaves out nothing
+            assert "Blind by rule" in page.text
 
         # A reader, who cannot label, and an owner see it all. One who is done does too.
         for who in (t.carol, t.alice):
@@ -84,6 +85,17 @@ def test_blind_by_rule_there_is_no_way_around(settings: Settings) -> None:
         assert labelled == len(answers)
         assert "practice/bluffer" in t.bob.get(f"/grids/{grid_id}").text
         assert t.dave.get(f"/grids/{grid_id}").status_code == 403
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_stream_is_looked_at_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.grids.CHECKED_EVERY_S", 0.1)
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        url = f"/grids/{grid_id}/events?stay=1"
+        assert t.bob.get(url).status_code == 200  # which would last as long as the page is open
+        let(t, grid_id, named_readers=True)
+        assert t.bob.get(url).status_code == 404
 
 
 def test_named_people_label_and_nobody_labels_for_others(settings: Settings) -> None:
