@@ -38,7 +38,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
     }
     for status, description in (
-        (403, "Refused by a safety rule"),
+        (401, "Log in, or send a token of yours: Authorization: Bearer"),
+        (403, "Refused by a safety rule, or your role does not allow it"),
         (404, "No such thing"),
         (409, "Not possible in the present state"),
         (413, "The body is too large"),

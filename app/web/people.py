@@ -10,6 +10,7 @@ from app import people, personaldata
 from app.errors import BluffcheckError, InvalidInput
 from app.peopletables import Role
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
+from app.web.peers import over_https
 from app.web.problems import validated
 from app.web.render import page
 from app.web.who import OWNER, needs
@@ -57,8 +58,10 @@ def make_invite(
     except BluffcheckError as exc:
         return _page(server, session, reviewer, exc)
     with server.database.read() as fresh:
-        link = str(request.url_for("show_invite", secret=secret))
-        return _page(server, fresh, reviewer, link=link)
+        link = request.url_for("show_invite", secret=secret)
+        if over_https(request, server.settings):
+            link = link.replace(scheme="https")
+        return _page(server, fresh, reviewer, link=str(link))
 
 
 @router.post("/invites/{invite_id}/revocation")

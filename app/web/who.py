@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import apitokens, logins
@@ -92,11 +93,18 @@ class VisitorMiddleware:
         await self.app(scope, receive, send)
 
 
-def person_at(request: Request) -> Person:
+async def person_at(request: Request) -> Person:
     """By their token, their session, or what our proxy says of them."""
     server: Services = request.app.state.services
-    if server.settings.login == "none":
+    if server.settings.login == "none":  # of which each request should be told at once
         return EVERYBODY
+    return await run_in_threadpool(_identify, server, request)
+
+
+PersonHere = Annotated[Person, Depends(person_at)]
+
+
+def _identify(server: "Services", request: Request) -> Person:
     with server.database.read() as session:
         person = _find(session, request, server.settings.login)
     if server.settings.login == "proxy" and not person.by_token:
@@ -104,9 +112,6 @@ def person_at(request: Request) -> Person:
     _note_use(server, person)
     visitor_now().person = person
     return person
-
-
-PersonHere = Annotated[Person, Depends(person_at)]
 
 
 def _find(session: Session, request: Request, login: str) -> Person:
