@@ -16,6 +16,7 @@ from app.db import ROOT, Database
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
 from app.imports import uploads
+from app.oidc import OidcProvider
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
@@ -77,6 +78,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     starts with the application's lifespan, whose end closes everything.
     """
     providers = configured(settings)
+    oidc = OidcProvider(settings) if settings.login == "oidc" else None
     prices = PriceBook(providers)
     database = open_database(settings, prices)
     if database.is_sqlite and not works:
@@ -95,6 +97,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 reading_ahead(database),
             ):
                 services = Services(settings, database, providers, prices, runner, partials)
+                services.oidc = oidc
                 app.state.services = services
                 try:
                     yield

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,11 +29,16 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
-    login: Literal["none", "password", "proxy"] = "none"
+    login: Literal["none", "password", "proxy", "oidc"] = "none"
     # Addresses or networks of proxies in front: what they say of requests is believed.
     proxy_addresses: Annotated[list[str], NoDecode] = []
     proxy_header: str = "X-Forwarded-User"  # in which a proxy says who it is, with login=proxy
     proxy_role: Literal["none", "reader", "reviewer"] = "reader"  # of whom it names the first time
+    oidc_issuer: str = ""  # the OpenID Connect provider, with login=oidc
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_claim: str = "email"  # what of a person is their login here
+    oidc_role: Literal["none", "reader", "reviewer"] = "none"  # of whom it knows and we do not
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
@@ -169,12 +174,17 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(
             f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and nobody has to"
             " log in: whoever connects could spend your API keys. Set BLUFFCHECK_LOGIN to password;"
-            " or to proxy, if a proxy in front lets people log in; or listen on 127.0.0.1."
+            " or to oidc or proxy, if people log in elsewhere; or listen on 127.0.0.1."
         )
     if settings.login == "proxy" and not settings.proxy_addresses:
         raise SettingsError(
             "BLUFFCHECK_LOGIN is proxy, and nothing says which proxy to believe: anybody could say"
             " that they are somebody else. Put its address into BLUFFCHECK_PROXY_ADDRESSES, such as"
             " 127.0.0.1 or 10.0.0.0/24."
+        )
+    if settings.login == "oidc" and not (settings.oidc_issuer and settings.oidc_client_id):
+        raise SettingsError(
+            "BLUFFCHECK_LOGIN is oidc: name the provider in BLUFFCHECK_OIDC_ISSUER, such as"
+            " https://login.example.org, and what it calls us in BLUFFCHECK_OIDC_CLIENT_ID."
         )
     return settings

@@ -17,6 +17,7 @@ from app.db import Database
 from app.errors import BluffcheckError, Unavailable
 from app.labels import reviewer_by_secret
 from app.look import Look
+from app.oidc import OidcProvider
 from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
@@ -59,6 +60,7 @@ class Services:
     resamples: Resamples = field(default_factory=Resamples)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
     live: Hub = field(init=False)
+    oidc: OidcProvider | None = None
 
     def __post_init__(self) -> None:
         self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import entering, logins
+from app import entering, logins, oidc
 from app.audit import By, note
 from app.credentials import LONGEST, SHORTEST
 from app.errors import BluffcheckError, NotFound
-from app.people import Member, join, open_invite
-from app.peopletables import Account, Login
+from app.people import Member, join, member_of_login, open_invite, welcome
+from app.peopletables import Account, Login, Role
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, Reading, Server, own_path
 from app.web.peers import address_of, over_https
@@ -30,6 +30,7 @@ def logins_on(server: Server) -> None:
 
 
 router = APIRouter(dependencies=[needs(OPEN), Depends(logins_on)])
+OIDC_COOKIE, OIDC_S = "bluffcheck_oidc", 600
 Secret = Annotated[str, Path(max_length=100)]
 
 
@@ -43,7 +44,7 @@ def show_login(request: Request, server: Server, person: PersonHere, next: str =
 @router.post("/login")
 def log_in(request: Request, server: Server, person: PersonHere, data: Form) -> Response:
     if server.settings.login != "password":
-        raise NotFound("There are no passwords here: the proxy in front lets people log in.")
+        raise NotFound("There are no passwords here: people log in elsewhere.")
     typed, back = str(data.get("login", "")), own_path(str(data.get("next", "/")))
     try:
         _, secret = entering.log_in(
@@ -62,6 +63,48 @@ def log_in(request: Request, server: Server, person: PersonHere, data: Form) -> 
         return shown
     _end(server, person.used)  # a session from before is not taken along
     return logged_in(request, server, secret, back)
+
+
+@router.get("/login/oidc")
+def begin_oidc(request: Request, server: Server, next: str = "/") -> Response:  # noqa: A002
+    """Off to the provider. ``next``: where to go afterwards, or an invite to be followed."""
+    address, begun = _provider(server).begin(_redirect_uri(request, server), own_path(next))
+    response = RedirectResponse(address, status_code=303)
+    _keep(response, request, server, OIDC_COOKIE, begun.as_cookie(), OIDC_S)
+    return response
+
+
+@router.get("/login/oidc/callback")
+def finish_oidc(
+    request: Request,
+    server: Server,
+    person: PersonHere,
+    code: Annotated[str, Query(max_length=4000)] = "",
+    state: Annotated[str, Query(max_length=200)] = "",
+    error: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Back from the provider."""
+    provider = _provider(server)
+    begun = oidc.Begun.of(request.cookies.get(OIDC_COOKIE, ""))
+    if error or not code:
+        raise oidc.OidcFailed(f"The provider said: {error or 'nothing'}. Begin anew.")
+    known = provider.finish(_redirect_uri(request, server), begun, code, state)
+    by = By(None, address_of(request, server.settings))
+    secret = begun.back.removeprefix("/invites/") if begun.back.startswith("/invites/") else ""
+    with server.database.write() as session:
+        member = member_of_login(session, known.login)
+        if secret:
+            member = join(session, by, secret, known.name, known.login, None)
+        elif member is None and server.settings.oidc_role != "none":
+            member = welcome(session, by, known.login, Role(server.settings.oidc_role))
+        if member is None:
+            return page("pages/login.html", 403, next="/", typed="", error="", named=known.login)
+        cookie = _begin(session, request, member, by.address)
+        session.commit()
+    _end(server, person.used)
+    response = logged_in(request, server, cookie, "/" if secret else begun.back)
+    response.delete_cookie(OIDC_COOKIE)
+    return response
 
 
 @router.post("/logout", dependencies=[needs(READER, by_token=False)])
@@ -89,6 +132,8 @@ def follow_invite(
 ) -> Response:
     """Make the account, or set the password, and log in."""
     by_proxy = server.settings.login == "proxy"
+    if server.settings.login == "oidc":
+        return RedirectResponse(f"/login/oidc?next=/invites/{secret}", status_code=303)
     if by_proxy and not person.named:
         raise NotFound("Open this link through the proxy that lets you log in.")
     typed = {name: str(data.get(name, "")) for name in ("name", "login")}
@@ -113,15 +158,29 @@ def follow_invite(
 def logged_in(request: Request, server: Server, secret: str, back: str) -> Response:
     """The way back, with the cookie of a new session."""
     response = RedirectResponse(back, status_code=303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        secret,
-        max_age=int(logins.HOLDS.total_seconds()),
-        httponly=True,
-        samesite="lax",
-        secure=over_https(request, server.settings),
-    )
+    holds_s = int(logins.HOLDS.total_seconds())
+    _keep(response, request, server, SESSION_COOKIE, secret, holds_s)
     return response
+
+
+def _keep(
+    response: Response, request: Request, server: Server, name: str, value: str, holds_s: int
+) -> None:
+    """A cookie that no script reads and no other site sends with a form."""
+    secure = over_https(request, server.settings)
+    response.set_cookie(name, value, max_age=holds_s, httponly=True, samesite="lax", secure=secure)
+
+
+def _provider(server: Server) -> oidc.OidcProvider:
+    if server.oidc is None:
+        raise NotFound("Nobody logs in that way here.")
+    return server.oidc
+
+
+def _redirect_uri(request: Request, server: Server) -> str:
+    """Where the provider leads back to; it has to know this address."""
+    address = request.url_for("finish_oidc")
+    return str(address.replace(scheme="https") if over_https(request, server.settings) else address)
 
 
 def _begin(session: Reading, request: Request, member: Member, address: str) -> str:

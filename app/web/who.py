@@ -124,7 +124,7 @@ def _find(session: Session, request: Request, login: str) -> Person:
         role = min(account.role, used.scope.role, key=lambda role: role.rank)
         return Person(role, account, reviewer, used)
     secret = request.cookies.get(SESSION_COOKIE, "")
-    if login == "password" and secret and (there := logins.find(session, secret)):
+    if login in ("password", "oidc") and secret and (there := logins.find(session, secret)):
         began, account, reviewer = there
         return Person(account.role, account, reviewer, began)
     return NOBODY

@@ -27,6 +27,8 @@ def test_every_route_declares_its_role(shared_client: TestClient) -> None:
         assert isinstance(first, Needs), f"{route.path} does something before it asks who it is"
     assert {route.path for route in all_routes() if role_of(route) is None} == {
         "/login",
+        "/login/oidc",
+        "/login/oidc/callback",
         "/invites/{secret}",
         "/s/{token}",
         "/s/{token}/answers/{answer_id}",
