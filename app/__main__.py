@@ -55,6 +55,13 @@ class Server(uvicorn.Server):
             self.app.state.services.stopping.set()
 
 
+DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+
+
 @click.group()
 @click.version_option(__version__, prog_name="bluffcheck")
 def main() -> None:
@@ -71,11 +78,7 @@ for command in (upkeep.backup, upkeep.restore, upkeep.doctor):
 @main.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8000]")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
+@DATA_DIR
 @click.option("--open/--no-open", "open_", default=False, help="Open a browser.")
 @click.option("--work/--no-work", default=True, help="Run answers too; on Postgres, workers can.")
 def serve(
@@ -102,14 +105,13 @@ def serve(
         timeout_graceful_shutdown=2,
         server_header=False,
         http=PatientProtocol,
-        proxy_headers=bool(settings.proxy_addresses),
-        forwarded_allow_ips=settings.proxy_addresses,
+        proxy_headers=False,  # app/web/peers.py knows whom to believe
         ws="none",
         access_log=False,  # app/web/requests.py says more, and no secrets of addresses
     )
     name = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{name}:{listener.getsockname()[1]}"
-    server = Server(app, config, partial(_announce, url, settings, open_))
+    server = Server(app, config, partial(_announce, app, url, settings, open_))
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
@@ -159,11 +161,7 @@ def copy(source: str, target: str) -> None:
 @main.command()
 @click.argument("probe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--server", metavar="URL", help="Have a server that runs already do it.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
+@DATA_DIR
 def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
     """Run the grid that the file PROBE describes (TOML), and wait until it is done.
 
@@ -190,11 +188,7 @@ def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the rows that cannot be imported to this CSV, and import the others.",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
+@DATA_DIR
 def import_prompts(
     file: Path,
     dry_run: bool,
@@ -211,10 +205,7 @@ def import_prompts(
     """
     from app import commands  # takes a second
 
-    try:
-        settings = load_settings(data_dir=data_dir)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings = load(data_dir=data_dir)
     commands.import_prompts(
         settings, file, format_, columns, ",".join(tags), bad_rows, dry_run=dry_run
     )
@@ -250,6 +241,40 @@ def check_models(names: tuple[str, ...], every: bool, yes: bool) -> None:
         sys.exit(1)
 
 
+@main.group()
+def people() -> None:
+    """Who may log in."""
+
+
+@people.command("list")
+@DATA_DIR
+def list_people(data_dir: Path | None) -> None:
+    """Print everybody who has an account."""
+    from app import commands  # takes a second
+
+    commands.list_people(load(data_dir=data_dir))
+
+
+@people.command("invite")
+@click.option("--role", type=click.Choice(["reader", "reviewer", "owner"]), default="reviewer")
+@click.option("--for", "name", metavar="NAME", help="A reviewer who is there: their labels, or a"
+              " new password.")  # fmt: skip
+@DATA_DIR
+def invite_person(role: str, name: str | None, data_dir: Path | None) -> None:
+    """Print a link that makes an account. It works once, for a week. A server may run meanwhile."""
+    from app import commands  # takes a second
+
+    commands.invite_person(load(data_dir=data_dir), role, name)
+
+
+def load(**given: object) -> Settings:
+    """The settings, or the end of the command."""
+    try:
+        return load_settings(**given)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
 def _listen(settings: Settings) -> socket.socket:
     """Take the port first: a clear message beats a half-started server."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -266,8 +291,17 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _announce(url: str, settings: Settings, open_: bool) -> None:
+def _announce(app: FastAPI, url: str, settings: Settings, open_: bool) -> None:
     click.echo(f"Bluffcheck is ready on {url}  (data: {settings.url_for_people})")
+    if settings.login != "none":
+        from app.people import first_link
+
+        if path := first_link(app.state.services.database):
+            click.echo(
+                "There is no owner yet. This link makes the first one; it works once, for a day,\n"
+                "also with the same path under the address that your team uses:\n"
+                f"{url.replace('0.0.0.0', 'localhost').replace('[::]', 'localhost')}{path}"  # noqa: S104
+            )
     if open_:
         threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
 

@@ -1,12 +1,12 @@
-"""``python -m app models``, ``copy`` and ``import-prompts``: what they print.
+"""``python -m app models``, ``copy``, ``people`` and ``import-prompts``: what they print.
 
 ``models`` is what the Models page does, in a terminal.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -15,6 +15,8 @@ import click
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
+from app import people
+from app.audit import COMMAND_LINE, By
 from app.catalogue import configured, list_all_models
 from app.catalogue import list_models as list_models_of
 from app.checks import CheckResult, check_model, settings_to_check
@@ -25,6 +27,7 @@ from app.imports import prompts as importing
 from app.imports.names import FIELDS
 from app.imports.staging import Status
 from app.money import dollars
+from app.peopletables import Role
 from app.plans import Providers, find_model
 from app.prices import PriceBook
 from app.providers import Provider, discover
@@ -104,31 +107,56 @@ def import_prompts(
     dry_run: bool,
 ) -> None:
     """Import prompts from a file and print what that did."""
+    with opened(settings) as database, TemporaryDirectory() as folder, database.read() as session:
+        rows = Path(folder, "rows.db")
+        choices = importing.Choices(kind, tags=tags or None)
+        if columns:
+            choices.columns = importing.with_columns(file, choices, columns)
+        found = importing.dry_run(session, file, file.name, choices, rows)
+        if found.problem:
+            raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
+        session.rollback()
+        _tell_import(found, rows)
+        if dry_run:
+            click.echo("Nothing was changed: this was a dry run.")
+            return
+        if bad_rows is None:
+            importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
+        elif found.counts["bad"]:
+            with bad_rows.open("w", encoding="utf-8", newline="") as out:
+                out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
+        importing.import_prompts(database, rows, found.state)
+        click.echo(f"Imported into {settings.url_for_people}.")
+
+
+def list_people(settings: Settings) -> None:
+    """Print who has an account."""
+    with opened(settings) as database, database.read() as session:
+        rows = [
+            (one.reviewer.name, one.account.login, one.account.role,
+             "closed" if one.account.deactivated_at else "open")
+            for one in people.members(session)
+        ]  # fmt: skip
+        for line in _table([("name", "logs in as", "role", "account"), *rows]):
+            click.echo(line)
+
+
+def invite_person(settings: Settings, role: str, name: str | None) -> None:
+    """Print where a link leads that makes an account, or sets a password."""
+    with opened(settings) as database, database.write() as session:
+        known = people.reviewer_called(session, name).id if name else None
+        secret = people.invite(session, By(address=COMMAND_LINE), Role(role), known)
+        session.commit()
+        click.echo("Open this path once, within a week, under the address of your server:")
+        click.echo(people.path_of(secret))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """The database as a server has left it; what goes wrong with it ends the command."""
     try:
-        database = _ready_database(settings)
-        try:
-            with TemporaryDirectory() as folder, database.read() as session:
-                rows = Path(folder, "rows.db")
-                choices = importing.Choices(kind, tags=tags or None)
-                if columns:
-                    choices.columns = importing.with_columns(file, choices, columns)
-                found = importing.dry_run(session, file, file.name, choices, rows)
-                if found.problem:
-                    raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
-                session.rollback()
-                _tell_import(found, rows)
-                if dry_run:
-                    click.echo("Nothing was changed: this was a dry run.")
-                    return
-                if bad_rows is None:
-                    importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
-                elif found.counts["bad"]:
-                    with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                        out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
-                importing.import_prompts(database, rows, found.state)
-                click.echo(f"Imported into {settings.url_for_people}.")
-        finally:
-            database.close()
+        with closing(_ready_database(settings)) as database:
+            yield database
     except (OSError, DBAPIError) as exc:
         raise click.ClickException(str(getattr(exc, "orig", exc))) from exc
     except BluffcheckError as exc:

@@ -40,7 +40,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
-from app import tables
+from app import peopletables, tables  # noqa: F401  (all tables are copied)
 from app.db import Database, revisions
 from app.errors import BluffcheckError, Conflict, InvalidInput, SettingsError
 from app.prompts import ship

@@ -3,6 +3,7 @@
 BluffcheckError            a person can act on it; shown as a page or as problem details
 ├── InvalidInput     422   what was sent does not make sense
 ├── NotFound         404
+├── Gone             410   a link that was there once
 ├── Conflict         409   right in itself, but not in the present state
 ├── TooLarge         413
 ├── Forbidden        403   refused by a safety rule
@@ -26,6 +27,11 @@ class InvalidInput(BluffcheckError):
 class NotFound(BluffcheckError):
     status = 404
     title = "Not found"
+
+
+class Gone(BluffcheckError):
+    status = 410
+    title = "This link has ended"
 
 
 class Conflict(BluffcheckError):

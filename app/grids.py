@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import bindparam, update
+from sqlalchemy import ColumnElement, bindparam, true, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from app.ceilings import NO_CEILINGS, Ceilings
@@ -118,11 +118,12 @@ def get_answer(session: Session, answer_id: int) -> Answer:
     return answer
 
 
-def recent_grids(session: Session, limit: int = 20) -> list[tuple[Grid, Progress]]:
-    """The newest grids with their counts."""
-    grids = session.exec(
-        select(Grid).where(IS_THERE).order_by(col(Grid.id).desc()).limit(limit)
-    ).all()
+def recent_grids(
+    session: Session, limit: int = 20, visible: ColumnElement[bool] | None = None
+) -> list[tuple[Grid, Progress]]:
+    """The newest grids with their counts; ``visible``: of which."""
+    statement = select(Grid).where(IS_THERE, true() if visible is None else visible)
+    grids = session.exec(statement.order_by(col(Grid.id).desc()).limit(limit)).all()
     counts = progress_of(session, [g.id for g in grids if g.id is not None])
     return [(g, counts[g.id]) for g in grids if g.id is not None]
 

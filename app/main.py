@@ -19,6 +19,7 @@ from app.deletion import removing
 from app.errors import SettingsError
 from app.gridshape import reading_ahead
 from app.imports import uploads
+from app.oidc import OidcProvider
 from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
@@ -27,6 +28,7 @@ from app.runner.local import LocalRunner
 from app.settings import Settings
 from app.suggestions import catching_up
 from app.web import (
+    access,
     additions,
     answers,
     api,
@@ -39,6 +41,7 @@ from app.web import (
     api_models,
     api_prices,
     api_results,
+    audit,
     comparison,
     compose,
     conflicts,
@@ -52,8 +55,11 @@ from app.web import (
     keys,
     labels,
     library,
+    login,
+    me,
     models,
     pasted,
+    people,
     probes,
     problems,
     results,
@@ -64,6 +70,7 @@ from app.web.deps import Services
 from app.web.notices import TroubleMiddleware
 from app.web.requests import RequestMiddleware
 from app.web.security import SecurityMiddleware
+from app.web.who import VisitorMiddleware
 
 if TYPE_CHECKING:
     from app.runner.team import TeamRunner
@@ -79,6 +86,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
     starts with the application's lifespan, whose end closes everything.
     """
     providers = configured(settings)
+    oidc = OidcProvider(settings) if settings.login == "oidc" else None
     prices = PriceBook(providers)
     database = open_database(settings, prices)
     if database.is_sqlite and not works:
@@ -98,6 +106,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
                 removing(database),
             ):
                 services = Services(settings, database, providers, prices, runner, partials)
+                services.oidc = oidc
                 app.state.services = services
                 try:
                     yield
@@ -112,8 +121,8 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         version=__version__,
         description="Side-by-side sanity checks of language models.",
         lifespan=lifespan,
-        openapi_url="/api/openapi.json",
-        docs_url=None,  # our own page: theirs fetches scripts from elsewhere
+        openapi_url=None,  # our own route and page: theirs ask nobody to log in,
+        docs_url=None,  # and fetch scripts from elsewhere
         redoc_url=None,
         routes=routes(),
     )
@@ -125,6 +134,7 @@ def create_app(settings: Settings, *, works: bool = True) -> FastAPI:
         embedders=settings.embed_shares,
     )
     app.add_middleware(TroubleMiddleware)
+    app.add_middleware(VisitorMiddleware, settings=settings)
     app.add_middleware(RequestMiddleware)  # the last is the outermost
     problems.install(app)
     uploads.clear(settings.uploads)  # of a server that was stopped before an hour was over
@@ -153,8 +163,11 @@ def routes() -> list[BaseRoute]:
     for module in (
         health, home, compose, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
+        login, me, people, audit, access,
     ):  # fmt: skip
         pages.include_router(module.router)
+    pages.include_router(shares.visits)
+    pages.include_router(imports.library)
     pages.include_router(probes.pages)
     pages.include_router(pasted.pages)
     pages.include_router(deletion.pages)

@@ -1,6 +1,7 @@
 """``python -m app run``: from a probe file to a finished grid, in a terminal."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -41,7 +42,8 @@ def run_probe(file: Path, server: str | None, data_dir: Path | None) -> bool:
 
 async def _here(text: str, data_dir: Path | None) -> tuple[str, Counts]:
     """In this process, on a database that no server uses."""
-    from app.main import create_app  # takes a second
+    from app.audit import COMMAND_LINE, By  # takes a second, as these do
+    from app.main import create_app
     from app.web.actions import start_grid
     from app.web.probes import take_in
 
@@ -62,7 +64,7 @@ async def _here(text: str, data_dir: Path | None) -> tuple[str, Counts]:
                 }
 
         def start() -> str:
-            grid, _ = start_grid(services, take_in(services, text))
+            grid, _ = start_grid(services, By(address=COMMAND_LINE), take_in(services, text))
             return grid.public_id
 
         grid_id = await asyncio.to_thread(start)
@@ -78,6 +80,8 @@ async def _here(text: str, data_dir: Path | None) -> tuple[str, Counts]:
 def _on_server(server: str, text: str) -> tuple[str, Counts]:
     with httpx.Client(base_url=server, timeout=TIMEOUT_S) as client:
         headers = {"Content-Type": "application/toml"}
+        if token := os.environ.get("BLUFFCHECK_TOKEN"):
+            client.headers["Authorization"] = f"Bearer {token}"
         content = text.encode()
         sent = _told(lambda: client.post("/api/grids/probe", content=content, headers=headers))
         click.echo(sent["url"])

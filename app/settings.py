@@ -4,13 +4,14 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -28,8 +29,16 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     allowed_hosts: Annotated[list[str], NoDecode] = []
-    # Of proxies in front, whose word counts for who a visitor is and whether HTTPS was used.
+    login: Literal["none", "password", "proxy", "oidc"] = "none"
+    # Addresses or networks of proxies in front: what they say of requests is believed.
     proxy_addresses: Annotated[list[str], NoDecode] = []
+    proxy_header: str = "X-Forwarded-User"  # in which a proxy says who it is, with login=proxy
+    proxy_role: Literal["none", "reader", "reviewer"] = "reader"  # of whom it names the first time
+    oidc_issuer: str = ""  # the OpenID Connect provider, with login=oidc
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_claim: str = "email"  # what of a person is their login here
+    oidc_role: Literal["none", "reader", "reviewer"] = "none"  # of whom it knows and we do not
     embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
@@ -63,7 +72,9 @@ class Settings(BaseSettings):
     @field_validator("proxy_addresses")
     @classmethod
     def _are_networks(cls, value: list[str]) -> list[str]:
-        return [str(ip_network(one)) if "/" in one else str(ip_address(one)) for one in value]
+        for one in value:
+            ip_network(one, strict=False)  # its ValueError says what is wrong
+        return value
 
     @field_validator("embed_shares")
     @classmethod
@@ -71,6 +82,13 @@ class Settings(BaseSettings):
         for one in value:
             if not re.fullmatch(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?", one):
                 raise ValueError(f"{one} is not an origin such as https://forum.example")
+        return value
+
+    @field_validator("proxy_header")
+    @classmethod
+    def _is_a_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+            raise ValueError("not the name of a header such as X-Forwarded-User")
         return value
 
     @field_validator("data_dir")
@@ -127,6 +145,10 @@ class Settings(BaseSettings):
         own = set() if self.host in everywhere else {self.host.lower()}
         return LOOPBACK | own | {h.lower() for h in self.allowed_hosts}
 
+    @cached_property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(one, strict=False) for one in self.proxy_addresses]
+
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment with ``.env`` under it: where keys and base URLs are looked up."""
@@ -162,10 +184,21 @@ def load_settings(**overrides: object) -> Settings:
             for e in exc.errors()
         ]
         raise SettingsError("These settings cannot be used:\n" + "\n".join(lines)) from None
-    if settings.host not in LOOPBACK and not settings.allowed_hosts:
+    if settings.host not in LOOPBACK and settings.login == "none":
         raise SettingsError(
-            f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and there is no"
-            " login yet: whoever connects could spend your API keys. Use 127.0.0.1, or put a proxy"
-            " with a login in front and name its host in BLUFFCHECK_ALLOWED_HOSTS."
+            f"BLUFFCHECK_HOST is {settings.host}, which other machines can reach, and nobody has to"
+            " log in: whoever connects could spend your API keys. Set BLUFFCHECK_LOGIN to password;"
+            " or to oidc or proxy, if people log in elsewhere; or listen on 127.0.0.1."
+        )
+    if settings.login == "proxy" and not settings.proxy_addresses:
+        raise SettingsError(
+            "BLUFFCHECK_LOGIN is proxy, and nothing says which proxy to believe: anybody could say"
+            " that they are somebody else. Put its address into BLUFFCHECK_PROXY_ADDRESSES, such as"
+            " 127.0.0.1 or 10.0.0.0/24."
+        )
+    if settings.login == "oidc" and not (settings.oidc_issuer and settings.oidc_client_id):
+        raise SettingsError(
+            "BLUFFCHECK_LOGIN is oidc: name the provider in BLUFFCHECK_OIDC_ISSUER, such as"
+            " https://login.example.org, and what it calls us in BLUFFCHECK_OIDC_CLIENT_ID."
         )
     return settings

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select, update
 
 from app.db import Database
-from app.errors import BluffcheckError, InvalidInput, NotFound, Unavailable
+from app.errors import Gone, InvalidInput, NotFound, Unavailable
 from app.grids import IS_THERE
 from app.gridview import GridRow
 from app.look import Look
@@ -24,13 +24,6 @@ HIDEABLE = {
     "prompts": "prompts and references, such as those of a benchmark",
     "costs": "costs",
 }
-
-
-class Gone(BluffcheckError):
-    """It was there once."""
-
-    status = 410
-    title = "This link has ended"
 
 
 @dataclass(frozen=True, slots=True)

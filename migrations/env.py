@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from app import tables  # noqa: F401  (fills the metadata)
+from app import peopletables  # noqa: F401  (fills the metadata, with tables)
 
 connection = context.config.attributes["connection"]
 context.configure(

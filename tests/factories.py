@@ -12,6 +12,7 @@ from app.providers import Call, Completion, Outcome, Provider, Request, Thinking
 from app.runner.records import came
 from app.tables import Answer, AnswerState, Attempt, Grid, Prompt, Variant, now
 from tests.polling import wait_until_done
+from tests.team import Someone
 
 
 def practice() -> dict[str, Provider]:
@@ -77,7 +78,7 @@ def finish(
     return attempt
 
 
-def run_grid(client: TestClient, **changes: Any) -> str:
+def run_grid(client: TestClient | Someone, **changes: Any) -> str:
     """Start a grid over the API, wait until it is done, return its id."""
     created = client.post("/api/grids", json=grid_input(**changes))
     assert created.status_code == 201, created.text

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from fastapi.testclient import TestClient
 
+from tests.team import Someone
+
 T = TypeVar("T")
 
 
@@ -18,7 +20,9 @@ def wait_for(condition: Callable[[], T | None], what: str, deadline_s: float = 2
     return result
 
 
-def wait_until_done(client: TestClient, grid_id: str, deadline_s: float = 20) -> dict[str, object]:
+def wait_until_done(
+    client: TestClient | Someone, grid_id: str, deadline_s: float = 20
+) -> dict[str, object]:
     """The grid, once nothing of it is pending or running."""
 
     def settled() -> dict[str, object] | None:

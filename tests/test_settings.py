@@ -62,10 +62,18 @@ def test_env_file_is_read_and_the_environment_wins(
     assert settings.environ["OPENAI_API_KEY"] == "from-environment"
 
 
-def test_listening_to_other_machines_needs_a_named_host() -> None:
-    with pytest.raises(SettingsError, match="no login yet"):
-        load_settings(host="0.0.0.0")
-    settings = load_settings(host="0.0.0.0", allowed_hosts="Bluff.Example.org, other")
+def test_listening_to_other_machines_takes_a_login() -> None:
+    with pytest.raises(SettingsError, match=r"nobody has to log in.*BLUFFCHECK_LOGIN to password"):
+        load_settings(host="0.0.0.0", allowed_hosts="bluff.example.org")
+    with pytest.raises(SettingsError, match="BLUFFCHECK_PROXY_ADDRESSES"):
+        load_settings(host="0.0.0.0", login="proxy")
+    with pytest.raises(SettingsError, match=r"PROXY_ADDRESSES.*does not appear to be"):
+        load_settings(login="proxy", proxy_addresses="10.0.0.1, proxy")
+    with pytest.raises(SettingsError, match="not the name of a header"):
+        load_settings(login="proxy", proxy_addresses="10.0.0.1", proxy_header="X User")
+    settings = load_settings(
+        host="0.0.0.0", login="password", allowed_hosts="Bluff.Example.org, other"
+    )
     assert settings.hosts == {"127.0.0.1", "localhost", "::1", "bluff.example.org", "other"}
 
 

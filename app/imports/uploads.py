@@ -37,18 +37,19 @@ class Upload:
     found: DryRun | None = None
     notice: str = ""  # what the page has to say first
     done: dict[str, Any] | None = None  # what was imported
+    by: int | None = None  # whose it is, by their number; None where nobody logs in
 
     @classmethod
-    def begin(cls, parent: Path, name: str) -> Self:
+    def begin(cls, parent: Path, name: str, by: int | None = None) -> Self:
         """A new, empty folder, and no others that are too old."""
         clear(parent)
         folder = parent / secrets.token_urlsafe(16)
         folder.mkdir(parents=True, mode=0o700)
-        return cls(folder, name)
+        return cls(folder, name, by=by)
 
     @classmethod
-    def at(cls, parent: Path, token: str) -> Self:
-        """Raises NotFound."""
+    def at(cls, parent: Path, token: str, by: int | None = None) -> Self:
+        """Raises NotFound, also for somebody else's."""
         clear(parent)
         try:
             if not _TOKEN.fullmatch(token):
@@ -56,6 +57,8 @@ class Upload:
             told = json.loads((parent / token / "about.json").read_text("utf-8"))
         except OSError:
             raise NotFound(GONE) from None
+        if told["by"] != by:
+            raise NotFound(GONE)
         found = told.pop("found")
         if found:
             found = DryRun(**{**found, "mapping": Mapping(**found["mapping"])})

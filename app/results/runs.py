@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from app.grids import IS_THERE
@@ -54,13 +55,13 @@ class Comparison:
     only_new: list[Column]
 
 
-def offers(session: Session, grid: Grid) -> list[Offer]:
-    """Other grids with prompts in common, the newest first."""
+def offers(session: Session, grid: Grid, visible: ColumnElement[bool]) -> list[Offer]:
+    """Other grids with prompts in common, the newest first; ``visible``: which may be offered."""
     here = select(GridPrompt.prompt_id).where(GridPrompt.grid_id == grid.id)
     rows = session.execute(
         select(Grid, func.count())
         .join(GridPrompt, col(GridPrompt.grid_id) == col(Grid.id))
-        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id, IS_THERE)
+        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id, IS_THERE, visible)
         .group_by(col(Grid.id))
         .order_by(col(Grid.created_at).desc())
         .limit(SHOWN)

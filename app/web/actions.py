@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from app import additions, checks, control, deletion, grids, ownprices, ratelimits
+from app import access, additions, checks, control, deletion, grids, ownprices, ratelimits
 from app.additions import AdditionInput
+from app.audit import By, note
 from app.ceilings import Ceilings
 from app.costs import spending_of_grids
 from app.errors import InvalidInput
@@ -54,13 +55,14 @@ def draft_grid(server: Services, session: Session, given: GridInput) -> Draft:
     return Draft(plan, estimate, ceilings_of(server, given), tested)
 
 
-def start_grid(server: Services, given: GridInput) -> tuple[Grid, Plan]:
+def start_grid(server: Services, by: By, given: GridInput) -> tuple[Grid, Plan]:
     """Raises InvalidInput; then nothing was written."""
     with server.database.write() as session:
         draft = draft_grid(server, session, given)
         most = server.settings.max_answers
         grid = grids.start_grid(session, draft.plan, most, draft.ceilings, draft.expected_usd)
         checks.hold_back(session, grid, draft.plan, draft.tested)
+        access.created(session, by, grid)
         session.commit()
     server.runner.enqueue(grid.id)
     return grid, draft.plan
@@ -80,7 +82,7 @@ def draft_addition(server: Services, session: Session, grid: Grid, given: Additi
     return Draft(plan, estimate, ceilings, tested, spent.usd, grid.calls + left)
 
 
-def add_to_grid(server: Services, grid_id: int, given: AdditionInput) -> Plan:
+def add_to_grid(server: Services, by: By, grid_id: int, given: AdditionInput) -> Plan:
     """Call what is missing of an enlarged grid. Raises InvalidInput, NotFound or Conflict; then
     nothing was written."""
     with server.database.write() as session:
@@ -93,6 +95,7 @@ def add_to_grid(server: Services, grid_id: int, given: AdditionInput) -> Plan:
             raise InvalidInput(draft.problem)
         additions.add_to_grid(session, grid, plan, most, draft.ceilings)
         checks.hold_back(session, grid, plan, draft.tested)
+        note(session, by, "grid enlarged", "grid", grid.public_id, f"{plan.calls} calls")
         session.commit()
     server.runner.enqueue(grid_id)
     return plan
@@ -120,7 +123,7 @@ def ceilings_of(server: Services, given: GridInput) -> Ceilings:
 
 
 def set_ceilings(
-    server: Services, grid_id: int, max_calls: int | None, max_cost_usd: float | None
+    server: Services, by: By, grid_id: int, max_calls: int | None, max_cost_usd: float | None
 ) -> int:
     """Let a grid make or cost more; if it was stopped it goes on. Returns how many are called.
 
@@ -130,6 +133,8 @@ def set_ceilings(
         spent = spending_of_grids(session, [grid_id])[grid_id]
         grid = session.get_one(Grid, grid_id)
         count = control.set_ceilings(session, grid, spent.usd, max_calls, max_cost_usd)
+        told = f"calls {grid.max_calls}, US dollars {grid.max_cost_usd}"
+        note(session, by, "ceiling", "grid", grid.public_id, told)
         session.commit()
     server.runner.enqueue(grid_id)
     return count
@@ -151,19 +156,22 @@ async def check_model(server: Services, model: str) -> list[ModelCheck]:
     return await asyncio.to_thread(save)
 
 
-def add_price(server: Services, given: PriceInput) -> Price:
+def add_price(server: Services, by: By, given: PriceInput) -> Price:
     """Enter a price, and price the calls of its model anew. Raises InvalidInput or Conflict."""
     with server.database.write() as session:
         price = ownprices.add_price(session, given, server.providers)
+        told = f"{price.input_usd} in, {price.output_usd} out, from {price.valid_from}"
+        note(session, by, "price added", "model", price.model, told)
         session.commit()
     _price_again(server, price.model)
     return price
 
 
-def remove_price(server: Services, price_id: int) -> str:
+def remove_price(server: Services, by: By, price_id: int) -> str:
     """Remove a price that somebody entered; gives its model. Raises NotFound."""
     with server.database.write() as session:
         model = ownprices.remove_price(session, price_id)
+        note(session, by, "price removed", "model", model, f"price {price_id}")
         session.commit()
     _price_again(server, model)
     return model
@@ -176,61 +184,71 @@ def _price_again(server: Services, model: str) -> None:
     server.runner.price_again(model)
 
 
-def cancel(server: Services, grid_id: int, wanted: Wanted) -> int:
+def cancel(server: Services, by: By, grid_id: int, wanted: Wanted) -> int:
     """Cancel what has not ended and end its calls in flight. Returns how many."""
     with server.database.write() as session:
         grid = session.get_one(Grid, grid_id)
         count = control.cancel(session, grid, wanted.scope(session, grid))
+        note(session, by, "grid cancelled", "grid", grid.public_id, f"{count} answers")
         session.commit()
     server.runner.interrupt(grid_id)
     return count
 
 
-def rerun(server: Services, grid_id: int, wanted: Wanted) -> int:
+def rerun(server: Services, by: By, grid_id: int, wanted: Wanted) -> int:
     """Queue answers again. Raises Conflict when there are none."""
     with server.database.write() as session:
         grid = session.get_one(Grid, grid_id)
         scope = wanted.scope(session, grid)
         count = control.rerun(session, grid, scope, failed=wanted.failed, labelled=wanted.labelled)
+        note(session, by, "grid run again", "grid", grid.public_id, f"{count} answers")
         session.commit()
     server.runner.enqueue(grid_id)
     return count
 
 
-def pause(server: Services, grid_id: int) -> None:
+def pause(server: Services, by: By, grid_id: int) -> None:
     """Make no new calls for a grid."""
     with server.database.write() as session:
-        control.pause(session, session.get_one(Grid, grid_id))
+        grid = session.get_one(Grid, grid_id)
+        control.pause(session, grid)
+        note(session, by, "grid paused", "grid", grid.public_id)
         session.commit()
     server.runner.interrupt(grid_id)
 
 
-def resume(server: Services, grid_id: int) -> None:
+def resume(server: Services, by: By, grid_id: int) -> None:
     with server.database.write() as session:
-        control.resume(session, session.get_one(Grid, grid_id))
+        grid = session.get_one(Grid, grid_id)
+        control.resume(session, grid)
+        note(session, by, "grid resumed", "grid", grid.public_id)
         session.commit()
     server.runner.enqueue(grid_id)
 
 
-def delete_grid(server: Services, grid_id: int) -> None:
+def delete_grid(server: Services, by: By, grid_id: int) -> None:
     """It is at no address any more, and calls nobody."""
     with server.database.write() as session:
-        deletion.delete_grid(session, session.get_one(Grid, grid_id))
+        grid = session.get_one(Grid, grid_id)
+        deletion.delete_grid(session, grid)
+        note(session, by, "grid deleted", "grid", grid.public_id)
         session.commit()
     server.runner.interrupt(grid_id)
 
 
-def restore_grid(server: Services, public_id: str) -> Grid:
+def restore_grid(server: Services, by: By, public_id: str) -> Grid:
     """Raises NotFound."""
     with server.database.write() as session:
         grid = deletion.restore_grid(session, public_id)
+        note(session, by, "grid restored", "grid", grid.public_id)
         session.commit()
     return grid
 
 
-def set_limit(server: Services, account: str, given: LimitInput) -> None:
+def set_limit(server: Services, by: By, account: str, given: LimitInput) -> None:
     """Set how fast a provider may be called. Raises NotFound."""
     with server.database.write() as session:
         ratelimits.set_limit(session, account, given, server.providers)
+        note(session, by, "limit", "account", account, str(given.model_dump(exclude_none=True)))
         session.commit()
     server.runner.limits_changed()

@@ -16,12 +16,13 @@ from app.tables import Answer, Grid, Reviewer
 from app.web import actions
 from app.web.actions import Draft
 from app.web.compose import choices, thinking_settings
-from app.web.deps import Form, GridHere, MaybeReviewer, Reading, Server, Services
+from app.web.deps import ByHere, Form, GridHere, MaybeReviewer, Reading, Server, Services
 from app.web.forms import AdditionForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
 
 
 @router.get("/grids/{grid_id}/additions")
@@ -50,11 +51,16 @@ def preview_additions(server: Server, grid: GridHere, session: Reading, data: Fo
 
 @router.post("/grids/{grid_id}/additions")
 def add_from_form(
-    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+    server: Server,
+    grid: GridHere,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    by: ByHere,
+    data: Form,
 ) -> Response:
     form = AdditionForm.read(data)
     try:
-        actions.add_to_grid(server, grid.id, form.parse_for(grid_has(session, grid)))
+        actions.add_to_grid(server, by, grid.id, form.parse_for(grid_has(session, grid)))
     except BluffcheckError as exc:
         return additions_page(server, session, grid, form, reviewer, str(exc), exc.status)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)

@@ -27,8 +27,9 @@ from app.web.deps import (
 )
 from app.web.labels import labels_part
 from app.web.render import page
+from app.web.who import READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 
 
 Mark = Annotated[int | None, Query(ge=1, le=MAX_INTEGER)]

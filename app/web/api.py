@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from sqlmodel import col, select
 
 from app import grids
+from app.access import blinded_of, visible
 from app.answerview import observed
 from app.costs import spending_of_grids
 from app.gridshape import load_columns, load_prompts
@@ -27,8 +28,9 @@ from app.web.api_shapes import (
     SpendingItem,
     Wanted,
 )
-from app.web.deps import MAX_INTEGER, GridHere, Reading, Server
+from app.web.deps import MAX_INTEGER, ByHere, GridHere, Reading, Server
 from app.web.problems import Problem
+from app.web.who import OWNER, READER, PersonHere, needs
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -36,7 +38,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
     }
     for status, description in (
-        (403, "Refused by a safety rule"),
+        (401, "Log in, or send a token of yours: Authorization: Bearer"),
+        (403, "Refused by a safety rule, or your role does not allow it"),
         (404, "No such thing"),
         (409, "Not possible in the present state"),
         (413, "The body is too large"),
@@ -45,15 +48,20 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 WantedOrAll = Annotated[Wanted, Body(default_factory=Wanted)]
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
 @router.get("/grids")
 def list_grids(
-    request: Request, session: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    request: Request,
+    session: Reading,
+    person: PersonHere,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> GridList:
-    """The newest grids."""
-    recent = grids.recent_grids(session, limit)
+    """The newest grids, without those that you only see blind until you have labelled them."""
+    recent = grids.recent_grids(session, limit, visible(person.viewer))
+    hidden = blinded_of(session, (grid for grid, _ in recent), person.viewer)
+    recent = [(grid, counts) for grid, counts in recent if grid.id not in hidden]
     spending = spending_of_grids(session, [grid.id for grid, _ in recent])
     return GridList(
         items=[
@@ -63,12 +71,12 @@ def list_grids(
     )
 
 
-@router.post("/grids", status_code=201)
+@router.post("/grids", status_code=201, dependencies=[needs(OWNER)])
 def create_grid(
-    request: Request, response: Response, server: Server, given: GridInput
+    request: Request, response: Response, server: Server, by: ByHere, given: GridInput
 ) -> GridCreated:
     """Start a grid: every prompt × model × variant × repeat becomes an answer and is called."""
-    return started(request, response, *actions.start_grid(server, given))
+    return started(request, response, *actions.start_grid(server, by, given))
 
 
 def started(request: Request, response: Response, grid: Grid, plan: Plan) -> GridCreated:
@@ -194,30 +202,30 @@ def list_answers(
     return AnswerPage(items=items, next=str(ids[-1]) if more else None)
 
 
-@router.post("/grids/{grid_id}/cancellation")
-def cancel(server: Server, grid: GridHere, wanted: WantedOrAll) -> Cancelled:
+@router.post("/grids/{grid_id}/cancellation", dependencies=[needs(OWNER)])
+def cancel(server: Server, grid: GridHere, by: ByHere, wanted: WantedOrAll) -> Cancelled:
     """Cancel a grid, or one answer, cell, row or column of it; calls in flight are ended."""
-    count = actions.cancel(server, grid.id, wanted)
+    count = actions.cancel(server, by, grid.id, wanted)
     return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
 
 
-@router.post("/grids/{grid_id}/reruns", status_code=202)
-def rerun(server: Server, grid: GridHere, wanted: WantedOrAll) -> dict[str, int]:
+@router.post("/grids/{grid_id}/reruns", status_code=202, dependencies=[needs(OWNER)])
+def rerun(server: Server, grid: GridHere, by: ByHere, wanted: WantedOrAll) -> dict[str, int]:
     """Queue answers again: those of a grid that failed or were cancelled, or what is wanted."""
-    return {"answers": actions.rerun(server, grid.id, wanted)}
+    return {"answers": actions.rerun(server, by, grid.id, wanted)}
 
 
-@router.put("/grids/{grid_id}/pause")
-def pause(server: Server, grid: GridHere) -> dict[str, str]:
+@router.put("/grids/{grid_id}/pause", dependencies=[needs(OWNER)])
+def pause(server: Server, grid: GridHere, by: ByHere) -> dict[str, str]:
     """Make no new calls; those in flight come to their end."""
-    actions.pause(server, grid.id)
+    actions.pause(server, by, grid.id)
     return {"id": grid.public_id}
 
 
-@router.delete("/grids/{grid_id}/pause")
-def resume(server: Server, grid: GridHere) -> dict[str, str]:
+@router.delete("/grids/{grid_id}/pause", dependencies=[needs(OWNER)])
+def resume(server: Server, grid: GridHere, by: ByHere) -> dict[str, str]:
     """Go on with a grid that was paused."""
-    actions.resume(server, grid.id)
+    actions.resume(server, by, grid.id)
     return {"id": grid.public_id}
 
 

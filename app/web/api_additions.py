@@ -6,9 +6,10 @@ from pydantic import BaseModel, Field
 from app.additions import AdditionInput
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import GridHere, Server
+from app.web.deps import ByHere, GridHere, Server
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
 
 
 class Added(BaseModel):
@@ -25,9 +26,11 @@ class Added(BaseModel):
 
 
 @router.post("/grids/{grid_id}/additions", status_code=202)
-def add_to_grid(request: Request, server: Server, grid: GridHere, given: AdditionInput) -> Added:
+def add_to_grid(
+    request: Request, server: Server, grid: GridHere, by: ByHere, given: AdditionInput
+) -> Added:
     """Add repeats, models, variants or prompts. Only answers that do not exist yet are called."""
-    plan = actions.add_to_grid(server, grid.id, given)
+    plan = actions.add_to_grid(server, by, grid.id, given)
     return Added(
         id=grid.public_id,
         url=str(request.url_for("show_grid", grid_id=grid.public_id)),

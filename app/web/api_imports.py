@@ -15,8 +15,11 @@ from app.imports.uploads import Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.api import PROBLEMS
 from app.web.deps import Server, Services
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/api/prompts", tags=["api"], responses=PROBLEMS)
+router = APIRouter(
+    prefix="/api/prompts", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)]
+)
 ANY_FILE = {"requestBody": {"required": True, "description": "The file as it is", "content": {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}  # fmt: skip
 

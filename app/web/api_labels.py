@@ -1,13 +1,15 @@
 """The JSON API of labels: what reviewers say of answers, and where they differ."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from sqlmodel import Session
 
+from app.audit import note
 from app.decisions import PAGE, history, load_disputed
-from app.errors import NotFound
-from app.grids import get_answer, progress
+from app.errors import Forbidden, NotFound
+from app.grids import progress
 from app.labels import KEEP, clear_label, get_reviewer, set_label
 from app.prompts import Line
 from app.tables import Answer, Reviewer
@@ -21,21 +23,32 @@ from app.web.api_shapes import (
     LabelItem,
     LabelSaid,
 )
-from app.web.deps import AnswerId, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import (
+    AnswerHere,
+    AnswerToLabel,
+    ByHere,
+    GridHere,
+    MaybeReviewer,
+    Reading,
+    Server,
+    Services,
+)
+from app.web.who import READER, REVIEWER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
-@router.put("/answers/{answer_id}/label")
+@router.put("/answers/{answer_id}/label", dependencies=[needs(REVIEWER)])
 def put_label(
-    server: Server, answer_id: AnswerId, given: LabelInput, reviewer: MaybeReviewer
+    server: Server, answer_id: AnswerToLabel, given: LabelInput, reviewer: MaybeReviewer, by: ByHere
 ) -> LabelItem:
     """Set one reviewer's label; what is not given stays. Only an answer with outcome “answered”
     takes one; any other takes tags and a note."""
     value = given.label if "label" in given.model_fields_set else KEEP
     with server.database.write() as session:
-        who = _reviewer(session, given.reviewer, reviewer)
+        who = _reviewer(server, session, given.reviewer, reviewer)
         label = set_label(session, answer_id, who, value, given.note, given.tags, given.decides)
+        note(session, replace(by, reviewer_id=who.id), "label", "answer", answer_id)
         session.commit()
         answer = session.get_one(Answer, answer_id, populate_existing=True)
         return LabelItem(
@@ -46,21 +59,26 @@ def put_label(
         )
 
 
-@router.delete("/answers/{answer_id}/label", status_code=204)
+@router.delete("/answers/{answer_id}/label", status_code=204, dependencies=[needs(REVIEWER)])
 def delete_label(
-    server: Server, answer_id: AnswerId, reviewer_here: MaybeReviewer, reviewer: Line | None = None
+    server: Server,
+    answer_id: AnswerToLabel,
+    reviewer_here: MaybeReviewer,
+    by: ByHere,
+    reviewer: Line | None = None,
 ) -> None:
     """Take one reviewer's label away, with its tags, its note and its decision."""
     with server.database.write() as session:
-        if not clear_label(session, answer_id, _reviewer(session, reviewer, reviewer_here)):
+        who = _reviewer(server, session, reviewer, reviewer_here)
+        if not clear_label(session, answer_id, who):
             raise NotFound("This reviewer has no label on this answer.")
+        note(session, replace(by, reviewer_id=who.id), "label cleared", "answer", answer_id)
         session.commit()
 
 
 @router.get("/answers/{answer_id}/history")
-def list_changes(session: Reading, answer_id: AnswerId) -> LabelHistory:
+def list_changes(session: Reading, answer_id: AnswerHere) -> LabelHistory:
     """All changes of an answer's labels, oldest first."""
-    get_answer(session, answer_id)
     return LabelHistory(
         items=[
             LabelChangeItem(
@@ -103,5 +121,12 @@ def list_conflicts(
     )
 
 
-def _reviewer(session: Session, name: str | None, here: Reviewer | None) -> Reviewer:
+def _reviewer(
+    server: Services, session: Session, name: str | None, here: Reviewer | None
+) -> Reviewer:
+    """Who labels. Where one logs in nobody labels in another's name: raises Forbidden."""
+    if server.settings.login != "none" and here is not None:
+        if name is not None and " ".join(name.split()).casefold() != here.name_key:
+            raise Forbidden(f"You are {here.name}: leave the reviewer out, or give that name.")
+        return here
     return here if here is not None and name is None else get_reviewer(session, name or "api")

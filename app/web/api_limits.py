@@ -8,10 +8,13 @@ from pydantic import BaseModel, Field
 from app.ratelimits import LimitInput
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import Reading, Server, Services
+from app.web.deps import ByHere, Reading, Server, Services
 from app.web.limits import AccountLimits, account_limits
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter(prefix="/api/limits", tags=["api"], responses=PROBLEMS)
+router = APIRouter(
+    prefix="/api/limits", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)]
+)
 Account = Annotated[str, Path(description="As in the list: a provider's name")]
 
 
@@ -37,13 +40,13 @@ def list_limits(server: Server, session: Reading) -> LimitList:
     return LimitList(items=[_item(server, one) for one in limits.values()])
 
 
-@router.put("/{account}")
-def set_limit(server: Server, account: Account, given: LimitInput) -> LimitItem:
+@router.put("/{account}", dependencies=[needs(OWNER)])
+def set_limit(server: Server, by: ByHere, account: Account, given: LimitInput) -> LimitItem:
     """Set how fast an account may be called. What is not given has no limit of its own any more.
 
     Calls in flight come to their end; all processes that run answers keep to it.
     """
-    actions.set_limit(server, account, given)
+    actions.set_limit(server, by, account, given)
     with server.database.read() as session:
         return _item(server, account_limits(server, session)[account])
 

@@ -10,8 +10,9 @@ from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.api_shapes import CheckInput, CheckItem, CheckList, ModelItem, ModelList
 from app.web.deps import Server
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
 @router.get("/models")
@@ -34,7 +35,7 @@ def list_models(server: Server) -> ModelList:
     )
 
 
-@router.post("/models/checks")
+@router.post("/models/checks", dependencies=[needs(OWNER)])
 async def check_model(server: Server, given: CheckInput) -> CheckList:
     """Make test calls of a model now: one or two small ones, which cost a few hundred tokens."""
     checks = await actions.check_model(server, given.model)

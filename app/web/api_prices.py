@@ -14,9 +14,12 @@ from app.prompts import Line
 from app.tables import now
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import MAX_INTEGER, Reading, Server
+from app.web.deps import MAX_INTEGER, ByHere, Reading, Server
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter(prefix="/api/prices", tags=["api"], responses=PROBLEMS)
+router = APIRouter(
+    prefix="/api/prices", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)]
+)
 PriceId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 
 
@@ -71,13 +74,13 @@ def list_prices(
     )
 
 
-@router.post("", status_code=201)
-def add_price(server: Server, given: PriceInput) -> PriceItem:
+@router.post("", status_code=201, dependencies=[needs(OWNER)])
+def add_price(server: Server, by: ByHere, given: PriceInput) -> PriceItem:
     """Enter a price. What calls of the model cost is computed anew, but for reported costs."""
-    return PriceItem.model_validate(actions.add_price(server, given), from_attributes=True)
+    return PriceItem.model_validate(actions.add_price(server, by, given), from_attributes=True)
 
 
-@router.delete("/{price_id}", status_code=204)
-def remove_price(server: Server, price_id: PriceId) -> None:
+@router.delete("/{price_id}", status_code=204, dependencies=[needs(OWNER)])
+def remove_price(server: Server, by: ByHere, price_id: PriceId) -> None:
     """Remove a price that somebody entered; what calls cost is computed anew."""
-    actions.remove_price(server, price_id)
+    actions.remove_price(server, by, price_id)

@@ -14,8 +14,9 @@ from app.stats.measures import MEASURES
 from app.stats.paired import Difference
 from app.web.api import PROBLEMS
 from app.web.results import ReportHere
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
 class MeasureItem(BaseModel):

@@ -5,15 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from app.access import visible
 from app.errors import InvalidInput
-from app.grids import get_grid
 from app.results.runs import compare_grids, offers
 from app.tables import LabelValue
-from app.web.deps import GridHere, MaybeReviewer, Reading
+from app.web.deps import GridHere, MaybeReviewer, Reading, grid_at
 from app.web.render import page
 from app.web.results import ChoiceHere
+from app.web.who import READER, PersonHere, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 
 
 @router.get("/grids/{grid_id}/comparison")
@@ -22,13 +23,16 @@ def show_comparison(
     grid: GridHere,
     choice: ChoiceHere,
     reviewer: MaybeReviewer,
+    person: PersonHere,
     other: Annotated[str, Query(alias="with", max_length=500)] = "",
 ) -> Response:
     """Which grid to compare with; or the two, where ``with`` names another one or its address."""
     public_id = other.strip().rstrip("/").split("/")[-1].partition("?")[0]
     if public_id == grid.public_id:
         raise InvalidInput("Choose another grid: this one is the grid you came from.")
-    found = compare_grids(session, grid, get_grid(session, public_id), choice) if other else None
+    found = None
+    if other:
+        found = compare_grids(session, grid, grid_at(public_id, session, person), choice)
     return page(
         "pages/comparison.html",
         grid=grid,
@@ -36,6 +40,6 @@ def show_comparison(
         reviewer=reviewer,
         other=public_id,
         comparison=found,
-        offers=offers(session, grid),
+        offers=offers(session, grid, visible(person.viewer)),
         values=list(LabelValue),
     )

@@ -10,18 +10,18 @@ from app import prompts as library
 from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thinking_choices
 from app.ceilings import Ceilings
 from app.errors import BluffcheckError
-from app.grids import get_grid
 from app.plans import GridInput
 from app.probes import again
 from app.tables import Answerable
 from app.web import actions
 from app.web.actions import Draft
-from app.web.deps import Form, Reading, Server, Services
+from app.web.deps import ByHere, Form, Reading, Server, Services, grid_at
 from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
+from app.web.who import OWNER, PersonHere, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
 URLS = FormUrls(run="/grids", edit="/compose", preview="/compose/preview")
 
 
@@ -39,12 +39,17 @@ def example(server: Services) -> ComposeForm:
 
 @router.get("/compose")
 def show_compose(
-    server: Server, session: Reading, start: str = "", model: str = "", like: str = ""
+    server: Server,
+    session: Reading,
+    person: PersonHere,
+    start: str = "",
+    model: str = "",
+    like: str = "",
 ) -> Response:
     """``like``: a grid that is to be asked again."""
     form = ComposeForm(models=[model] if model else suggested(server.providers))
     if like:
-        form = form_of(session, again(session, get_grid(session, like)))
+        form = form_of(session, again(session, grid_at(like, session, person)))
     return compose_page(server, session, example(server) if start == "paper" else form)
 
 
@@ -64,23 +69,23 @@ def preview_compose(server: Server, data: Form) -> Response:
 
 
 @router.post("/grids")
-def start_from_form(server: Server, session: Reading, data: Form) -> Response:
+def start_from_form(server: Server, session: Reading, by: ByHere, data: Form) -> Response:
     form = ComposeForm.read(data)
     try:
         given = form.parse()
-        grid, _ = actions.start_grid(server, given)
+        grid, _ = actions.start_grid(server, by, given)
     except BluffcheckError as exc:
         return compose_page(server, session, form, error=str(exc), status=exc.status)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
 @router.post("/example")
-def start_example(server: Server) -> Response:
+def start_example(server: Server, by: ByHere) -> Response:
     """Run the paper's example at once: only offered while it costs nothing."""
     form = example(server)
     if not only_practice(server.providers):
         return RedirectResponse("/compose?start=paper", status_code=303)
-    grid, _ = actions.start_grid(server, form.parse())
+    grid, _ = actions.start_grid(server, by, form.parse())
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 

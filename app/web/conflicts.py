@@ -9,8 +9,9 @@ from app.decisions import PAGE, count_decided, load_disputed
 from app.grids import progress
 from app.web.deps import GridHere, MaybeReviewer, Reading
 from app.web.render import page
+from app.web.who import READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 
 
 @router.get("/grids/{grid_id}/conflicts")

@@ -22,6 +22,7 @@ from app.web.api_shapes import CeilingInput, Wanted
 from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
+    ByHere,
     Form,
     GridHere,
     IsHtmx,
@@ -35,8 +36,9 @@ from app.web.deps import (
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}")
+router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(OWNER)])
 EXTENTS: dict[Extent, str] = {
     "answer": "Answer",
     "cell": "Cell",
@@ -87,6 +89,7 @@ class Act:
     data: Form
     htmx: IsHtmx
     reviewer_id: ReviewerIdHere
+    by: ByHere
     since: Since = 0
 
     def done(self) -> Response:
@@ -109,34 +112,34 @@ ActHere = Annotated[Act, Depends()]
 
 @router.post("/reruns")
 def rerun(act: ActHere) -> Response:
-    actions.rerun(act.server, act.grid.id, _wanted(act.data))
+    actions.rerun(act.server, act.by, act.grid.id, _wanted(act.data))
     return act.done()
 
 
 @router.post("/cancellation")
 def cancel(act: ActHere) -> Response:
-    actions.cancel(act.server, act.grid.id, _wanted(act.data))
+    actions.cancel(act.server, act.by, act.grid.id, _wanted(act.data))
     return act.done()
 
 
 @router.post("/pause")
 def pause(act: ActHere) -> Response:
-    actions.pause(act.server, act.grid.id)
+    actions.pause(act.server, act.by, act.grid.id)
     return act.done()
 
 
 @router.post("/resumption")
 def resume(act: ActHere) -> Response:
-    actions.resume(act.server, act.grid.id)
+    actions.resume(act.server, act.by, act.grid.id)
     return act.done()
 
 
 @router.post("/ceiling")
-def set_ceilings(server: Server, grid: GridHere, data: Form) -> Response:
+def set_ceilings(server: Server, grid: GridHere, by: ByHere, data: Form) -> Response:
     """Let the grid make more calls or cost more, and go on where it was stopped."""
     calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
     given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
-    actions.set_ceilings(server, grid.id, given.max_calls, given.max_cost_usd)
+    actions.set_ceilings(server, by, grid.id, given.max_calls, given.max_cost_usd)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 

@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from app.deletion import deleted_grids
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import ByHere, GridHere, MaybeReviewer, Reading, Server
 from app.web.render import page
+from app.web.who import OWNER, needs
 
-pages = APIRouter()
-api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+pages = APIRouter(dependencies=[needs(OWNER)])
+api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
 
 
 class DeletedGrid(BaseModel):
@@ -34,8 +35,8 @@ class Restored(BaseModel):
 
 
 @pages.post("/grids/{grid_id}/deletion")
-def delete_here(server: Server, grid: GridHere) -> Response:
-    actions.delete_grid(server, grid.id)
+def delete_here(server: Server, by: ByHere, grid: GridHere) -> Response:
+    actions.delete_grid(server, by, grid.id)
     return RedirectResponse(f"/deleted#{grid.public_id}", status_code=303)
 
 
@@ -45,15 +46,15 @@ def show_deleted(session: Reading, reviewer: MaybeReviewer) -> Response:
 
 
 @pages.post("/deleted/{grid_id}/restoration")
-def restore_here(server: Server, grid_id: str) -> Response:
-    grid = actions.restore_grid(server, grid_id)
+def restore_here(server: Server, by: ByHere, grid_id: str) -> Response:
+    grid = actions.restore_grid(server, by, grid_id)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
 @api.delete("/grids/{grid_id}", status_code=204)
-def delete_grid(server: Server, grid: GridHere) -> None:
+def delete_grid(server: Server, by: ByHere, grid: GridHere) -> None:
     """Delete a grid with its answers, labels and links. It can be restored for 30 days."""
-    actions.delete_grid(server, grid.id)
+    actions.delete_grid(server, by, grid.id)
 
 
 @api.get("/deleted-grids")
@@ -74,7 +75,7 @@ def list_deleted(session: Reading) -> DeletedGrids:
 
 
 @api.post("/deleted-grids/{grid_id}/restoration")
-def restore_grid(request: Request, server: Server, grid_id: str) -> Restored:
+def restore_grid(request: Request, server: Server, by: ByHere, grid_id: str) -> Restored:
     """Restore a deleted grid as it was. What had not been called yet is paused."""
-    grid = actions.restore_grid(server, grid_id)
+    grid = actions.restore_grid(server, by, grid_id)
     return Restored(id=grid.public_id, url=f"{request.base_url}grids/{grid.public_id}")

@@ -1,6 +1,7 @@
 """What handlers are given."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from fastapi import Depends, Path, Query, Request
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
+from app import access
+from app.audit import By, note
 from app.db import Database
-from app.errors import BluffcheckError
-from app.grids import get_grid
+from app.errors import BluffcheckError, Unavailable
 from app.labels import reviewer_by_secret
 from app.look import Look
+from app.oidc import OidcProvider
 from app.partials import Partials
 from app.plans import Providers
 from app.prices import PriceBook
@@ -24,7 +27,10 @@ from app.settings import Settings
 from app.tables import Grid, Reviewer
 from app.web.live import Hub
 from app.web.notices import Notice, in_words
+from app.web.peers import address_of
+from app.web.who import PersonHere
 
+log = logging.getLogger(__name__)
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 BROWSER_COOKIE = "bluffcheck_browser"  # tells browsers apart, by whose streams are counted
 WHO = "Give your name once, so that your labels carry it."
@@ -54,6 +60,7 @@ class Services:
     resamples: Resamples = field(default_factory=Resamples)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
     live: Hub = field(init=False)
+    oidc: OidcProvider | None = None
 
     def __post_init__(self) -> None:
         self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
@@ -86,29 +93,111 @@ def read_session(server: Server) -> Iterator[Session]:
 Reading = Annotated[Session, Depends(read_session)]
 
 
-def grid_at(grid_id: str, session: Reading) -> Grid:
-    """The grid named in the path, or 404."""
-    return get_grid(session, grid_id)
+# What a path names is loaded by one of these, and is not there for whom it is not.
+
+
+def grid_at(grid_id: str, session: Reading, person: PersonHere) -> Grid:
+    """The grid named in the path, whole, or 404."""
+    grid = access.find_grid(session, grid_id, person.viewer)
+    access.refuse_blinded(session, grid, person.viewer)
+    return grid
 
 
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
-def grid_id_at(server: Server, grid_id: str) -> int:
+def grid_id_at(server: Server, grid_id: str, person: PersonHere) -> int:
     """Its id, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
-        return get_grid(session, grid_id).id
+        return grid_at(grid_id, session, person).id
 
 
 GridIdHere = Annotated[int, Depends(grid_id_at)]
 
 
-def current_reviewer(request: Request, session: Reading) -> Reviewer | None:
+def grid_to_label_at(grid: GridHere, session: Reading, person: PersonHere) -> Grid:
+    """The same, for people who may label it."""
+    access.refuse_label(session, grid, person.viewer)
+    return grid
+
+
+GridToLabel = Annotated[Grid, Depends(grid_to_label_at)]
+
+
+def grid_to_review_at(grid_id: str, session: Reading, person: PersonHere) -> Grid:
+    """The grid for its review, which may be all that the person sees of it."""
+    grid = access.find_grid(session, grid_id, person.viewer)
+    access.refuse_label(session, grid, person.viewer)
+    return grid
+
+
+GridToReview = Annotated[Grid, Depends(grid_to_review_at)]
+
+
+def answer_at(answer_id: AnswerId, session: Reading, person: PersonHere) -> int:
+    """The number of the answer named in the path, or 404."""
+    _, grid = access.find_answer(session, answer_id, person.viewer)
+    access.refuse_blinded(session, grid, person.viewer)
+    return answer_id
+
+
+AnswerHere = Annotated[int, Depends(answer_at)]
+
+
+def answer_to_label_at(answer_id: AnswerHere, session: Reading, person: PersonHere) -> int:
+    """The same, for people who may label it."""
+    _, grid = access.find_answer(session, answer_id, person.viewer)
+    access.refuse_label(session, grid, person.viewer)
+    return answer_id
+
+
+AnswerToLabel = Annotated[int, Depends(answer_to_label_at)]
+
+
+def current_reviewer(
+    request: Request, server: Server, session: Reading, person: PersonHere
+) -> Reviewer | None:
+    """The person who is logged in; without a login whoever this browser was told."""
+    if server.settings.login != "none":
+        return person.reviewer
     secret = request.cookies.get(REVIEWER_COOKIE)
     return reviewer_by_secret(session, secret) if secret and secret.isprintable() else None
 
 
 MaybeReviewer = Annotated[Reviewer | None, Depends(current_reviewer)]
+
+
+def by_at(request: Request, server: Server, reviewer: MaybeReviewer) -> By:
+    """Who does it and from where, for the audit log."""
+    return By(reviewer.id if reviewer else None, address_of(request, server.settings))
+
+
+ByHere = Annotated[By, Depends(by_at)]
+
+
+def note_export(request: Request, server: Server, by: ByHere) -> None:
+    """Keep that the library was downloaded."""
+    _note_export(request, server, by, "library")
+
+
+def note_grid_export(request: Request, server: Server, by: ByHere, grid: GridHere) -> None:
+    """Keep that a grid was downloaded, by whom it is there for."""
+    _note_export(request, server, by, "grid", grid.public_id)
+
+
+# What a route that answers with a file has among its dependencies.
+Noted, NotedOfGrid = Depends(note_export), Depends(note_grid_export)
+
+
+def _note_export(request: Request, server: Services, by: By, kind: str, subject: str = "") -> None:
+    # A database that cannot be written may have to be saved by its exports: they go on.
+    name = request.url.path.rpartition("/")[2]
+    try:
+        with server.database.write() as session:
+            note(session, by, "export", kind, subject, name)
+            session.commit()
+    except Unavailable as exc:
+        log.warning("the audit log lacks an export of %s %s: %s", kind, subject, exc.reason)
 
 
 def look_at(request: Request) -> Look:
@@ -119,10 +208,10 @@ def look_at(request: Request) -> Look:
 LookHere = Annotated[Look, Depends(look_at)]
 
 
-def reviewer_id_at(server: Server, request: Request) -> int | None:
+def reviewer_id_at(server: Server, request: Request, person: PersonHere) -> int | None:
     """Who looks, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
-        reviewer = current_reviewer(request, session)
+        reviewer = current_reviewer(request, server, session, person)
         return reviewer.id if reviewer else None
 
 

@@ -14,10 +14,11 @@ from app.exports.html import export_html
 from app.exports.jsonl import export_jsonl
 from app.exports.markdown import export_markdown
 from app.exports.rows import Export, open_export
-from app.web.deps import GridHere, LookHere, MaybeReviewer, Reading, Server
+from app.web.deps import GridHere, LookHere, MaybeReviewer, NotedOfGrid, Reading, Server
 from app.web.render import page, render_pieces
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}")
+router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(READER)])
 Pieces = Iterator[str] | Iterator[bytes]
 Download = Callable[[Callable[[Export], Pieces], str, str], StreamingResponse]
 
@@ -79,37 +80,37 @@ def show_exports(export: ExportHere, reviewer: MaybeReviewer, labelled: bool = F
     )
 
 
-@router.get("/export.csv")
+@router.get("/export.csv", dependencies=[NotedOfGrid])
 def download_csv(download: DownloadHere) -> StreamingResponse:
     """One row per answer, streamed; ``labelled=1`` keeps labelled answers only."""
     return download(answers_csv, "*.csv", CSV)
 
 
-@router.get("/labels.csv")
+@router.get("/labels.csv", dependencies=[NotedOfGrid])
 def download_labels(download: DownloadHere) -> StreamingResponse:
     """One row per label."""
     return download(labels_csv, "*-labels.csv", CSV)
 
 
-@router.get("/export.jsonl")
+@router.get("/export.jsonl", dependencies=[NotedOfGrid])
 def download_jsonl(download: DownloadHere) -> StreamingResponse:
     """All of it, a line per answer."""
     return download(export_jsonl, "*.jsonl", "application/x-ndjson")
 
 
-@router.get("/export.md")
+@router.get("/export.md", dependencies=[NotedOfGrid])
 def download_markdown(download: DownloadHere) -> StreamingResponse:
     """What came of it, for a post or an issue."""
     return download(export_markdown, ".md", "text/markdown; charset=utf-8")
 
 
-@router.get("/export.zip")
+@router.get("/export.zip", dependencies=[NotedOfGrid])
 def download_zip(download: DownloadHere) -> StreamingResponse:
     """All of these with the figures, a README and a data dictionary."""
     return download(export_zip, "*.zip", "application/zip")
 
 
-@router.get("/export.html")
+@router.get("/export.html", dependencies=[NotedOfGrid])
 def download_html(download: DownloadHere) -> StreamingResponse:
     """The grid in one file that needs no server."""
     return download(partial(export_html, render_pieces), ".html", "text/html; charset=utf-8")

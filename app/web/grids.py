@@ -1,5 +1,6 @@
 """The grid page, its rows, and its live updates."""
 
+import math
 import secrets
 from typing import Annotated
 
@@ -30,8 +31,10 @@ from app.web.keys import GRID, KeysHere
 from app.web.live import View
 from app.web.render import page
 from app.web.streams import EventStream
+from app.web.who import READER, needs
 
-router = APIRouter()
+CHECKED_EVERY_S = 60  # whether whoever holds a stream may still see the grid
+router = APIRouter(dependencies=[needs(READER)])
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
 Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
@@ -144,7 +147,9 @@ def stream_grid(
     A browser may hold a few streams at a time; one more is answered with 204.
     """
     first, _, last = (rows or "").partition("-")
-    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
+    lasts_s = math.inf if server.settings.login == "none" else CHECKED_EVERY_S
+    place = (int(first), int(last)) if rows else None
+    view = View(look, reviewer_id, place, open_, stay, lasts_s)
     seen = since if last_event_id is None else last_event_id
     return EventStream(server.live, browser, grid_id, view, seen)
 

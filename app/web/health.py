@@ -11,8 +11,9 @@ from app.settings import LOOPBACK
 from app.web.deps import Server
 from app.web.problems import NOT_FOUND
 from app.web.security import OPEN_TO_PROBES, host_name
+from app.web.who import OPEN, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OPEN)])
 HEALTHZ, READYZ = OPEN_TO_PROBES
 # What a proxy in front adds: then the visitor is somebody else than who connected.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")

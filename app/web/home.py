@@ -5,17 +5,20 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
+from app.access import blinded_of, visible
 from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
 from app.deletion import deleted_grids
+from app.errors import NotFound
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
 from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
 from app.web.forms import ComposeForm
 from app.web.render import page
+from app.web.who import READER, REVIEWER, PersonHere, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 RECENT = 20
 
 
@@ -24,14 +27,16 @@ def show_home(
     server: Server,
     session: Reading,
     reviewer: MaybeReviewer,
+    person: PersonHere,
     everything: Annotated[bool, Query(alias="all")] = False,
 ) -> Response:
     form = ComposeForm(models=suggested(server.providers))
-    grids = recent_grids(session, limit=500 if everything else RECENT + 1)
+    grids = recent_grids(session, 500 if everything else RECENT + 1, visible(person.viewer))
     spending = spending_of_grids(session, [g.id for g, _ in grids])
     return page(
         "pages/home.html",
         grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
+        blinded=blinded_of(session, (grid for grid, _ in grids), person.viewer),
         spending=spending,
         deleted=len(deleted_grids(session)),
         more=not everything and len(grids) > RECENT,
@@ -41,9 +46,11 @@ def show_home(
     )
 
 
-@router.post("/reviewer")
+@router.post("/reviewer", dependencies=[needs(REVIEWER)])
 def name_reviewer(server: Server, data: Form) -> Response:
-    """Remember in this browser who is labelling."""
+    """Remember in this browser who is labelling, where nobody logs in."""
+    if server.settings.login != "none":
+        raise NotFound("Your account says who you are: your labels carry its name.")
     with server.database.write() as session:
         reviewer = get_reviewer(session, str(data.get("name", "")))
         session.commit()

@@ -27,10 +27,12 @@ from app.imports.prompts import (
 )
 from app.imports.uploads import GONE, Upload, kept_on_disk
 from app.tables import Answerable
-from app.web.deps import Form, MaybeReviewer, Reading, Server, Services
+from app.web.deps import Form, MaybeReviewer, Noted, Reading, Server, Services
 from app.web.render import page
+from app.web.who import OWNER, READER, PersonHere, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
+library = APIRouter(dependencies=[needs(READER)])  # as a file
 CHANGED = "You changed how it is read. This is what it would do now."
 
 
@@ -53,9 +55,9 @@ async def upload_form(server: Server, request: Request) -> AsyncIterator[FormDat
 UploadForm = Annotated[FormData, Depends(upload_form)]
 
 
-def upload_at(server: Server, token: str) -> Upload:
+def upload_at(server: Server, token: str, person: PersonHere) -> Upload:
     """The upload named in the path, or 404."""
-    return Upload.at(server.settings.uploads, token)
+    return Upload.at(server.settings.uploads, token, person.viewer.reviewer_id)
 
 
 UploadHere = Annotated[Upload, Depends(upload_at)]
@@ -67,7 +69,13 @@ def show_form(reviewer: MaybeReviewer) -> Response:
 
 
 @router.post("/library/import")
-def upload(server: Server, data: UploadForm, session: Reading, reviewer: MaybeReviewer) -> Response:
+def upload(
+    server: Server,
+    data: UploadForm,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    person: PersonHere,
+) -> Response:
     """Keep the file for an hour, and look at what importing it would do."""
     file, text = data.get("file"), str(data.get("text", ""))
     chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
@@ -79,7 +87,7 @@ def upload(server: Server, data: UploadForm, session: Reading, reviewer: MaybeRe
             )
         name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
         with kept_on_disk():
-            kept = Upload.begin(server.settings.uploads, name)
+            kept = Upload.begin(server.settings.uploads, name, person.viewer.reviewer_id)
             try:
                 with kept.file.open("wb") as target:
                     if isinstance(file, UploadFile) and chosen:
@@ -136,13 +144,13 @@ def download_bad_rows(kept: UploadHere) -> StreamingResponse:
     return _download(rows, "rows-not-imported.csv", "text/csv")
 
 
-@router.get("/library/export.csv")
+@library.get("/library/export.csv", dependencies=[Noted])
 def download_csv(server: Server) -> StreamingResponse:
     """The current version of every prompt, to be edited and imported again."""
     return _download(_read(server, library_csv), "bluffcheck-prompts.csv", "text/csv")
 
 
-@router.get("/library/export.jsonl")
+@library.get("/library/export.jsonl", dependencies=[Noted])
 def download_jsonl(server: Server) -> StreamingResponse:
     return _download(_read(server, library_jsonl), "bluffcheck-prompts.jsonl", "application/jsonl")
 

@@ -14,8 +14,9 @@ from fastapi.responses import RedirectResponse, Response
 from app.errors import InvalidInput
 from app.web.deps import Form, MaybeReviewer, own_path
 from app.web.render import page
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/keys")
+router = APIRouter(prefix="/keys", dependencies=[needs(READER)])
 COOKIE = "bluffcheck_keys"
 FACES = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", " ": "Space"}
 FACES |= {"Escape": "Esc"}

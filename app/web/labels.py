@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
+from app.audit import note
 from app.chips import Chip
 from app.decisions import Labels, agreement, decision, history
 from app.grids import get_answer
@@ -21,7 +22,8 @@ from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     WHO,
-    AnswerId,
+    AnswerToLabel,
+    ByHere,
     Form,
     IsHtmx,
     KnownReviewer,
@@ -34,8 +36,9 @@ from app.web.deps import (
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import REVIEWER, needs
 
-router = APIRouter(prefix="/answers/{answer_id}")
+router = APIRouter(prefix="/answers/{answer_id}", dependencies=[needs(REVIEWER)])
 # As the buttons of the tags are numbered.
 TAG_KEYS = {str(n): tag for n, tag in enumerate((t for t in TAGS if t not in NO_LABEL), start=1)}
 TAG_KEYS["0"] = "unverifiable"
@@ -62,6 +65,13 @@ class LabelForm(BaseModel):
             fields["tags"] = [tag.strip() for tag in typed if tag.strip()]
         return validated(cls, **fields)
 
+    @property
+    def action(self) -> str:
+        """What the audit log calls it."""
+        if self.as_of is not None:
+            return "label undone"
+        return "label cleared" if self.value == "none" else "label"
+
     def say(self, session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
         own = (session, answer_id, reviewer)
         if self.as_of is not None:
@@ -87,8 +97,9 @@ class DecisionForm(BaseModel):
 @router.put("/label")
 def put_label(
     server: Server,
-    answer_id: AnswerId,
+    answer_id: AnswerToLabel,
     reviewer: KnownReviewer,
+    by: ByHere,
     look: LookHere,
     data: Form,
     since: Since = 0,
@@ -98,6 +109,7 @@ def put_label(
     with server.database.write() as session:
         before = last_change(session, answer_id, reviewer)
         label = given.say(session, answer_id, reviewer)
+        note(session, by, given.action, "answer", answer_id)
         tags = ", ".join(label.tags if label else ()).replace("_", " ")
         session.commit()
     response = _changed(server, answer_id, since, look, reviewer)
@@ -110,9 +122,10 @@ class Filled:
     """A form about one answer, from a page with or without scripts."""
 
     server: Server
-    answer_id: AnswerId
+    answer_id: AnswerToLabel
     data: Form
     reviewer: MaybeReviewer
+    by: ByHere
     htmx: IsHtmx
     since: Since = 0
 
@@ -151,6 +164,7 @@ def post_label(form: FilledHere) -> Response:
     given = LabelForm.of(form.data)
     with form.server.database.write() as session:
         given.say(session, form.answer_id, form.reviewer)
+        note(session, form.by, given.action, "answer", form.answer_id)
         session.commit()
     return form.done(back, form.reviewer)
 
@@ -172,6 +186,7 @@ def post_decision(form: FilledHere) -> Response:
             set_label(session, form.answer_id, form.reviewer, note=given.note, decides=False)
         else:
             decide(session, form.answer_id, form.reviewer, given.value, given.note)
+        note(session, form.by, "decision", "answer", form.answer_id, given.value)
         session.commit()
     return form.done(back, form.reviewer)
 

@@ -14,8 +14,9 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode
 from app.web.deps import Form, MaybeReviewer, Reading, Server, decimal
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 
 
 @router.get("/library")
@@ -35,7 +36,7 @@ def show_prompt(session: Reading, reviewer: MaybeReviewer, key: str) -> Response
     return _prompt_page(session, key, prompts.prompt_versions(session, key)[0], reviewer=reviewer)
 
 
-@router.post("/library/prompts/{key}")
+@router.post("/library/prompts/{key}", dependencies=[needs(OWNER)])
 def save_prompt(
     server: Server, session: Reading, key: str, data: Form, reviewer: MaybeReviewer
 ) -> Response:
@@ -71,7 +72,7 @@ def show_wording(session: Reading, reviewer: MaybeReviewer, slug: str) -> Respon
     return _wording_page(session, slug, newest, reviewer=reviewer)
 
 
-@router.post("/library/wordings/{slug}")
+@router.post("/library/wordings/{slug}", dependencies=[needs(OWNER)])
 def save_wording(
     server: Server, session: Reading, slug: str, data: Form, reviewer: MaybeReviewer
 ) -> Response:

@@ -11,6 +11,7 @@ it has not taken them it is passed over, and later gets everything since at once
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,6 +52,7 @@ class View:
     rows: tuple[int, int] | None = None  # first and last, from 1
     open: int | None = None  # the answer in the drawer
     stay: bool = False  # also when the grid is done: labels still come
+    lasts_s: float = math.inf  # then the page asks anew, and who it is is looked at again
 
     def characters_of(self, answer_id: int, row: int | None) -> int:
         """How much is shown of this answer's text."""
@@ -70,6 +72,7 @@ class Listener:
     told: bool = False  # whether it has the partial text of before its time
     over: bool = False
     sent_at: float = field(default_factory=time.monotonic)
+    began_at: float = field(default_factory=time.monotonic)
     _waiting: dict[str, bytes] = field(default_factory=dict)
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -241,6 +244,8 @@ class _Watch:
             for it in self.listeners:
                 if started - it.sent_at > PING_S:
                     it.give("ping", PING)
+                if started - it.began_at > it.view.lasts_s:
+                    it.end()
             await asyncio.sleep(max(TICK_S, SHARE * (time.monotonic() - started)))
 
     def _tell_notice(self) -> None:

@@ -22,6 +22,7 @@ from app.tables import ModelCheck, now
 from app.web import actions, limits
 from app.web.deps import (
     MAX_INTEGER,
+    ByHere,
     Form,
     IsHtmx,
     MaybeReviewer,
@@ -33,8 +34,9 @@ from app.web.deps import (
 from app.web.limits import AccountLimits
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import OWNER, READER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(READER)])
 PRICE_FIELDS = ("model", "input_usd", "output_usd", "cached_usd", "valid_from", "note")
 AMOUNTS = ("input_usd", "output_usd", "cached_usd")
 AT_FIRST = 12  # models of a provider that are shown before one searches
@@ -70,13 +72,15 @@ def show_models(
     return _list_page(server, session, q, only_list=htmx, reviewer=reviewer)
 
 
-@router.post("/models/limits")
-def set_limit(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
+@router.post("/models/limits", dependencies=[needs(OWNER)])
+def set_limit(
+    server: Server, session: Reading, by: ByHere, data: Form, reviewer: MaybeReviewer
+) -> Response:
     """Set how fast an account may be called; a form that makes no sense comes back as typed."""
     typed = {name: str(data.get(name, "")).strip() for name in ("account", *limits.FIELDS)}
     given = {name: typed[name] for name in limits.FIELDS if typed[name]}
     try:
-        actions.set_limit(server, typed["account"], validated(LimitInput, **given))
+        actions.set_limit(server, by, typed["account"], validated(LimitInput, **given))
     except InvalidInput as exc:
         return _list_page(server, session, typed=typed, error=exc, reviewer=reviewer)
     return RedirectResponse(f"/models#limits-{quote(typed['account'])}", status_code=303)
@@ -88,7 +92,7 @@ def show_model(server: Server, session: Reading, reviewer: MaybeReviewer, model:
     return _model_page(server, session, model, reviewer=reviewer)
 
 
-@router.post("/models/checks")
+@router.post("/models/checks", dependencies=[needs(OWNER)])
 async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     """Make test calls of a model now, and keep what they showed."""
     model = str(data.get("model", ""))
@@ -98,7 +102,7 @@ async def check(server: Server, data: Form, htmx: IsHtmx) -> Response:
     return RedirectResponse(f"/models/{quote(model)}", status_code=303)
 
 
-@router.post("/models/lists")
+@router.post("/models/lists", dependencies=[needs(OWNER)])
 async def list_again(server: Server, data: Form) -> Response:
     """Ask one provider for its models now; what it says stands on the page."""
     provider = server.providers.get(str(data.get("provider", "")))
@@ -108,14 +112,16 @@ async def list_again(server: Server, data: Form) -> Response:
     return RedirectResponse(f"/models#provider-{provider.name}", status_code=303)
 
 
-@router.post("/models/prices")
-def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeReviewer) -> Response:
+@router.post("/models/prices", dependencies=[needs(OWNER)])
+def add_price(
+    server: Server, session: Reading, by: ByHere, data: Form, reviewer: MaybeReviewer
+) -> Response:
     """Enter a price of a model; a form that makes no sense comes back as it was typed."""
     typed = {name: str(data.get(name, "")).strip() for name in PRICE_FIELDS}
     decimals = {name: decimal(typed[name]) for name in AMOUNTS}
     given = {name: value for name, value in (typed | decimals).items() if value}
     try:
-        actions.add_price(server, validated(PriceInput, **given))
+        actions.add_price(server, by, validated(PriceInput, **given))
     except BluffcheckError as exc:
         return _model_page(
             server, session, typed["model"], typed=typed, error=exc, reviewer=reviewer
@@ -123,13 +129,13 @@ def add_price(server: Server, session: Reading, data: Form, reviewer: MaybeRevie
     return RedirectResponse(f"/models/{quote(typed['model'])}#prices", status_code=303)
 
 
-@router.post("/models/prices/removal")
-def remove_price(server: Server, data: Form) -> Response:
+@router.post("/models/prices/removal", dependencies=[needs(OWNER)])
+def remove_price(server: Server, by: ByHere, data: Form) -> Response:
     """Remove a price that somebody entered (field ``price``: its number)."""
     number = str(data.get("price", ""))
     if not number.isdecimal() or int(number) > MAX_INTEGER:
         raise NotFound("There is no such price; perhaps it was removed already.")
-    model = actions.remove_price(server, int(number))
+    model = actions.remove_price(server, by, int(number))
     return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from app.audit import note
 from app.errors import BluffcheckError, InvalidInput
 from app.gridshape import load_columns
 from app.pasted import (
@@ -22,12 +23,22 @@ from app.pasted import (
 )
 from app.tables import Grid
 from app.web.api import PROBLEMS
-from app.web.deps import MAX_INTEGER, AnswerId, Form, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import (
+    MAX_INTEGER,
+    AnswerToLabel,
+    ByHere,
+    Form,
+    GridToLabel,
+    MaybeReviewer,
+    Reading,
+    Server,
+)
 from app.web.problems import validated
 from app.web.render import page
+from app.web.who import REVIEWER, needs
 
-pages = APIRouter()
-api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+pages = APIRouter(dependencies=[needs(REVIEWER)])
+api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(REVIEWER)])
 FIELDS = ("product", "variant", "prompt", "answer", "thinking", "asked_on", "search", "source")
 
 
@@ -37,7 +48,7 @@ class Pasted(BaseModel):
 
 @pages.get("/grids/{grid_id}/pasted")
 def show_paste(
-    grid: GridHere,
+    grid: GridToLabel,
     session: Reading,
     reviewer: MaybeReviewer,
     product: Annotated[str, Query(max_length=80)] = "",
@@ -56,13 +67,19 @@ def show_paste(
 
 @pages.post("/grids/{grid_id}/pasted")
 def save_paste(
-    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+    server: Server,
+    grid: GridToLabel,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    by: ByHere,
+    data: Form,
 ) -> Response:
     typed = {name: str(data.get(name, "")) for name in FIELDS}
     try:
         given = _given(typed)
         with server.database.write() as writing:
             saved = len(paste(writing, writing.get_one(Grid, grid.id), given, _name(reviewer)))
+            note(writing, by, "pasted", "grid", grid.public_id, f"{saved} answers")
             writing.commit()
     except BluffcheckError as exc:
         return paste_page(session, grid, reviewer, typed, error=str(exc), status=exc.status)
@@ -75,10 +92,11 @@ def save_paste(
 
 
 @pages.post("/answers/{answer_id}/removal")
-def remove_pasted(server: Server, answer_id: AnswerId) -> Response:
+def remove_pasted(server: Server, answer_id: AnswerToLabel, by: ByHere) -> Response:
     """Take a pasted answer out again."""
     with server.database.write() as session:
         answer = take_out(session, answer_id)
+        note(session, by, "pasted", "answer", answer_id, "taken out")
         public_id = session.get_one(Grid, answer.grid_id).public_id
         session.commit()
     return RedirectResponse(f"/grids/{public_id}?at={answer_id}#a-{answer_id}", status_code=303)
@@ -86,7 +104,7 @@ def remove_pasted(server: Server, answer_id: AnswerId) -> Response:
 
 @api.post("/grids/{grid_id}/pasted", status_code=201)
 def add_pasted(
-    server: Server, grid: GridHere, given: PasteInput, reviewer: MaybeReviewer
+    server: Server, grid: GridToLabel, given: PasteInput, reviewer: MaybeReviewer, by: ByHere
 ) -> Pasted:
     """Add what a chat window said to one prompt under one variant, as further repeats.
 
@@ -95,6 +113,7 @@ def add_pasted(
     """
     with server.database.write() as session:
         answers = paste(session, session.get_one(Grid, grid.id), given, _name(reviewer))
+        note(session, by, "pasted", "grid", grid.public_id, f"{len(answers)} answers")
         session.commit()
         return Pasted(answers=[answer.id for answer in answers])
 

@@ -12,16 +12,17 @@ from app.web import actions
 from app.web.api import PROBLEMS, started
 from app.web.api_shapes import GridCreated
 from app.web.compose import compose_page, form_of
-from app.web.deps import Form, GridHere, Reading, Server, Services
+from app.web.deps import ByHere, Form, GridHere, NotedOfGrid, Reading, Server, Services
 from app.web.forms import ComposeForm
+from app.web.who import OWNER, READER, needs
 
-pages = APIRouter()
-api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
+pages = APIRouter(dependencies=[needs(READER)])
+api = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 TOML = "application/toml"
 ProbeText = Annotated[bytes, Body(media_type=TOML, max_length=MAX_BYTES)]
 
 
-@pages.get("/grids/{grid_id}/probe.toml")
+@pages.get("/grids/{grid_id}/probe.toml", dependencies=[NotedOfGrid])
 def download_probe(grid: GridHere, session: Reading) -> Response:
     """Everything the grid asks, to be kept and run again."""
     file = f"bluffcheck-{grid.public_id}.toml"
@@ -32,7 +33,7 @@ def download_probe(grid: GridHere, session: Reading) -> Response:
     )
 
 
-@pages.post("/compose/probe")
+@pages.post("/compose/probe", dependencies=[needs(OWNER)])
 def open_probe(server: Server, session: Reading, data: Form) -> Response:
     """The form with what a probe file asks, so that it can be looked at before it runs."""
     text = str(data.get("probe", ""))
@@ -44,22 +45,22 @@ def open_probe(server: Server, session: Reading, data: Form) -> Response:
     return compose_page(server, session, form)
 
 
-@api.get("/grids/{grid_id}/probe", response_class=PlainTextResponse)
+@api.get("/grids/{grid_id}/probe", response_class=PlainTextResponse, dependencies=[NotedOfGrid])
 def get_probe(grid: GridHere, session: Reading) -> str:
     """The grid as a probe file (TOML)."""
     return save_probe(session, grid)
 
 
-@api.post("/grids/probe", status_code=201)
+@api.post("/grids/probe", status_code=201, dependencies=[needs(OWNER)])
 def start_probe(
-    request: Request, response: Response, server: Server, probe: ProbeText
+    request: Request, response: Response, server: Server, by: ByHere, probe: ProbeText
 ) -> GridCreated:
     """Start the grid of a probe file. Wordings that are not in the library are added to it."""
     try:
         text = probe.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise InvalidInput("A probe file is UTF-8.") from exc
-    return started(request, response, *actions.start_grid(server, take_in(server, text)))
+    return started(request, response, *actions.start_grid(server, by, take_in(server, text)))
 
 
 def take_in(server: Services, text: str) -> GridInput:

@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
+from app.access import Blinded
 from app.errors import BluffcheckError, InvalidInput, Unavailable
+from app.logins import TooOften
 from app.logs import request_id
 from app.web.render import page
 
@@ -57,11 +60,34 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 
 def respond_with(error: BluffcheckError, scope: Scope) -> Response:
     """The form an error takes for whoever made this request."""
+    instead = _login(scope) if error.status == 401 else ""
+    if isinstance(error, Blinded):
+        instead = error.instead
+    if instead and _is_visit(scope):
+        return RedirectResponse(instead, status_code=303)
     response = _respond(scope, error.status, error.title, str(error))
     if isinstance(error, Unavailable):
         log.warning("%s %s: %s", scope["method"], scope["path"], error.reason)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooOften):
+        response.headers["Retry-After"] = str(error.wait_s)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _is_visit(scope: Scope) -> bool:
+    """Whether a person opens a page, and can be led elsewhere."""
+    headers = Headers(scope=scope)
+    html = "text/html" in headers.get("accept", "") and "hx-request" not in headers
+    return scope["method"] == "GET" and html and not scope["path"].startswith("/api")
+
+
+def _login(scope: Scope) -> str:
+    """The login, from which one comes back."""
+    query = scope["query_string"].decode("latin-1")
+    back = quote(f"{scope['path']}?{query}" if query else scope["path"], safe="/")
+    return f"/login?next={back}" if back != "/" else "/login"
 
 
 def broken(scope: Scope, error: Exception) -> Response:

@@ -30,6 +30,7 @@ from app.results.words import (
 from app.review import ORDERS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
+from app.web.who import visitor_now
 
 environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),
@@ -134,4 +135,5 @@ environment.globals |= {
     "observed": observed,
     "received": received,
     "trouble_now": trouble_now,
+    "visitor_now": visitor_now,
 }

@@ -17,10 +17,11 @@ from app.stats.measures import MEASURES
 from app.stats.paired import MIN_PROMPTS
 from app.stats.repeats import Pattern
 from app.tables import LabelValue
-from app.web.deps import GridHere, IsHtmx, MaybeReviewer, Reading, Server, Since
+from app.web.deps import GridHere, IsHtmx, MaybeReviewer, NotedOfGrid, Reading, Server, Since
 from app.web.render import page
+from app.web.who import READER, needs
 
-router = APIRouter(prefix="/grids/{grid_id}/results")
+router = APIRouter(prefix="/grids/{grid_id}/results", dependencies=[needs(READER)])
 
 
 def choice_at(choice: Annotated[Choice, Query()]) -> Choice:
@@ -137,7 +138,7 @@ def drawn(
     return Response(png(svg), media_type="image/png", headers=headers)
 
 
-@router.get("/measures.csv")
+@router.get("/measures.csv", dependencies=[NotedOfGrid])
 def download_measures(report: ReportHere) -> Response:
     """The measures as shown, by column or by level."""
     name = f"bluffcheck-{report.grid.public_id}-by-{report.choice.by}.csv"

@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from app import grids
 from app.aliases import answer_of
+from app.audit import note
 from app.errors import NotFound
 from app.gridshape import column_of, matching
 from app.labels import clear_label, labels_of
@@ -34,8 +35,9 @@ from app.reviewqueries import (
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.undo import undo_last
 from app.web.deps import (
+    ByHere,
     Form,
-    GridHere,
+    GridToReview,
     IsHtmx,
     MaybeReviewer,
     Reading,
@@ -46,8 +48,9 @@ from app.web.keys import REVIEW, KeysHere
 from app.web.problems import validated
 from app.web.render import page, render
 from app.web.reviewplace import END, GONE, Place, PlaceHere
+from app.web.who import REVIEWER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(REVIEWER)])
 UNNAMED = "Give your name first, so that your labels carry it."
 
 
@@ -142,7 +145,7 @@ def open_review(session: Session, grid: Grid, place: Place, reviewer: Reviewer) 
 
 @router.get("/grids/{grid_id}/review")
 def show_review(
-    grid: GridHere,
+    grid: GridToReview,
     session: Reading,
     reviewer: MaybeReviewer,
     place: PlaceHere,
@@ -169,10 +172,11 @@ def show_review(
 @router.post("/grids/{grid_id}/review")
 def label_answer(
     server: Server,
-    grid: GridHere,
+    grid: GridToReview,
     session: Reading,
     reviewer: MaybeReviewer,
     place: PlaceHere,
+    by: ByHere,
     data: Form,
     htmx: IsHtmx,
 ) -> Response:
@@ -197,6 +201,9 @@ def label_answer(
             label_all(writing, ids, reviewer, None, given.note, [*given.tags, given.value])
         else:
             label_all(writing, ids, reviewer, given.value, given.note, given.tags)
+        action = "label cleared" if given.value == "none" else "label"
+        equal = f"and {len(ids) - 1} equal ones" if len(ids) > 1 else ""
+        note(writing, by, action, "answer", answer_id, equal)
         writing.commit()
     if htmx or queue is None:
         many = f"{len(ids)} answers " if len(ids) > 1 else ""
@@ -213,13 +220,20 @@ def label_answer(
 
 @router.post("/grids/{grid_id}/review/undo")
 def undo_label(
-    server: Server, grid: GridHere, reviewer: MaybeReviewer, place: PlaceHere, htmx: IsHtmx
+    server: Server,
+    grid: GridToReview,
+    reviewer: MaybeReviewer,
+    place: PlaceHere,
+    by: ByHere,
+    htmx: IsHtmx,
 ) -> Response:
     """Take back what this reviewer labelled last, and show it."""
     if reviewer is None:
         return _ask_for_name(place, htmx)
     with server.database.write() as writing:
         undone = undo_last(writing, grid.id, reviewer)
+        if undone:
+            note(writing, by, "label undone", "answer", undone[0])
         writing.commit()
     there = replace(place, at=place.alias(undone[0])) if undone else place
     if not htmx:

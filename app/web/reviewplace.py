@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 
+from app.access import blinded
 from app.aliases import alias_of, answer_of
 from app.errors import NotFound
 from app.review import Item, Order, Queue
-from app.web.deps import MAX_INTEGER
+from app.web.deps import MAX_INTEGER, GridToReview, Reading
+from app.web.who import PersonHere
 
 SWITCHES = ("blind", "reference", "left")  # on, if not said otherwise
 OWN = {"way", "seed", *SWITCHES, "at", "ahead"}
@@ -33,6 +35,7 @@ class Place:
     left: bool
     at: str | None
     carried: tuple[tuple[str, str], ...] = ()
+    by_rule: bool = False  # blind, and so it stays
 
     def url(self, action: str = "", **changes: Any) -> str:
         """This address, with changes; what is as usual is not in it."""
@@ -82,7 +85,21 @@ def place_at(
     return Place(grid_id, order, seed, blind, reference, left, at, tuple(carried))
 
 
-PlaceHere = Annotated[Place, Depends(place_at)]
+def place_allowed(
+    place: Annotated[Place, Depends(place_at)],
+    grid: GridToReview,
+    session: Reading,
+    person: PersonHere,
+) -> Place:
+    """Blind, where the grid's rule says so for this person: no filter and no order then tells
+    what is hidden."""
+    if not blinded(session, grid, person.viewer):
+        return place
+    order = "row" if place.order == "informative" else place.order
+    return replace(place, blind=True, carried=(), order=order, by_rule=True)
+
+
+PlaceHere = Annotated[Place, Depends(place_allowed)]
 
 
 def _address(path: str, query: Iterable[tuple[str, str]]) -> str:

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.answerview import load_answer
+from app.audit import note
 from app.errors import NotFound
 from app.figures.png import png
 from app.figures.preview import preview
@@ -32,6 +33,7 @@ from app.tables import Grid, Share, now
 from app.web.deps import (
     MAX_INTEGER,
     AnswerId,
+    ByHere,
     Form,
     GridHere,
     LookHere,
@@ -42,8 +44,10 @@ from app.web.deps import (
 from app.web.problems import validated
 from app.web.render import page
 from app.web.results import drawn
+from app.web.who import OPEN, OWNER, needs
 
-router = APIRouter()
+router = APIRouter(dependencies=[needs(OWNER)])
+visits = APIRouter(dependencies=[needs(OPEN)])
 PRIVATE = {"Referrer-Policy": "no-referrer"}
 NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}
 
@@ -67,16 +71,21 @@ def show_shares(grid: GridHere, session: Reading, reviewer: MaybeReviewer) -> Re
 
 
 @router.post("/grids/{grid_id}/shares")
-def make_share(server: Server, grid: GridHere, reviewer: MaybeReviewer, data: Form) -> Response:
+def make_share(
+    server: Server, grid: GridHere, reviewer: MaybeReviewer, by: ByHere, data: Form
+) -> Response:
     given = validated(
         ShareForm,
         hide=data.getlist("hide"),
         days=data.get("days") or None,
         listed="listed" in data,
     )
-    by = reviewer.name if reviewer else ""
+    name = reviewer.name if reviewer else ""
     with server.database.write() as session:
-        share = create_share(session, grid, given.hide, days=given.days, listed=given.listed, by=by)
+        share = create_share(
+            session, grid, given.hide, days=given.days, listed=given.listed, by=name
+        )
+        note(session, by, "shared", "grid", grid.public_id, f"share {share.id}")
         session.commit()
         address = f"/grids/{grid.public_id}/shares#share-{share.id}"
     return RedirectResponse(address, status_code=303)
@@ -84,10 +93,11 @@ def make_share(server: Server, grid: GridHere, reviewer: MaybeReviewer, data: Fo
 
 @router.post("/grids/{grid_id}/shares/{share_id}/revocation")
 def end_share(
-    server: Server, grid: GridHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+    server: Server, grid: GridHere, by: ByHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 ) -> Response:
     with server.database.write() as session:
         revoke(session, grid, share_id)
+        note(session, by, "share revoked", "grid", grid.public_id, f"share {share_id}")
         session.commit()
     return RedirectResponse(f"/grids/{grid.public_id}/shares", status_code=303)
 
@@ -121,7 +131,7 @@ def report_at(session: Reading, visit: VisitHere) -> Report:
 ReportHere = Annotated[Report, Depends(report_at)]
 
 
-@router.get("/s/{token}")
+@visits.get("/s/{token}")
 def show_shared(
     request: Request,
     server: Server,
@@ -153,7 +163,7 @@ def show_shared(
     )
 
 
-@router.get("/s/{token}/answers/{answer_id}")
+@visits.get("/s/{token}/answers/{answer_id}")
 def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) -> Response:
     view = load_answer(session, visit.real, answer_id)
     number = load_facts(session, visit.real).prompts.index(view.prompt.id) + 1
@@ -171,7 +181,7 @@ def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) 
     )
 
 
-@router.get("/s/{token}/figures/{name}.{kind}")
+@visits.get("/s/{token}/figures/{name}.{kind}")
 def show_shared_figure(
     visit: VisitHere,
     report: ReportHere,
@@ -184,7 +194,7 @@ def show_shared_figure(
     return drawn(found, kind, visit.headers)
 
 
-@router.get("/s/{token}/preview.png")
+@visits.get("/s/{token}/preview.png")
 def show_preview(visit: VisitHere, report: ReportHere) -> Response:
     """The card that chats and forums show of the link."""
     image = png(str(preview(card(report))), 1.0)

@@ -41,7 +41,9 @@ def total(client: TestClient, grid_id: str) -> Any:
 def test_grid_page_leads_to_a_form_that_shows_what_is_there(client: TestClient) -> None:
     grid_id = run_grid(client, prompts=[{"key": "kalai-birthday"}], max_calls=50, max_cost_usd=2.5)
     url = f"/grids/{grid_id}/additions"
-    assert f'<a class="button" href="{url}">Add…</a>' in client.get(f"/grids/{grid_id}").text
+    assert (
+        f'<a class="button for-owner" href="{url}">Add…</a>' in client.get(f"/grids/{grid_id}").text
+    )
     page = client.get(url).text
     assert "<title>Add to Ds · Bluffcheck</title>" in page
     fixed = (

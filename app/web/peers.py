@@ -1,0 +1,42 @@
+"""Where a request comes from. What it says of that itself is believed of our own proxies only."""
+
+from ipaddress import ip_address
+
+from starlette.requests import HTTPConnection
+
+from app.settings import Settings
+
+
+def believed(settings: Settings, address: str) -> bool:
+    """Whether this is a proxy of ours."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in settings.proxies)
+
+
+def peer(connection: HTTPConnection) -> str:
+    """Who is connected."""
+    return connection.client.host if connection.client else ""
+
+
+def from_proxy(connection: HTTPConnection, settings: Settings) -> bool:
+    return believed(settings, peer(connection))
+
+
+def address_of(connection: HTTPConnection, settings: Settings) -> str:
+    """The address of whoever asks: behind our proxies, the one that the first of them saw."""
+    address = peer(connection)
+    passed = connection.headers.get("x-forwarded-for", "").split(",")
+    while believed(settings, address) and passed and (before := passed.pop().strip()):
+        address = before
+    return address[:60]
+
+
+def over_https(connection: HTTPConnection, settings: Settings) -> bool:
+    if from_proxy(connection, settings):
+        told = connection.headers.get("x-forwarded-proto", connection.url.scheme)
+        return told.rpartition(",")[2].strip() == "https"
+    return connection.url.scheme == "https"
