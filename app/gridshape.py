@@ -128,8 +128,8 @@ async def reading_ahead(database: Database) -> AsyncIterator[None]:
 def read_newest(database: Database, grids: int = 3) -> None:
     try:
         with database.read() as session:
-            newest = select(Grid).order_by(col(Grid.id).desc()).limit(grids)
-            for grid in session.exec(newest):
+            newest = select(Grid).where(col(Grid.snapshot_of).is_(None))
+            for grid in session.exec(newest.order_by(col(Grid.id).desc()).limit(grids)):
                 load_shape(session, grid)
     except Unavailable as exc:
         log.info("grids were not read ahead: %s", exc.reason)

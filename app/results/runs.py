@@ -54,12 +54,16 @@ class Comparison:
 
 
 def offers(session: Session, grid: Grid) -> list[Offer]:
-    """Other grids with prompts in common, the newest first."""
+    """Other grids with prompts in common, the newest first; no snapshots."""
     here = select(GridPrompt.prompt_id).where(GridPrompt.grid_id == grid.id)
     rows = session.execute(
         select(Grid, func.count())
         .join(GridPrompt, col(GridPrompt.grid_id) == col(Grid.id))
-        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id)
+        .where(
+            col(GridPrompt.prompt_id).in_(here),
+            col(Grid.id) != grid.id,
+            col(Grid.snapshot_of).is_(None),
+        )
         .group_by(col(Grid.id))
         .order_by(col(Grid.created_at).desc())
         .limit(SHOWN)

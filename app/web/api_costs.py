@@ -9,7 +9,7 @@ from app.plans import GridInput, plan_grid
 from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.api_shapes import CeilingInput, CeilingSet, EstimateItem, EstimateResult
-from app.web.deps import GridHere, Server
+from app.web.deps import OpenGrid, Server
 
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS)
 
@@ -34,7 +34,7 @@ def estimate_grid(server: Server, given: GridInput) -> EstimateResult:
 
 
 @router.put("/grids/{grid_id}/ceiling")
-def set_ceiling(server: Server, grid: GridHere, given: CeilingInput) -> CeilingSet:
+def set_ceiling(server: Server, grid: OpenGrid, given: CeilingInput) -> CeilingSet:
     """Let a grid make so many calls or cost so much in all; one that was stopped goes on."""
     answers = actions.set_ceilings(server, grid.id, given.max_calls, given.max_cost_usd)
     return CeilingSet(

@@ -11,8 +11,8 @@ from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from app.db import Database
-from app.errors import BluffcheckError
-from app.grids import get_grid
+from app.errors import BluffcheckError, Conflict
+from app.grids import FROZEN, get_grid
 from app.labels import reviewer_by_secret
 from app.look import Look
 from app.partials import Partials
@@ -55,6 +55,11 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # ends open streams
     live: Hub = field(init=False)
 
+    @property
+    def practice(self) -> frozenset[str]:
+        """The names of the providers that are simulated."""
+        return frozenset(p.name for p in self.providers.values() if p.practice)
+
     def __post_init__(self) -> None:
         self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
 
@@ -92,6 +97,16 @@ def grid_at(grid_id: str, session: Reading) -> Grid:
 
 
 GridHere = Annotated[Grid, Depends(grid_at)]
+
+
+def open_grid_at(grid: GridHere) -> Grid:
+    """The same where something is to be done to it. Raises Conflict for a snapshot."""
+    if grid.frozen:
+        raise Conflict(FROZEN)
+    return grid
+
+
+OpenGrid = Annotated[Grid, Depends(open_grid_at)]
 
 
 def grid_id_at(server: Server, grid_id: str) -> int:

@@ -22,7 +22,7 @@ from app.pasted import (
 )
 from app.tables import Grid
 from app.web.api import PROBLEMS
-from app.web.deps import MAX_INTEGER, AnswerId, Form, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import MAX_INTEGER, AnswerId, Form, MaybeReviewer, OpenGrid, Reading, Server
 from app.web.problems import validated
 from app.web.render import page
 
@@ -37,7 +37,7 @@ class Pasted(BaseModel):
 
 @pages.get("/grids/{grid_id}/pasted")
 def show_paste(
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     product: Annotated[str, Query(max_length=80)] = "",
@@ -56,7 +56,7 @@ def show_paste(
 
 @pages.post("/grids/{grid_id}/pasted")
 def save_paste(
-    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+    server: Server, grid: OpenGrid, session: Reading, reviewer: MaybeReviewer, data: Form
 ) -> Response:
     typed = {name: str(data.get(name, "")) for name in FIELDS}
     try:
@@ -86,7 +86,7 @@ def remove_pasted(server: Server, answer_id: AnswerId) -> Response:
 
 @api.post("/grids/{grid_id}/pasted", status_code=201)
 def add_pasted(
-    server: Server, grid: GridHere, given: PasteInput, reviewer: MaybeReviewer
+    server: Server, grid: OpenGrid, given: PasteInput, reviewer: MaybeReviewer
 ) -> Pasted:
     """Add what a chat window said to one prompt under one variant, as further repeats.
 

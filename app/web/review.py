@@ -35,9 +35,9 @@ from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.undo import undo_last
 from app.web.deps import (
     Form,
-    GridHere,
     IsHtmx,
     MaybeReviewer,
+    OpenGrid,
     Reading,
     ReviewerUnknown,
     Server,
@@ -142,7 +142,7 @@ def open_review(session: Session, grid: Grid, place: Place, reviewer: Reviewer) 
 
 @router.get("/grids/{grid_id}/review")
 def show_review(
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     place: PlaceHere,
@@ -169,7 +169,7 @@ def show_review(
 @router.post("/grids/{grid_id}/review")
 def label_answer(
     server: Server,
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     place: PlaceHere,
@@ -213,7 +213,7 @@ def label_answer(
 
 @router.post("/grids/{grid_id}/review/undo")
 def undo_label(
-    server: Server, grid: GridHere, reviewer: MaybeReviewer, place: PlaceHere, htmx: IsHtmx
+    server: Server, grid: OpenGrid, reviewer: MaybeReviewer, place: PlaceHere, htmx: IsHtmx
 ) -> Response:
     """Take back what this reviewer labelled last, and show it."""
     if reviewer is None:
