@@ -152,3 +152,4 @@ def _details(export: Export, rows: list[GridRow]) -> Iterator[Detail]:
             export.shown.labels(labels.get(chip.id, [])),
         )
     session.expunge_all()  # what is written out is not kept in memory
+    export.advance(len(cells))

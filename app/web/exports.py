@@ -8,7 +8,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from app.exports.formats import Format, encoded, file_name, formats, offers
 from app.exports.rows import Export, open_export
-from app.web.deps import GridHere, LookHere, MaybeReviewer, Reading, Server
+from app.web.deps import GridHere, LookHere, MaybeReviewer, Reading, Server, Services
 from app.web.render import page, render_pieces
 
 router = APIRouter(prefix="/grids/{grid_id}")
@@ -29,7 +29,7 @@ def export_here(
     return open_export(
         session,
         grid,
-        address_of(request),
+        address_of(server, request),
         server.practice,
         look=look,
         reviewer=reviewer,
@@ -40,9 +40,9 @@ def export_here(
 ExportHere = Annotated[Export, Depends(export_here)]
 
 
-def address_of(request: Request) -> str:
-    """Of this server, as whoever asks sees it."""
-    return str(request.base_url).rstrip("/")
+def address_of(server: Services, request: Request) -> str:
+    """Of this server, as others reach it: a proxy's name and https are not seen from here."""
+    return server.settings.public_url or str(request.base_url).rstrip("/")
 
 
 @router.get("/export")

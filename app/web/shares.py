@@ -116,27 +116,33 @@ class Visit:
     share: Share
     real: Grid  # not for templates
     grid: Shown
+    address: str  # of this server, as others reach it
 
     @property
     def headers(self) -> dict[str, str]:
         return PRIVATE if self.share.listed else PRIVATE | NOT_LISTED
 
-    def page(self, request: Request, template: str, **values: Any) -> Response:
+    def page(self, template: str, **values: Any) -> Response:
         """``preview``: what chats and forums show; they want the whole address."""
         return page(
             template,
             headers=self.headers,
             grid=self.grid,
             listed=self.share.listed,
-            preview=str(request.url_for("show_preview", token=self.share.token)),
+            preview=f"{self.address}{self.grid.path}/preview.png",
             **values,
         )
 
 
-def visit_at(server: Server, session: Reading, token: Annotated[str, Path(max_length=60)]) -> Visit:
+def visit_at(
+    request: Request,
+    server: Server,
+    session: Reading,
+    token: Annotated[str, Path(max_length=60)],
+) -> Visit:
     share, grid = open_share(session, token)
     note_use(server.database, share, now())
-    return Visit(share, grid, shown_by(session, share, grid))
+    return Visit(share, grid, shown_by(session, share, grid), address_of(server, request))
 
 
 VisitHere = Annotated[Visit, Depends(visit_at)]
@@ -151,7 +157,6 @@ ReportHere = Annotated[Report, Depends(report_at)]
 
 @router.get("/s/{token}")
 def show_shared(
-    request: Request,
     server: Server,
     session: Reading,
     visit: VisitHere,
@@ -166,7 +171,6 @@ def show_shared(
     for block in view.blocks:
         block.rows[:] = visit.grid.rows(block.rows)
     return visit.page(
-        request,
         "pages/shared.html",
         shape=view.shape,
         blocks=view.blocks,
@@ -179,12 +183,10 @@ def show_shared(
 
 
 @router.get("/s/{token}/answers/{answer_id}")
-def show_shared_answer(
-    request: Request, session: Reading, visit: VisitHere, answer_id: AnswerId
-) -> Response:
+def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) -> Response:
     view = load_answer(session, visit.real, answer_id)
     number = load_facts(session, visit.real).prompts.index(view.prompt.id) + 1
-    return visit.page(request, "pages/shared_answer.html", it=read(visit.grid, view, number))
+    return visit.page("pages/shared_answer.html", it=read(visit.grid, view, number))
 
 
 @router.get("/s/{token}/figures/{name}.{kind}")
@@ -209,7 +211,6 @@ def show_preview(visit: VisitHere, report: ReportHere) -> Response:
 
 @router.get("/s/{token}/{file}")
 def download_shared(
-    request: Request,
     server: Server,
     session: Reading,
     visit: VisitHere,
@@ -222,7 +223,7 @@ def download_shared(
     export = open_export(
         session,
         visit.real,
-        address_of(request),
+        visit.address,
         server.practice,
         shown=visit.grid,
         look=look_of(look),

@@ -165,6 +165,11 @@ def test_card_is_a_picture_with_an_address_of_its_own(client: TestClient, grid_i
     assert card.headers["content-type"] == "image/png"
     assert card.content.startswith(b"\x89PNG")
     assert int.from_bytes(card.content[16:20]) == 1200
+    # As others reach it: a proxy's name and https are not seen from here.
+    settings = client.app.state.services.settings  # type: ignore[attr-defined]
+    settings.public_url = "https://bluff.example"
+    page = client.get(share(client, grid_id)).text
+    assert 'og:image" content="https://bluff.example/s/' in page
 
 
 def test_link_ends_at_once_when_it_is_taken_back(client: TestClient, grid_id: str) -> None:
@@ -249,7 +254,7 @@ def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) 
     for item in client.get(f"/api/grids/{grid_id}/answers").json()["items"]:
         label = {"label": "correct", "reviewer": SECRETS["reviewers"], "note": "changed"}
         assert client.put(f"/api/answers/{item['id']}/label", json=label).status_code == 200
-    wanted = {"which": "all", "labelled": True}
+    wanted = {"failed": False, "labelled": True}
     assert client.post(f"/api/grids/{grid_id}/reruns", json=wanted).status_code == 202
     assert [client.get(address + end).text for end in ends] == before
 
