@@ -5,8 +5,8 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -108,34 +108,22 @@ def export(settings: Settings, grid_id: str, target: str, kind: str, *, labelled
     if name not in known:
         names = ", ".join(it.partition(".")[2] for it in known if it.startswith("export"))
         raise click.ClickException(f"Choose a format with --format: {names} or labels.")
-    try:
-        database = _ready_database(settings)
-        try:
-            with database.read() as session, ExitStack() as opened:
-                grid = get_grid(session, grid_id)
-                practice = frozenset({PracticeProvider.name})
-                export = open_export(
-                    session, grid, settings.public_url, practice, labelled=labelled
-                )
-                # A ZIP has both CSVs and the JSONL; Markdown reads no answer by itself.
-                times = {"export.zip": 3, "export.md": 0}.get(name, 1)
-                bar = click.progressbar(
-                    length=times * len(export.ids),
-                    label=f"{len(export.ids):,} answers",
-                    file=sys.stderr,
-                    hidden=not sys.stderr.isatty(),
-                )
-                opened.enter_context(bar)
-                out = opened.enter_context(click.open_file(target, "wb", atomic=True))
-                size = 0
-                for piece in encoded(known[name].make(replace(export, advance=bar.update))):
-                    size += out.write(piece)
-        finally:
-            database.close()
-    except (OSError, DBAPIError) as exc:
-        raise click.ClickException(str(getattr(exc, "orig", exc))) from exc
-    except BluffcheckError as exc:
-        raise click.ClickException(str(exc)) from exc
+    with _opened(settings) as database, database.read() as session, ExitStack() as opened:
+        grid, practice = get_grid(session, grid_id), frozenset({PracticeProvider.name})
+        export = open_export(session, grid, settings.public_url, practice, labelled=labelled)
+        # A ZIP has both CSVs and the JSONL; Markdown reads no answer by itself.
+        times = {"export.zip": 3, "export.md": 0}.get(name, 1)
+        bar = click.progressbar(
+            length=times * len(export.ids),
+            label=f"{len(export.ids):,} answers",
+            file=sys.stderr,
+            hidden=not sys.stderr.isatty(),
+        )
+        opened.enter_context(bar)
+        out = opened.enter_context(click.open_file(target, "wb", atomic=True))
+        size = 0
+        for piece in encoded(known[name].make(replace(export, advance=bar.update))):
+            size += out.write(piece)
     click.echo(f"{len(export.ids):,} answers, {size:,} bytes: {target}", err=True)
 
 
@@ -150,29 +138,39 @@ def import_prompts(
     dry_run: bool,
 ) -> None:
     """Import prompts from a file and print what that did."""
+    with (
+        _opened(settings) as database,
+        TemporaryDirectory() as folder,
+        database.read() as session,
+    ):
+        rows = Path(folder, "rows.db")
+        choices = importing.Choices(kind, tags=tags or None)
+        if columns:
+            choices.columns = importing.with_columns(file, choices, columns)
+        found = importing.dry_run(session, file, file.name, choices, rows)
+        if found.problem:
+            raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
+        session.rollback()
+        _tell_import(found, rows)
+        if dry_run:
+            click.echo("Nothing was changed: this was a dry run.")
+            return
+        if bad_rows is None:
+            importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
+        elif found.counts["bad"]:
+            with bad_rows.open("w", encoding="utf-8", newline="") as out:
+                out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
+        importing.import_prompts(database, rows, found.state)
+        click.echo(f"Imported into {settings.url_for_people}.")
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    """The database of a server; what goes wrong meanwhile is said in a sentence."""
     try:
         database = _ready_database(settings)
         try:
-            with TemporaryDirectory() as folder, database.read() as session:
-                rows = Path(folder, "rows.db")
-                choices = importing.Choices(kind, tags=tags or None)
-                if columns:
-                    choices.columns = importing.with_columns(file, choices, columns)
-                found = importing.dry_run(session, file, file.name, choices, rows)
-                if found.problem:
-                    raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
-                session.rollback()
-                _tell_import(found, rows)
-                if dry_run:
-                    click.echo("Nothing was changed: this was a dry run.")
-                    return
-                if bad_rows is None:
-                    importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
-                elif found.counts["bad"]:
-                    with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                        out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
-                importing.import_prompts(database, rows, found.state)
-                click.echo(f"Imported into {settings.url_for_people}.")
+            yield database
         finally:
             database.close()
     except (OSError, DBAPIError) as exc:
