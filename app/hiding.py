@@ -20,7 +20,7 @@ T = TypeVar("T")
 # What can be left out, and what that means.
 HIDEABLE: Final = {
     "reviewers": "reviewers' names",
-    "notes": "their notes",
+    "notes": "reviewers' notes",
     "thinking": "the models' thinking",
     "prompts": "prompts and references, such as those of a benchmark",
     "costs": "costs",

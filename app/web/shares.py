@@ -205,7 +205,8 @@ def show_shared_figure(
 @router.get("/s/{token}/preview.png")
 def show_preview(visit: VisitHere, report: ReportHere) -> Response:
     """The card that chats and forums show of the link."""
-    image = png(str(preview(card(report))), 1.0)
+    snapshot = visit.grid.snapshot
+    image = png(str(preview(card(report, snapshot.taken_at if snapshot else None))), 1.0)
     return Response(image, media_type="image/png", headers=visit.headers)
 
 
