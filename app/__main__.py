@@ -174,6 +174,33 @@ def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
         sys.exit(1)
 
 
+@main.command()
+@click.argument("grid")
+@click.argument("file", default="-")
+@click.option(
+    "--format", "format_", default="",
+    help="csv, labels (a CSV row per label), jsonl, md, html or zip.  [default: as FILE ends]",
+)  # fmt: skip
+@click.option("--labelled", is_flag=True, help="Only answers that somebody labelled.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+def export(grid: str, file: str, format_: str, labelled: bool, data_dir: Path | None) -> None:
+    """Write a grid to FILE. GRID is its id, the last part of its address; snapshots have one too.
+
+    Without FILE it goes to the standard output. A server may run meanwhile.
+    """
+    from app import commands  # takes a second
+
+    try:
+        settings = load_settings(data_dir=data_dir)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    commands.export(settings, grid, file, format_, labelled=labelled)
+
+
 @main.command("import-prompts")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, delete, exists, true
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from app.audit import By, note
 from app.errors import Forbidden, InvalidInput, NotFound
@@ -64,7 +64,7 @@ def visible(viewer: Viewer) -> ColumnElement[bool]:
     """A condition on grids: that this viewer may see them."""
     if viewer.role is Role.owner:
         return true()
-    grid = col(Grid.id)
+    grid = func.coalesce(col(Grid.snapshot_of), col(Grid.id))  # a snapshot is for whom its grid is
     restricted = exists().where(
         col(GridAccess.grid_id) == grid, col(GridAccess.named_readers).is_(True)
     )
@@ -106,6 +106,7 @@ def blinded(session: Session, grid: Grid, viewer: Viewer) -> bool:
     """Whether this viewer sees only the review of this grid, and that blind."""
     if viewer.role is not Role.reviewer or viewer.reviewer_id is None:
         return False
+    grid = _origin(session, grid)
     access = session.get(GridAccess, grid.id)
     if access is None or not access.blind or not may_label(session, grid, viewer):
         return False
@@ -117,7 +118,7 @@ def blinded(session: Session, grid: Grid, viewer: Viewer) -> bool:
 def refuse_blinded(session: Session, grid: Grid, viewer: Viewer) -> None:
     """Raises Blinded."""
     if blinded(session, grid, viewer):
-        raise Blinded(grid)
+        raise Blinded(_origin(session, grid))
 
 
 def blinded_of(session: Session, grids: Iterable[Grid], viewer: Viewer) -> set[int]:
@@ -165,6 +166,11 @@ def _in_words(given: AccessInput) -> str:
     see = f"{len(given.readers | given.labellers)} people" if given.named_readers else "the team"
     label = f"{len(given.labellers)} people" if given.named_labellers else "all reviewers"
     return f"{see} may see it, {label} may label it{', blind' if given.blind else ''}"
+
+
+def _origin(session: Session, grid: Grid) -> Grid:
+    """The grid that decides: of a snapshot, the one that it shows."""
+    return grid if grid.snapshot_of is None else session.get_one(Grid, grid.snapshot_of)
 
 
 def _seen(session: Session, grid: Grid, viewer: Viewer, missing: str) -> Grid:

@@ -1,4 +1,4 @@
-"""``python -m app models``, ``copy``, ``people`` and ``import-prompts``: what they print.
+"""``python -m app models``, ``copy``, ``people``, ``export`` and imports: what they print.
 
 ``models`` is what the Models page does, in a terminal.
 """
@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -23,6 +24,9 @@ from app.checks import CheckResult, check_model, settings_to_check
 from app.copying import Advance, copy_database, database_url, name_of
 from app.db import Database, revisions
 from app.errors import BluffcheckError, InvalidInput
+from app.exports.formats import encoded, formats
+from app.exports.rows import open_export
+from app.grids import get_grid
 from app.imports import prompts as importing
 from app.imports.names import FIELDS
 from app.imports.staging import Status
@@ -31,6 +35,7 @@ from app.peopletables import Role
 from app.plans import Providers, find_model
 from app.prices import PriceBook
 from app.providers import Provider, discover
+from app.providers.practice import PracticeProvider
 from app.settings import Settings, load_settings
 from app.tables import CheckState, now
 
@@ -94,6 +99,35 @@ def copy(source: str, target: str) -> None:
         click.echo(line)
     names = [name_of(database_url(url)) for url in (source, target)]
     click.echo("{1} now holds everything of {0}.".format(*names))
+
+
+def export(settings: Settings, grid_id: str, target: str, kind: str, *, labelled: bool) -> None:
+    """Write a grid to a file, or to the standard output (“-”), and say how far it is."""
+    from app.web.render import render_pieces
+
+    ending = kind or Path(target).suffix.removeprefix(".")
+    name = "labels.csv" if ending == "labels" else f"export.{ending}"
+    known = formats(render_pieces)
+    if name not in known:
+        names = ", ".join(it.partition(".")[2] for it in known if it.startswith("export"))
+        raise click.ClickException(f"Choose a format with --format: {names} or labels.")
+    with opened(settings) as database, database.read() as session, ExitStack() as stack:
+        grid, practice = get_grid(session, grid_id), frozenset({PracticeProvider.name})
+        export = open_export(session, grid, settings.public_url, practice, labelled=labelled)
+        # A ZIP has both CSVs and the JSONL; Markdown reads no answer by itself.
+        times = {"export.zip": 3, "export.md": 0}.get(name, 1)
+        bar = click.progressbar(
+            length=times * len(export.ids),
+            label=f"{len(export.ids):,} answers",
+            file=sys.stderr,
+            hidden=not sys.stderr.isatty(),
+        )
+        stack.enter_context(bar)
+        out = stack.enter_context(click.open_file(target, "wb", atomic=True))
+        size = 0
+        for piece in encoded(known[name].make(replace(export, advance=bar.update))):
+            size += out.write(piece)
+    click.echo(f"{len(export.ids):,} answers, {size:,} bytes: {target}", err=True)
 
 
 def import_prompts(

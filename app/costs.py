@@ -46,7 +46,8 @@ def price_again(session: Session, prices: PriceBook, models: Iterable[str]) -> N
                 col(Attempt.cost_source),
             )
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
-            .where(col(Answer.model) == model, *_PRICED_BY_US)
+            .join(Grid, col(Grid.id) == col(Answer.grid_id))
+            .where(col(Answer.model) == model, col(Grid.snapshot_of).is_(None), *_PRICED_BY_US)
         ):
             id_, answer_id, grid_id, started_at, *tokens, usd, source = row
             cost = prices.cost(model, started_at, Usage(*tokens))

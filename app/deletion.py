@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Table, delete
+from sqlalchemy import Table, delete, or_, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from app import control
@@ -26,6 +26,7 @@ KEPT = timedelta(days=30)
 LOOK_S = 3600.0
 BATCH = 500  # answers in a transaction, so that whoever labels need not wait for the removal
 _TABLES = SQLModel.metadata.tables
+_RESTORABLE = col(Grid.snapshot_of).is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +49,20 @@ def delete_grid(session: Session, grid: Grid) -> None:
     )
     if session.exec(at_work.limit(1)).first() is not None:
         control.pause(session, grid)  # restoring it spends nothing either
-    grid.deleted_at = now()
-    session.add(grid)
-    session.flush()
+    _say_deleted(session, grid, now())
 
 
 def restore_grid(session: Session, public_id: str) -> Grid:
     """Raises NotFound for one that is not deleted, or for too long."""
     grid = session.exec(
-        select(Grid).where(Grid.public_id == public_id, col(Grid.deleted_at) > now() - KEPT)
+        select(Grid).where(
+            Grid.public_id == public_id, _RESTORABLE, col(Grid.deleted_at) > now() - KEPT
+        )
     ).first()
     if grid is None:
         raise NotFound(f"No grid of this address was deleted within the last {KEPT.days} days.")
     stamp(session, grid.id)
-    session.refresh(grid)
-    grid.deleted_at = None
-    session.add(grid)
-    session.flush()
+    _say_deleted(session, grid, None)
     return grid
 
 
@@ -73,7 +71,7 @@ def deleted_grids(session: Session) -> list[Deleted]:
     rows = session.execute(
         select(Grid, func.count(col(Answer.id)))
         .outerjoin(Answer, col(Answer.grid_id) == col(Grid.id))
-        .where(col(Grid.deleted_at) > now() - KEPT)
+        .where(_RESTORABLE, col(Grid.deleted_at) > now() - KEPT)
         .group_by(col(Grid.id))
         .order_by(col(Grid.deleted_at).desc())
     ).all()
@@ -88,11 +86,21 @@ def removing(database: Database) -> AbstractAsyncContextManager[None]:
 def remove_old(database: Database, before: datetime) -> int:
     """Remove the grids that were deleted before a time; how many these were."""
     with database.read() as session:
-        old = session.exec(select(Grid.id).where(col(Grid.deleted_at) < before)).all()
+        gone = select(Grid.id).where(col(Grid.deleted_at) < before)
+        # The latest first: snapshots come before the grids they show.
+        old = session.exec(gone.order_by(col(Grid.id).desc())).all()
     for grid_id in old:
         while _remove_some(database, grid_id):
             pass
     return len(old)
+
+
+def _say_deleted(session: Session, grid: Grid, when: datetime | None) -> None:
+    """Its snapshots go, and come back, with it."""
+    both = or_(col(Grid.id) == grid.id, col(Grid.snapshot_of) == grid.id)
+    session.execute(update(Grid).where(both).values(deleted_at=when))
+    session.flush()
+    session.refresh(grid)
 
 
 def _remove_some(database: Database, grid_id: int) -> int:

@@ -98,13 +98,23 @@ def load_facts(session: Session, grid: Grid) -> Facts:
 
 
 def _read(session: Session, grid: Grid) -> Facts:
-    rows = session.execute(_statement(grid.id).order_by(col(Answer.id)))
-    return Facts(grid.seq, {row[0]: Fact._make(row) for row in rows}, _prompts(session, grid.id))
+    statement = _statement(grid.id).order_by(col(Answer.id))
+    return Facts(grid.seq, _facts(session, statement), _prompts(session, grid.id))
+
+
+def _facts(session: Session, statement: sqlalchemy.Select[Any]) -> dict[int, Fact]:
+    """By id. Of equal texts one is kept: else they would be most of what is held."""
+    one: dict[str, str] = {}
+    # In pieces: all rows of the driver at once would be as large again.
+    rows = session.execute(statement, execution_options={"yield_per": 10_000})
+    return {
+        row[0]: Fact._make([one.setdefault(it, it) if type(it) is str else it for it in row])
+        for row in rows
+    }
 
 
 def _renewed(session: Session, grid: Grid, known: Facts) -> Facts:
-    rows = session.execute(_statement(grid.id).where(col(Answer.seq) > known.seq))
-    changed = {row[0]: Fact._make(row) for row in rows}
+    changed = _facts(session, _statement(grid.id).where(col(Answer.seq) > known.seq))
     known.before = None  # only one is needed
     prompts = _prompts(session, grid.id)
     return Facts(grid.seq, known.by_id | changed, prompts, known, changed)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, bindparam, true, update
 from sqlmodel import Session, SQLModel, col, func, select
 
 from app.ceilings import NO_CEILINGS, Ceilings
-from app.errors import InvalidInput, NotFound
+from app.errors import Conflict, InvalidInput, NotFound
 from app.planrows import insert_rows
 from app.plans import Plan, check_size
 from app.providers import Outcome
@@ -20,6 +20,7 @@ from app.tables import (
     Attempt,
     Grid,
     LabelValue,
+    Snapshot,
 )
 
 
@@ -50,26 +51,36 @@ class Progress:
 
 
 IS_THERE = col(Grid.deleted_at).is_(None)  # whether a grid is: nobody else decides that
+IS_LISTED = sqlalchemy.and_(IS_THERE, col(Grid.snapshot_of).is_(None))  # snapshots are with theirs
 
 # Built once: the runner needs it for every transaction.
 _GRID = SQLModel.metadata.tables["grid"]
 _STAMP = (
     update(_GRID)
-    .where(_GRID.c.id == bindparam("grid"))
+    .where(_GRID.c.id == bindparam("grid"), _GRID.c.snapshot_of.is_(None))
     .values(seq=_GRID.c.seq + 1)
     .returning(_GRID.c.seq)
+)
+FROZEN = (
+    "This is a frozen snapshot: nothing in it changes any more. Go to the grid it was taken of."
 )
 
 
 def stamp(session: Session, grid_id: int) -> int:
-    """The number of this transaction among the grid's changes; taking it locks the grid's row."""
+    """The number of this transaction among the grid's changes; taking it locks the grid's row.
+
+    Raises Conflict for a snapshot: whoever changes anything of a grid comes by here.
+    """
     transaction, taken = session.info.get("stamps", (None, {}))
     if transaction is None or transaction is not session.get_transaction():
         session.connection()
         taken = {}
         session.info["stamps"] = (session.get_transaction(), taken)
     if grid_id not in taken:
-        taken[grid_id] = session.connection().scalar(_STAMP, {"grid": grid_id})
+        given = session.connection().scalar(_STAMP, {"grid": grid_id})
+        if given is None:
+            raise Conflict(FROZEN)
+        taken[grid_id] = given
     number: int = taken[grid_id]
     return number
 
@@ -118,11 +129,16 @@ def get_answer(session: Session, answer_id: int) -> Answer:
     return answer
 
 
+def snapshot_of(session: Session, grid: Grid) -> Snapshot | None:
+    """What is known of a grid that is a snapshot; None of others."""
+    return session.get(Snapshot, grid.id) if grid.frozen else None
+
+
 def recent_grids(
     session: Session, limit: int = 20, visible: ColumnElement[bool] | None = None
 ) -> list[tuple[Grid, Progress]]:
-    """The newest grids with their counts; ``visible``: of which."""
-    statement = select(Grid).where(IS_THERE, true() if visible is None else visible)
+    """The newest grids with their counts; no snapshots. ``visible``: of which."""
+    statement = select(Grid).where(IS_LISTED, true() if visible is None else visible)
     grids = session.exec(statement.order_by(col(Grid.id).desc()).limit(limit)).all()
     counts = progress_of(session, [g.id for g in grids if g.id is not None])
     return [(g, counts[g.id]) for g in grids if g.id is not None]

@@ -20,7 +20,7 @@ from app.db import Database
 from app.errors import Unavailable
 from app.gridfacts import Facts, find, load_facts
 from app.gridfilter import Matches, Setting, marks_of, match, other_numbers
-from app.grids import IS_THERE, Progress, tally_progress
+from app.grids import IS_LISTED, Progress, tally_progress
 from app.gridtally import tallies
 from app.gridview import (
     LONG,
@@ -128,7 +128,7 @@ async def reading_ahead(database: Database) -> AsyncIterator[None]:
 def read_newest(database: Database, grids: int = 3) -> None:
     try:
         with database.read() as session:
-            newest = select(Grid).where(IS_THERE).order_by(col(Grid.id).desc()).limit(grids)
+            newest = select(Grid).where(IS_LISTED).order_by(col(Grid.id).desc()).limit(grids)
             for grid in session.exec(newest):
                 load_shape(session, grid)
     except Unavailable as exc:

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     oidc_claim: str = "email"  # what of a person is their login here
     oidc_role: Literal["none", "reader", "reviewer"] = "none"  # of whom it knows and we do not
     embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
+    public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$")  # how others reach this server
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"

@@ -2,58 +2,26 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select, update
+import sqlalchemy
+from sqlmodel import Session, col, or_, select, update
 
 from app.db import Database
 from app.errors import Gone, InvalidInput, NotFound, Unavailable
-from app.grids import IS_THERE
-from app.gridview import GridRow
+from app.exports.jsonl import hash_of
+from app.exports.rows import open_export
+from app.gridfacts import load_facts
+from app.grids import IS_THERE, snapshot_of
+from app.hiding import HIDEABLE, Shown
 from app.look import Look
-from app.tables import Grid, Prompt, Share, now
+from app.tables import Answer, Grid, Label, LabelChange, Share, Snapshot, now
 
 TOKEN_BYTES = 16  # 128 bits: nobody guesses one
 NOTED_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
-# What an address can leave out, and what that means.
-HIDEABLE = {
-    "reviewers": "reviewers' names",
-    "notes": "their notes",
-    "thinking": "the models' thinking",
-    "prompts": "prompts and references, such as those of a benchmark",
-    "costs": "costs",
-}
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A grid as a share shows it. Templates of the grid take it for one: its public id is the
-    share's, so that all addresses they make stay within the share."""
-
-    public_id: str
-    title: str
-    hidden: frozenset[str]
-
-    @property
-    def shared(self) -> bool:
-        return True
-
-    def shows(self, what: str) -> bool:
-        return what not in self.hidden
-
-    def prompt(self, prompt: Prompt, number: int) -> Prompt:
-        """As readers may see it."""
-        if self.shows("prompts"):
-            return prompt
-        return Prompt(id=prompt.id, key="", text=f"Prompt {number}")
-
-    def rows(self, rows: Iterable[GridRow]) -> list[GridRow]:
-        return [replace(row, prompt=self.prompt(row.prompt, row.number)) for row in rows]
-
-
-def create_share(
-    session: Session,
+def new_share(
     grid: Grid,
     hidden: Iterable[str] = (),
     *,
@@ -61,14 +29,15 @@ def create_share(
     listed: bool = False,
     by: str = "",
 ) -> Share:
-    """A new address of the grid. ``days``: how long it holds; ``listed``: search engines may.
+    """A new address of the grid or snapshot, to be added. ``days``: how long it holds; ``listed``:
+    search engines may list it.
 
     Raises InvalidInput for something that cannot be hidden.
     """
     chosen = set(hidden)
     if unknown := chosen - HIDEABLE.keys():
         raise InvalidInput(f"“{min(unknown)}” cannot be hidden; {', '.join(HIDEABLE)} can.")
-    share = Share(
+    return Share(
         token=secrets.token_urlsafe(TOKEN_BYTES),
         grid_id=grid.id,
         hidden=[name for name in HIDEABLE if name in chosen],
@@ -76,21 +45,35 @@ def create_share(
         created_by=by,
         expires_at=now() + timedelta(days=days) if days else None,
     )
-    session.add(share)
-    session.flush()
-    return share
+
+
+def create_share(database: Database, share: Share, practice: frozenset[str]) -> int:
+    """Add it; gives its id. What readers of a snapshot can download has a hash of its own, since
+    something is left out. ``practice``: names of the providers that are simulated."""
+    with database.read() as session:
+        grid = session.get_one(Grid, share.grid_id)
+        if grid.frozen:
+            shown = shown_by(session, share, grid)
+            export = open_export(session, grid, practice=practice, shown=shown)
+            share.content_hash = hash_of(export)
+    with database.write() as session:
+        session.add(share)
+        session.commit()
+        return share.id
 
 
 def shares_of(session: Session, grid_id: int) -> list[Share]:
-    """The newest first."""
-    statement = select(Share).where(Share.grid_id == grid_id)
+    """Those of the grid and of its snapshots, the newest first."""
+    snapshots = select(Grid.id).where(Grid.snapshot_of == grid_id)
+    mine = or_(col(Share.grid_id) == grid_id, col(Share.grid_id).in_(snapshots))
+    statement = select(Share).where(mine)
     return list(session.exec(statement.order_by(col(Share.id).desc())))
 
 
 def revoke(session: Session, grid: Grid, share_id: int) -> None:
     """It ends at once, for good. Raises NotFound."""
-    share = session.get(Share, share_id)
-    if share is None or share.grid_id != grid.id:
+    share = next((it for it in shares_of(session, grid.id) if it.id == share_id), None)
+    if share is None:
         raise NotFound("This grid has no such link.")
     share.revoked_at = share.revoked_at or now()
     session.add(share)
@@ -112,8 +95,39 @@ def open_share(session: Session, token: str) -> tuple[Share, Grid]:
     return share, grid
 
 
-def shared(share: Share, grid: Grid) -> Shared:
-    return Shared(share.token, grid.title, frozenset(share.hidden))
+def shown_by(session: Session, share: Share, grid: Grid) -> Shown:
+    """The grid as whoever has this address sees it."""
+    snapshot = snapshot_of(session, grid)
+    if snapshot:
+        told = {"taken_by": "", "content_hash": share.content_hash}
+        snapshot = Snapshot(**snapshot.model_dump() | told)
+    return Shown(
+        share.token,
+        f"/s/{share.token}",
+        grid.title,
+        grid.created_at,
+        grid.repeats,
+        snapshot,
+        shared=True,
+        hidden=frozenset(share.hidden),
+        numbers=_numbers(session, grid) if "reviewers" in share.hidden else {},
+    )
+
+
+def _numbers(session: Session, grid: Grid) -> dict[int, int]:
+    """Of everybody who ever labelled anything in this grid, also where the label is gone."""
+
+    def find() -> dict[int, int]:
+        changes = (
+            sqlalchemy.select(col(table.reviewer_id))
+            .join(Answer, col(Answer.id) == col(table.answer_id))
+            .where(col(Answer.grid_id) == grid.id)
+            for table in (Label, LabelChange)
+        )
+        found = session.scalars(sqlalchemy.union(*changes))
+        return {id_: number for number, id_ in enumerate(sorted(found), start=1)}
+
+    return load_facts(session, grid).made("reviewer numbers", find)
 
 
 def note_use(database: Database, share: Share, when: datetime) -> None:

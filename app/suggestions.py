@@ -15,7 +15,7 @@ from app.grids import stamp
 from app.meanwhile import meanwhile, rest
 from app.providers import Outcome
 from app.suggest import METHOD, Gist, Question, gist
-from app.tables import Answer, Attempt, LabelValue, Prompt
+from app.tables import Answer, Attempt, Grid, LabelValue, Prompt
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,8 @@ def read_some(database: Database) -> int:
             select(col(Attempt.id), col(Attempt.text), col(Answer.grid_id), Prompt)
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
-            .where(_UNREAD)
+            .join(Grid, col(Grid.id) == col(Answer.grid_id))
+            .where(_UNREAD, col(Grid.snapshot_of).is_(None))
             .limit(BATCH)
         ).all()
     found = []

@@ -189,6 +189,12 @@ class Grid(SQLModel, table=True):
     calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # begun so far
     # What its calls cost as far as known, and what those in flight are expected to.
     committed_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    # A copy that nothing changes any more: see snapshots.py. It is in no list of grids.
+    snapshot_of: int | None = Field(default=None, foreign_key="grid.id", index=True)
+
+    @property
+    def frozen(self) -> bool:
+        return self.snapshot_of is not None
 
 
 class GridPrompt(SQLModel, table=True):
@@ -446,3 +452,19 @@ class Share(SQLModel, table=True):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    content_hash: str = Field(default="", sa_column_kwargs={"server_default": ""})  # if frozen
+
+
+class Snapshot(SQLModel, table=True):
+    """How a grid was at one time. The grid that it has is the copy."""
+
+    __table_args__ = (UniqueConstraint("of_grid_id", "number"),)
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    of_grid_id: int = Field(foreign_key="grid.id")
+    number: int  # from 1, of this grid
+    taken_at: datetime
+    taken_by: str = ""  # a reviewer's name
+    version: str  # of Bluffcheck
+    content_hash: str = ""  # of all of it, as exports/jsonl.py makes it; empty: not computed yet
+    unfinished: int = 0  # answers that were not in yet

@@ -1,7 +1,7 @@
 """How many answers a second are exported, beside the sqlite3 shell's own CSV of the same join.
 
     python -m bench.export                      60,000 answers
-    python -m bench.export --answers 1000000    and what memory that takes
+    python -m bench.export --answers 1000000 --rounds 1 --formats csv jsonl
 
 Each format is made in a process of its own, which throws away what it made. The shell joins the
 same tables and writes the same columns, but escapes and explains nothing. Rows per second of CPU
@@ -15,11 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.measure import memory_mb, require_proc
 
-FORMATS = ("csv", "labels", "jsonl", "zip")
+FORMATS = ("csv", "labels", "jsonl", "zip", "md", "html", "snapshot")
 OF_ATTEMPT = (
     "served_model, user_message, system_message, thinking_sent, thought, evidence, mismatch,"
     " temperature_sent, temperature_note, number, outcome, finish_reason, attempt.text,"
@@ -59,30 +60,37 @@ def _children_s() -> float:
 
 
 def make(path: Path, kind: str) -> None:
-    """Export in this process and print what it took."""
+    """Export in this process, or take a snapshot, and print what it took."""
     from app.db import Database
-    from app.exports.archive import export_zip
-    from app.exports.csv import answers_csv, labels_csv
-    from app.exports.jsonl import export_jsonl
+    from app.exports.formats import encoded, formats
     from app.exports.rows import open_export
     from app.grids import recent_grids
+    from app.snapshots import freeze
+    from app.web.render import render_pieces
 
-    makers = {"csv": answers_csv, "labels": labels_csv, "jsonl": export_jsonl, "zip": export_zip}
+    name = "labels.csv" if kind == "labels" else f"export.{kind}"
     database = Database(f"sqlite:///{path}")
     with database.read() as session:
         grid = recent_grids(session)[0][0]
-        before_mb = memory_mb(os.getpid())
+        before_mb, before_bytes = memory_mb(os.getpid()), _on_disk(path)
         started = time.process_time()
-        size = 0
-        for piece in makers[kind](open_export(session, grid, "http://localhost")):
-            size += len(piece.encode() if isinstance(piece, str) else piece)
+        if kind == "snapshot":
+            freeze(database, grid.id, frozenset({"practice"}))
+            size = _on_disk(path) - before_bytes
+        else:
+            export = open_export(session, grid, "http://localhost")
+            size = sum(map(len, encoded(formats(render_pieces)[name].make(export))))
         seconds = time.process_time() - started
     database.close()
     peak_mb = memory_mb(os.getpid(), "VmHWM")
     print(json.dumps({"s": seconds, "MB": size / 1e6, "memory": peak_mb - before_mb}))
 
 
-def measure(answers: int, rounds: int) -> None:
+def _on_disk(path: Path) -> int:
+    return sum(it.stat().st_size for it in path.parent.glob(f"{path.name}*"))
+
+
+def measure(answers: int, rounds: int, kinds: Sequence[str]) -> None:
     from app.db import Database
     from bench.gridbook import THINKING, WORDINGS, Size, fill
 
@@ -97,7 +105,7 @@ def measure(answers: int, rounds: int) -> None:
         what = f"{size.answers:,} answers"
         print(f"{what:<16}{'rows/s':>10}{'÷ shell':>10}{'MB':>8}{'memory MB':>12}")
         print(f"{'sqlite3 shell':<16}{size.answers / shell_s:>10,.0f}{1:>10.2f}")
-        for kind in FORMATS:
+        for kind in kinds:
             command = [sys.executable, "-m", "bench.export", "--make", kind, str(path)]
             found = [
                 json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
@@ -118,13 +126,14 @@ def main() -> None:
     )
     parser.add_argument("--answers", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=3, help="of each; the quickest counts")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS)
     parser.add_argument("--make", nargs=2, metavar=("FORMAT", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
         make(Path(options.make[1]), options.make[0])
     else:
         require_proc()
-        measure(options.answers, options.rounds)
+        measure(options.answers, options.rounds, options.formats)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.__main__ import main
+from app.exports.jsonl import content_hash
 from tests.polling import wait_for
 from tests.serving import ROOT, app_server, plain_environ, providers_at, request_json
 from tests.wire import WireServer
@@ -255,6 +256,13 @@ def test_probe_runs_to_its_end_and_its_grid_is_there(tmp_path: Path) -> None:
     with app_server(data) as server:
         with urllib.request.urlopen(f"{server.url}/api/grids/{grid_id}", timeout=10) as answer:
             assert json.load(answer)["title"] == "From a terminal"
+        target = tmp_path / "grid.jsonl"
+        arguments = ["export", grid_id, str(target), "--data-dir", str(data)]
+        written = CliRunner().invoke(main, arguments)
+        assert (written.exit_code, written.output[:10]) == (0, "2 answers,"), written.output
+        assert content_hash(target.read_text("utf-8").splitlines()) in target.read_text("utf-8")
+        formless = CliRunner().invoke(main, ["export", grid_id, "--data-dir", str(data)])
+        assert "Choose a format with --format" in formless.output
         there = CliRunner().invoke(main, ["run", str(probe), "--data-dir", str(data)])
         assert "Another Bluffcheck is already using" in there.output
         probe.write_text(PROBE.replace("openai/any", "practice/bluffer"))

@@ -144,6 +144,8 @@ def fill(client: TestClient) -> None:
     assert client.post("/api/prices", json=price).status_code == 201
     limit = {"calls": 3, "tokens_per_minute": 1_000_000}
     client.put("/api/limits/openai", json=limit).raise_for_status()
+    frozen = {"of": "new", "hide": "notes"}
+    assert client.post(f"/grids/{grid_id}/shares", data=frozen).status_code == 200
 
 
 def test_everything_arrives_in_the_other_database_and_comes_back(

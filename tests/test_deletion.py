@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import Session, SQLModel, func, select
+from sqlmodel import Session, SQLModel, col, func, or_, select, update
 
 from app.db import Database
 from app.deletion import KEPT, delete_grid, deleted_grids, remove_old, restore_grid
@@ -12,7 +12,8 @@ from app.errors import NotFound
 from app.grids import get_grid
 from app.labels import get_reviewer, set_label
 from app.providers import Thinking
-from app.shares import create_share
+from app.shares import new_share
+from app.snapshots import take_snapshot
 from app.tables import Answer, Grid, HeldBack, LabelValue, Prompt, now
 from tests.factories import answers_of, finish, grid_input, new_grid, run_grid
 from tests.polling import wait_for
@@ -109,7 +110,8 @@ def full_grid(session: Session, repeats: int) -> Grid:
     """With a row in every table that belongs to grids."""
     grid = new_grid(session, repeats=repeats)
     session.add(HeldBack(grid_id=grid.id, model="practice/honest", thinking=Thinking.on))
-    create_share(session, grid)
+    session.add(new_share(grid))
+    take_snapshot(session, grid.id)
     [answer, *_] = answers_of(session, grid)
     finish(session, answer)
     set_label(session, answer.id, get_reviewer(session, "Ada"), LabelValue.correct)
@@ -131,21 +133,22 @@ def test_old_ones_are_removed_from_every_table(
         for grid in (old, recent):
             delete_grid(session, grid)
         session.commit()
-        old.deleted_at = now() - KEPT - timedelta(minutes=1)
-        session.add(old)
+        theirs = or_(col(Grid.id) == old.id, col(Grid.snapshot_of) == old.id)
+        long_ago = now() - KEPT - timedelta(minutes=1)
+        session.execute(update(Grid).where(theirs).values(deleted_at=long_ago))
         session.commit()
         assert counts(session) == with_them
         assert [one.grid.id for one in deleted_grids(session)] == [recent.id]
         with pytest.raises(NotFound):
             restore_grid(session, old.public_id)
-    assert remove_old(database, now() - KEPT) == 1
+    assert remove_old(database, now() - KEPT) == 2  # it, and its snapshot
     with database.read() as session:
         assert session.get(Grid, old.id) is None
         assert session.get(Grid, recent.id) is not None
-    assert remove_old(database, now() + timedelta(minutes=1)) == 1
+    assert remove_old(database, now() + timedelta(minutes=1)) == 2
     with database.read() as session:
         assert counts(session) == before  # all that was theirs, and nothing else
         assert session.scalar(select(func.count()).select_from(Prompt)) == prompts
-        assert session.scalar(select(func.count()).select_from(Answer)) == 4
+        assert session.scalar(select(func.count()).select_from(Answer)) == 2 * 4
         with pytest.raises(NotFound):
             get_grid(session, recent.public_id)

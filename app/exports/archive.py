@@ -50,8 +50,9 @@ DICTIONARY = f"""\
 {as_markdown(LINES)}
 The content hash is the SHA-256, in hex, over all lines but the last, in their order. Of each line
 take away what is no part of it (the last row above; of prompts `key` and `version`, of wordings
-`version`), write the rest as JSON with sorted keys, without spaces and with no escapes of what is
-not ASCII, in UTF-8, and add a line feed.
+`version`) and, at any depth, every field that is null, false, "", [] or {{}}; write the rest as
+JSON with sorted keys, without spaces and with no escapes of what is not ASCII, in UTF-8, and add a
+line feed.
 """
 
 
@@ -101,6 +102,8 @@ def _info(name: str, made: datetime) -> zipfile.ZipInfo:
 def _files(export: Export, made: datetime) -> Iterator[tuple[str, Iterable[str]]]:
     """Each name with its pieces, which are read before the next name is asked for."""
     about = f"Only answers that match: {export.about}.\n" if export.about else ""
+    if left_out := export.shown.left_out:
+        about += f"Left out, and empty in the files: {left_out}.\n"
     readme = README.format(
         title=export.grid.title,
         answers=len(export.ids),
@@ -115,6 +118,6 @@ def _files(export: Export, made: datetime) -> Iterator[tuple[str, Iterable[str]]
     yield "grid.jsonl", export_jsonl(export)
     yield "grid.md", export_markdown(export)
     report = load_report(export.session, export.grid, Choice())
-    yield "measures.csv", [results_csv(report)]
-    for name, picture in pictures(report).items():
+    yield "measures.csv", [results_csv(report, export.shown.public_id)]
+    for name, picture in export.shown.pictures(pictures(report)).items():
         yield f"figures/{name}.svg", [str(picture.draw(WIDTH, name))]

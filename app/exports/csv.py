@@ -80,8 +80,8 @@ class _Shared(NamedTuple):
 
 def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[str]:
     """The order is that of COLUMNS, written out: by name it would take three times as long."""
-    heads = f"{cell(export.grid.public_id)},{cell(export.grid.title)}"
-    link = f"{export.address}#a-"
+    heads = f"{cell(export.shown.public_id)},{cell(export.grid.title)}"
+    link = export.link
     of_column, of_prompt = shared
     labels = export.labels(ids)
     wanted = frozenset(ids)
@@ -95,7 +95,7 @@ def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[s
         output_tokens, reasoning_tokens, cached_tokens, cost, cost_source, first_token_ms,
         total_ms, started_at, finished_at, response_id, short, suggested, strength, reason,
         method, hedged,
-    ) in export.read(_statement(ids)):  # fmt: skip
+    ) in export.read(_statement(export, ids)):  # fmt: skip
         if answer not in wanted:
             continue
         column, practice, wording, asked, temperature, max_tokens = of_column[model, variant]
@@ -136,23 +136,24 @@ def _seen(evidence: str | None, kind: str, thought: str | None, *numbers: int | 
     return cell(thinking_seen(Evidence(evidence), ThinkingKind(kind), told, *numbers))
 
 
-def _statement(ids: Sequence[int]) -> sqlalchemy.Select[Any]:
+def _statement(export: Export, ids: Sequence[int]) -> sqlalchemy.Select[Any]:
+    seen = export.seen
     columns: list[Any] = [
         col(Answer.id), col(Answer.prompt_id), col(Answer.provider), col(Answer.model),
         col(Answer.variant_id), col(Answer.repeat), plain(Answer.state), plain(Answer.label),
         flag(Answer.disputed), flag(Answer.decided), col(Answer.tags), col(Answer.attempt_id),
-        col(Attempt.served_model), col(Attempt.user_message), col(Attempt.system_message),
-        raw_json(Attempt.thinking_sent), plain(Attempt.thought),
+        col(Attempt.served_model), seen(col(Attempt.user_message)),
+        seen(col(Attempt.system_message)), raw_json(Attempt.thinking_sent), plain(Attempt.thought),
         plain(Attempt.evidence), col(Attempt.mismatch),
         col(Attempt.temperature_sent), col(Attempt.temperature_note), col(Attempt.number),
         plain(Attempt.outcome), col(Attempt.finish_reason), col(Attempt.text),
-        col(Attempt.thinking_text), plain(Attempt.thinking_kind),
-        col(Attempt.error_message), col(Attempt.input_tokens), col(Attempt.output_tokens),
-        col(Attempt.reasoning_tokens), col(Attempt.cached_tokens), col(Attempt.cost_usd),
-        col(Attempt.cost_source), col(Attempt.first_token_ms), col(Attempt.total_ms),
-        raw_time(Attempt.started_at), raw_time(Attempt.finished_at), col(Attempt.response_id),
+        seen(col(Attempt.thinking_text)), plain(Attempt.thinking_kind),
+        seen(col(Attempt.error_message)), col(Attempt.input_tokens), col(Attempt.output_tokens),
+        col(Attempt.reasoning_tokens), col(Attempt.cached_tokens), seen(col(Attempt.cost_usd)),
+        seen(col(Attempt.cost_source)), col(Attempt.first_token_ms), col(Attempt.total_ms),
+        raw_time(Attempt.started_at), raw_time(Attempt.finished_at), seen(col(Attempt.response_id)),
         col(Attempt.short), plain(Attempt.suggested), col(Attempt.suggestion_strength),
-        col(Attempt.suggestion_reason), col(Attempt.suggestion_method), flag(Attempt.hedged),
+        seen(col(Attempt.suggestion_reason)), col(Attempt.suggestion_method), flag(Attempt.hedged),
     ]  # fmt: skip
     return (
         sqlalchemy.select(*columns)

@@ -110,6 +110,7 @@ LINES: Fields = (
         ("title", "created_at", "repeats"),
         "of the grid",
     ),
+    (("left_out",), "in files of a share: what its link leaves out; else empty"),
     (
         ("prompts",),
         "in their order, complete: key, version, text, question, answer_format, references,"

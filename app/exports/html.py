@@ -6,17 +6,19 @@ Heads and rows are those of the page; the answers stand below, each shown when i
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 from sqlmodel import col, select
 
+from app.answerview import AnswerView
 from app.chips import Chip
 from app.db import ROOT
 from app.exports.rows import Export, without_nul
 from app.gridqueries import load_rows
 from app.gridshape import Shape, load_shape
 from app.gridview import Cell, Column, GridRow
+from app.hiding import Shown
 from app.labels import labels_of
 from app.results.choice import Choice
 from app.results.pictures import pictures
@@ -25,12 +27,13 @@ from app.tables import Answer, Attempt, Label, Prompt, Reviewer, now
 
 STYLES = ("base", "grid", "chips", "drawer", "figures", "results", "file")
 ROWS = 20  # read at once
+SAMPLE = 10  # rows by which its size is guessed
 PICTURES = ("bars", "square", "slopes")  # those that say most
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One answer whole, by the names that the macros of the drawer have."""
+    """One answer whole, as far as it may be seen, by the names that templates have for it."""
 
     chip: Chip
     column: Column
@@ -40,24 +43,39 @@ class Detail:
     labels: list[tuple[Label, Reviewer]]
 
 
-def export_html(render: Callable[..., Iterator[str]], export: Export) -> Iterator[str]:
-    """``render``: the stream of a template, given its name and values."""
-    look = export.look.with_(fold=frozenset())
-    shape = load_shape(export.session, export.grid, look)
+def read(shown: Shown, view: AnswerView, number: int) -> Detail:
+    """The same of one answer that was loaded alone; ``number``: of its row."""
+    return Detail(
+        shown.chip(view.chip),
+        view.column,
+        shown.prompt(view.prompt, number),
+        number,
+        shown.attempt(view.attempt),
+        shown.labels(view.labels),
+    )
+
+
+def export_html(
+    render: Callable[..., Iterator[str]], export: Export, shape: Shape | None = None
+) -> Iterator[str]:
+    """``render``: the stream of a template, given its name and values; ``shape``: the rows, if not
+    all."""
+    shown = export.shown
+    shape = shape or _shape(export)
     report = load_report(export.session, export.grid, Choice())
     style = "\n".join(_static(f"css/{name}.css") for name in STYLES)
     script = _static("js/file.js")
     drawn = {
         name: picture
-        for name, picture in pictures(report).items()
+        for name, picture in shown.pictures(pictures(report)).items()
         if name.partition("-")[0] in PICTURES
     }
     practice = [export.is_practice(column.model) for column in shape.columns]
     pieces = render(
         "pages/file.html",
-        grid=export.grid,
+        grid=shown,
         shape=shape,
-        look=look,
+        look=shape.look,
         about=export.about,
         report=report,
         pictures=drawn,
@@ -74,6 +92,24 @@ def export_html(render: Callable[..., Iterator[str]], export: Export) -> Iterato
     yield from map(without_nul, pieces)
 
 
+def html_size(render: Callable[..., Iterator[str]], export: Export) -> int:
+    """About how many bytes that would be, by some of its rows."""
+    shape = _shape(export)
+    every = max(len(shape.rows) // SAMPLE, 1)
+    some = [shape.rows[: n * every : every] for n in (SAMPLE // 2, SAMPLE)]
+    few, more = (
+        sum(len(it.encode()) for it in export_html(render, export, replace(shape, rows=rows)))
+        for rows in some
+    )
+    fewer, most = map(len, some)
+    per_row = (more - few) / (most - fewer) if most > fewer else 0
+    return round(more + per_row * (len(shape.rows) - most))
+
+
+def _shape(export: Export) -> Shape:
+    return load_shape(export.session, export.grid, export.look.with_(fold=frozenset()))
+
+
 def _static(name: str) -> str:
     return (ROOT / "static" / name).read_text("utf-8")
 
@@ -85,7 +121,8 @@ def _hash(text: str) -> str:
 
 def _rows(export: Export, shape: Shape) -> Iterator[list[GridRow]]:
     for first in range(1, len(shape.rows) + 1, ROWS):
-        yield load_rows(export.session, shape, first, first + ROWS - 1)
+        rows = load_rows(export.session, shape, first, first + ROWS - 1)
+        yield export.shown.rows(rows)
 
 
 def _details(export: Export, rows: list[GridRow]) -> Iterator[Detail]:
@@ -111,7 +148,8 @@ def _details(export: Export, rows: list[GridRow]) -> Iterator[Detail]:
             cell.column,
             row.prompt,
             row.number,
-            attempts.get(chip.id),
-            labels.get(chip.id, []),
+            export.shown.attempt(attempts.get(chip.id)),
+            export.shown.labels(labels.get(chip.id, [])),
         )
     session.expunge_all()  # what is written out is not kept in memory
+    export.advance(len(cells))

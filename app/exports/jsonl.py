@@ -7,6 +7,7 @@ export are left out, so that an import elsewhere, exported again, has the same h
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -32,6 +33,9 @@ from app.tables import (
 )
 
 FORMAT = 1
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_NESTED = (dict, list)
 # What another copy of the same content may have otherwise; and of prompts and wordings, which have
 # numbers of their own in each database.
 LOCAL = frozenset(
@@ -64,11 +68,20 @@ def export_jsonl(export: Export) -> Iterator[str]:
     yield _compact(last) + "\n"
 
 
+def hash_of(export: Export) -> str:
+    """The hash that the last line of this export has."""
+    [last] = deque(export_jsonl(export), maxlen=1)
+    found: str = json.loads(last)["content_hash"]
+    return found
+
+
 def content_hash(lines: Iterable[str]) -> str:
     """SHA-256, in hex, over the lines of an export in their order, the last one left out.
 
-    Of each line what is not LOCAL, of its prompts and wordings what is not LOCAL_PARTS, as JSON
-    with sorted keys, no spaces, no escapes of what is not ASCII, in UTF-8, and a line feed.
+    Of each line what is not LOCAL, of its prompts and wordings what is not LOCAL_PARTS, and nowhere
+    what is empty (null, false, "", [], {}), so that fields which later versions add change no hash
+    of what does not have them; as JSON with sorted keys, no spaces, no escapes of what is not
+    ASCII, in UTF-8, and a line feed.
     """
     content = hashlib.sha256()
     for line in lines:
@@ -88,27 +101,38 @@ def _lines(record: dict[str, Any]) -> tuple[str, bytes]:
 
 
 def _canonical(record: dict[str, Any]) -> bytes:
-    kept = _without(record, LOCAL)
+    kept = _bare(_without(record, LOCAL))
     if record["kind"] == "grid":
-        kept["prompts"] = [_without(prompt, LOCAL_PARTS) for prompt in record["prompts"]]
+        kept["prompts"] = [_without(prompt, LOCAL_PARTS) for prompt in kept["prompts"]]
         kept["variants"] = [
             {**variant, "wording": _without(variant["wording"], LOCAL_PARTS)}
-            for variant in record["variants"]
+            for variant in kept["variants"]
         ]
-    text = json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode() + b"\n"
+    return _sorted(kept).encode() + b"\n"
+
+
+def _bare(value: Any) -> Any:
+    """Without what is empty. A number is never that."""
+    kind = type(value)
+    if kind is list:
+        return [_bare(it) if type(it) in _NESTED else it for it in value]
+    if kind is not dict:
+        return value
+    return {
+        name: _bare(it) if type(it) in _NESTED else it
+        for name, it in value.items()
+        if it or type(it) in (int, float)
+    }
 
 
 def _without(record: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in names}
 
 
-def _compact(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-
-
 def _grid(export: Export) -> dict[str, Any]:
-    grid, session = export.grid, export.session
+    grid, session, shown = export.grid, export.session, export.shown
+    prompts = enumerate(load_prompts(session, grid.id), start=1)
+    set_ = [n for n in ("thinking", "system_prompt", "temperature", "max_tokens") if shown.has(n)]
     models = session.execute(
         sqlalchemy.select(col(GridModel.model), col(GridModel.forced))
         .where(col(GridModel.grid_id) == grid.id)
@@ -122,11 +146,11 @@ def _grid(export: Export) -> dict[str, Any]:
     return {
         "kind": "grid",
         "format": FORMAT,
-        "grid": grid.public_id,
+        "grid": shown.public_id,
         "title": grid.title,
         "created_at": grid.created_at.isoformat(),
         "repeats": grid.repeats,
-        "prompts": [_named(prompt, _PROMPT) for prompt in load_prompts(session, grid.id)],
+        "prompts": [_named(shown.prompt(prompt, n), _PROMPT) for n, prompt in prompts],
         "models": [
             {
                 "model": model,
@@ -140,13 +164,14 @@ def _grid(export: Export) -> dict[str, Any]:
         ],
         "variants": [
             {
-                **_named(variant, ("thinking", "system_prompt", "temperature", "max_tokens")),
+                **_named(variant, set_),
                 "wording": _named(wording, _WORDING),
             }
             for variant, wording in _variants(export)
         ],
         "link": export.address,
         "seq": grid.seq,
+        "left_out": sorted(shown.hidden),
         "filters": export.about,
         "exported_at": now().isoformat(),
         "bluffcheck": __version__,
@@ -220,19 +245,19 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
                 for la in labels.get(id_, [])
             ],
             "history": history.get(id_, []),
-            "link": f"{export.address}#a-{id_}",
+            "link": f"{export.link}{id_}",
         }
 
 
 def _attempts(export: Export, ids: Sequence[int]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
     """Every call of these answers in order, with its id."""
-    columns = [_cheap(column) for column in _OF_ATTEMPT]
-    names = [column.name for column in _OF_ATTEMPT]
+    names = [column.name for column in _OF_ATTEMPT if export.shown.has(column.name)]
+    columns = [_cheap(column) for column in _OF_ATTEMPT if column.name in names]
     statement = sqlalchemy.select(col(Attempt.answer_id), col(Attempt.id), *columns).where(
         within(col(Attempt.answer_id), ids)
     )
     places = {name: place for place, name in enumerate(names)}
-    json_places = [places[name] for name in ("request", "thinking_sent", "usage")]
+    json_places = [places[n] for n in ("request", "thinking_sent", "usage") if n in places]
     found: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     for answer, id_, *values in sorted(export.read(statement), key=itemgetter(0, 2)):
         for place in json_places:
@@ -265,7 +290,7 @@ def _history(export: Export, ids: Sequence[int]) -> dict[int, list[dict[str, Any
         col(LabelChange.reviewer_id),
         plain(LabelChange.value),
         raw_json(LabelChange.tags),
-        col(LabelChange.note),
+        export.seen(col(LabelChange.note)),
         flag(LabelChange.decides),
         raw_time(LabelChange.changed_at),
     ).where(within(col(LabelChange.answer_id), ids))

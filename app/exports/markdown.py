@@ -30,7 +30,7 @@ def export_markdown(export: Export) -> Iterator[str]:
     shape = load_shape(export.session, export.grid, export.look.with_(density="chips"))
     for part in (
         _title(export, shape, report),
-        _asked(shape),
+        _asked(export, shape),
         _results(report),
         *(_answers(export, shape) if len(shape.rows) <= SMALL else [_too_many(shape)]),
     ):
@@ -61,7 +61,7 @@ def _title(export: Export, shape: Shape, report: Report) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _asked(shape: Shape) -> str:
+def _asked(export: Export, shape: Shape) -> str:
     lines = []
     wordings = {column.wording.id: column.wording for column in shape.columns}
     for wording in wordings.values():
@@ -76,7 +76,8 @@ def _asked(shape: Shape) -> str:
     thinking = dict.fromkeys(column.variant.thinking.value for column in shape.columns)
     lines.append(f"- thinking asked for: {', '.join(thinking)}")
     texts = dict.fromkeys(column.variant.system_prompt for column in shape.columns)
-    lines += [f"- system prompt: {code(text)}" for text in texts if text]
+    if export.shown.has("system_prompt"):
+        lines += [f"- system prompt: {code(text)}" for text in texts if text]
     temperatures = {c.variant.temperature for c in shape.columns} - {None}
     if temperatures:
         lines.append(f"- temperature: {', '.join(map(str, sorted(filter(None, temperatures))))}")
@@ -98,7 +99,7 @@ def _results(report: Report) -> str:
 
 def _answers(export: Export, shape: Shape) -> Iterator[str]:
     """One table where it is not too wide, else one for each model."""
-    rows = load_rows(export.session, shape, 1, len(shape.rows)) if shape.rows else []
+    rows = export.shown.rows(load_rows(export.session, shape, 1, max(len(shape.rows), 1)))
     about = f" Only answers that match: {escape(export.about)}." if export.about else ""
     yield f"\n## The answers\n\nA dash stands for no label.{about}\n"
     models = dict.fromkeys(column.model for column in shape.columns)

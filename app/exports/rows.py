@@ -4,7 +4,7 @@ Rows of the tables would each cost more than all else that is done with them.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,11 +12,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Integer, String, Text, type_coerce
+from sqlalchemy import ColumnElement, Integer, String, Text, literal, type_coerce
 from sqlmodel import Session, col, select
 
 from app.gridshape import EVERYTHING, load_columns, matching
 from app.gridview import Column
+from app.hiding import Shown, whole
 from app.look import Look
 from app.tables import Answer, Grid, GridPrompt, Label, Prompt, Reviewer, Variant
 
@@ -63,22 +64,34 @@ class PromptRow(NamedTuple):
 class Export:
     """Some answers of one grid, by their ids in order, and what is read once for all of them.
 
-    ``practice``: the names of providers that are simulated. ``about``: which answers these are, in
-    words; empty: all of them.
+    ``shown``: for whom, with what is left out; ``practice``: the names of providers that are
+    simulated. ``about``: which answers these are, in words; empty: all of them.
     """
 
     session: Session
     grid: Grid
     ids: Sequence[int]
+    shown: Shown
     base_url: str = ""
     practice: frozenset[str] = frozenset()
     look: Look = EVERYTHING
     about: str = ""
+    advance: Callable[[int], None] = lambda _: None  # told how many answers were read
     _reviewers: dict[int, str] = field(default_factory=dict, init=False)
 
     @property
     def address(self) -> str:
-        return f"{self.base_url}/grids/{self.grid.public_id}"
+        return self.base_url + self.shown.path
+
+    @property
+    def link(self) -> str:
+        """The address of an answer without its number at the end. Shares have no scripts, so that a
+        row that is not sent at once would not be found on the page of the grid."""
+        return f"{self.address}/answers/" if self.shown.shared else f"{self.address}#a-"
+
+    def seen(self, column: Any) -> ColumnElement[Any]:
+        """A column, or nothing in its place where it is left out."""
+        return column if self.shown.has(column.key) else literal("")
 
     @cached_property
     def columns(self) -> dict[tuple[str, int], Column]:
@@ -100,6 +113,9 @@ class Export:
             .where(col(GridPrompt.grid_id) == self.grid.id)
             .order_by(col(GridPrompt.position))
         )
+        if not self.shown.shows("prompts"):
+            texts = ((row[0], self.shown.prompt_text("", n)) for n, row in enumerate(rows, 1))
+            return {id_: PromptRow(id_, text, "", [], "", "") for id_, text in texts}
         return {row[0]: PromptRow._make(row) for row in rows}
 
     @cached_property
@@ -118,12 +134,14 @@ class Export:
     def reviewer(self, id_: int) -> str:
         if not self._reviewers:  # few, and a join would tempt the planner to begin with them
             rows = self.session.execute(sqlalchemy.select(col(Reviewer.id), col(Reviewer.name)))
-            self._reviewers.update((row[0], row[1]) for row in rows)
+            self._reviewers.update((row[0], self.shown.name(row[0], row[1])) for row in rows)
         return self._reviewers[id_]
 
     def batches(self) -> Iterator[Sequence[int]]:
         for start in range(0, len(self.ids), BATCH):
-            yield self.ids[start : start + BATCH]
+            ids = self.ids[start : start + BATCH]
+            yield ids
+            self.advance(len(ids))
 
     def labels(self, ids: Sequence[int]) -> dict[int, list[LabelRow]]:
         """Every reviewer's label of these answers, oldest first."""
@@ -132,7 +150,7 @@ class Export:
             col(Label.answer_id),
             col(Label.reviewer_id),
             plain(Label.value),
-            col(Label.note),
+            self.seen(col(Label.note)),
             raw_json(Label.tags),
             flag(Label.decides),
             raw_time(Label.labelled_at),
@@ -158,12 +176,13 @@ def open_export(
     base_url: str = "",
     practice: frozenset[str] = frozenset(),
     *,
+    shown: Shown | None = None,
     look: Look = EVERYTHING,
     reviewer: Reviewer | None = None,
     labelled: bool = False,
 ) -> Export:
     """All answers of a grid, or those that match the filters of ``look``; ``labelled``: of these
-    the ones that somebody labelled."""
+    the ones that somebody labelled. ``shown``: for whom; None: who works with the grid."""
     statement = select(Answer.id).where(Answer.grid_id == grid.id).order_by(col(Answer.id))
     if labelled:
         given = col(Label.answer_id) == Answer.id, col(Label.value).is_not(None)
@@ -177,7 +196,9 @@ def open_export(
         found = (id_ for id_ in found if id_ in matches)
     if labelled:
         about.append("labelled by somebody")
-    return Export(session, grid, array("q", found), base_url, practice, look, ", ".join(about))
+    ids = array("q", found)
+    shown = shown or whole(session, grid)
+    return Export(session, grid, ids, shown, base_url, practice, look, ", ".join(about))
 
 
 def within(column: Any, ids: Sequence[int]) -> ColumnElement[bool]:

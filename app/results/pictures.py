@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from markupsafe import Markup
 
@@ -84,9 +85,11 @@ def _pictures(report: Report) -> Iterator[Picture]:
     yield Picture("heat", f"Hallucinated, prompt by prompt; {n}.", _heat(report))
 
 
-def card(report: Report) -> Preview:
-    """What chats and forums show of a link."""
+def card(report: Report, as_of: datetime | None = None) -> Preview:
+    """What chats and forums show of a link; ``as_of``: when it was frozen."""
     under = f"{count(len(report.book.questions), 'prompt')}, {count(report.grid.repeats, 'repeat')}"
+    if as_of:
+        under += f", as of {as_of:%-d %B %Y}"
     lines = report.columns if len(report.columns) <= CARD_ROWS else report.models[:CARD_ROWS]
     rows = tuple(PreviewRow(line.names, line.counts, _rate(line)) for line in lines)
     return Preview(report.grid.title, rows, under)

@@ -8,7 +8,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
-from app.grids import IS_THERE
+from app.grids import IS_LISTED
 from app.gridview import Column
 from app.results.book import load_book
 from app.results.choice import By, Choice
@@ -56,12 +56,13 @@ class Comparison:
 
 
 def offers(session: Session, grid: Grid, visible: ColumnElement[bool]) -> list[Offer]:
-    """Other grids with prompts in common, the newest first; ``visible``: which may be offered."""
+    """Other grids with prompts in common, the newest first; no snapshots. ``visible``: which may
+    be offered."""
     here = select(GridPrompt.prompt_id).where(GridPrompt.grid_id == grid.id)
     rows = session.execute(
         select(Grid, func.count())
         .join(GridPrompt, col(GridPrompt.grid_id) == col(Grid.id))
-        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id, IS_THERE, visible)
+        .where(col(GridPrompt.prompt_id).in_(here), col(Grid.id) != grid.id, IS_LISTED, visible)
         .group_by(col(Grid.id))
         .order_by(col(Grid.created_at).desc())
         .limit(SHOWN)

@@ -16,19 +16,20 @@ from app.stats.measures import MEASURES
 SHOWN = ("accuracy", "hallucination_rate", "abstention_rate", "attempted_accuracy", "f_score")
 
 
-def results_csv(report: Report) -> str:
-    """One row per line, with the counts from which anyone can compute the rest."""
+def results_csv(report: Report, grid_id: str = "") -> str:
+    """One row per line, with the counts from which anyone can compute the rest. ``grid_id``: what
+    the grid is called, if not by its public id."""
     bounds = [f"{key}_{end}" for key in SHARES for end in ("low", "high")]
     heads = ["grid", str(report.choice.by), "correct", "hallucinated", "abstained", "n", "prompts",
              *MEASURES, *bounds, *OUTSIDE]  # fmt: skip
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(heads)
-    writer.writerows(_row(report, line) for line in report.lines)
+    writer.writerows(_row(report, line, grid_id) for line in report.lines)
     return "\ufeff" + buffer.getvalue()
 
 
-def _row(report: Report, line: Line) -> list[str]:
+def _row(report: Report, line: Line, grid_id: str) -> list[str]:
     counts = line.counts
     numbers: list[float | None] = [
         counts.correct, counts.hallucinated, counts.abstained, counts.n, line.prompts,
@@ -36,7 +37,7 @@ def _row(report: Report, line: Line) -> list[str]:
         *(end for label in SHARES.values() for end in line.interval(label) or (None, None)),
         *(getattr(line.outside, name) for name in OUTSIDE),
     ]  # fmt: skip
-    texts = [safe_cell(report.grid.public_id), safe_cell(line.name)]
+    texts = [safe_cell(grid_id or report.grid.public_id), safe_cell(line.name)]
     return texts + ["" if number is None else str(number) for number in numbers]
 
 

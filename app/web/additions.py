@@ -16,7 +16,7 @@ from app.tables import Answer, Grid, Reviewer
 from app.web import actions
 from app.web.actions import Draft
 from app.web.compose import choices, thinking_settings
-from app.web.deps import ByHere, Form, GridHere, MaybeReviewer, Reading, Server, Services
+from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, Services
 from app.web.forms import AdditionForm, FormUrls, GridHas
 from app.web.preview import preview_of
 from app.web.render import page
@@ -27,14 +27,14 @@ router = APIRouter(dependencies=[needs(OWNER)])
 
 @router.get("/grids/{grid_id}/additions")
 def show_additions(
-    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer
+    server: Server, grid: OpenGrid, session: Reading, reviewer: MaybeReviewer
 ) -> Response:
     return additions_page(server, session, grid, _first_form(session, grid), reviewer)
 
 
 @router.post("/grids/{grid_id}/additions/draft")
 def edit_additions(
-    server: Server, grid: GridHere, session: Reading, reviewer: MaybeReviewer, data: Form
+    server: Server, grid: OpenGrid, session: Reading, reviewer: MaybeReviewer, data: Form
 ) -> Response:
     """Everything the form does short of running: add or remove a prompt, show the preview."""
     form = AdditionForm.read(data)
@@ -43,7 +43,7 @@ def edit_additions(
 
 
 @router.post("/grids/{grid_id}/additions/preview")
-def preview_additions(server: Server, grid: GridHere, session: Reading, data: Form) -> Response:
+def preview_additions(server: Server, grid: OpenGrid, session: Reading, data: Form) -> Response:
     """The preview, and what the models of the grid and those chosen now can be asked."""
     form, there = AdditionForm.read(data), grid_has(session, grid)
     return page("partials/preview_update.html", **_preview(server, grid, form, there))
@@ -52,7 +52,7 @@ def preview_additions(server: Server, grid: GridHere, session: Reading, data: Fo
 @router.post("/grids/{grid_id}/additions")
 def add_from_form(
     server: Server,
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     by: ByHere,

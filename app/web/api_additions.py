@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from app.additions import AdditionInput
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import ByHere, GridHere, Server
+from app.web.deps import ByHere, OpenGrid, Server
 from app.web.who import OWNER, needs
 
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
@@ -27,7 +27,7 @@ class Added(BaseModel):
 
 @router.post("/grids/{grid_id}/additions", status_code=202)
 def add_to_grid(
-    request: Request, server: Server, grid: GridHere, by: ByHere, given: AdditionInput
+    request: Request, server: Server, grid: OpenGrid, by: ByHere, given: AdditionInput
 ) -> Added:
     """Add repeats, models, variants or prompts. Only answers that do not exist yet are called."""
     plan = actions.add_to_grid(server, by, grid.id, given)

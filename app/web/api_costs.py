@@ -9,7 +9,7 @@ from app.plans import GridInput, plan_grid
 from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.api_shapes import CeilingInput, CeilingSet, EstimateItem, EstimateResult
-from app.web.deps import ByHere, GridHere, Server
+from app.web.deps import ByHere, OpenGrid, Server
 from app.web.who import OWNER, needs
 
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)])
@@ -35,7 +35,7 @@ def estimate_grid(server: Server, given: GridInput) -> EstimateResult:
 
 
 @router.put("/grids/{grid_id}/ceiling")
-def set_ceiling(server: Server, grid: GridHere, by: ByHere, given: CeilingInput) -> CeilingSet:
+def set_ceiling(server: Server, grid: OpenGrid, by: ByHere, given: CeilingInput) -> CeilingSet:
     """Let a grid make so many calls or cost so much in all; one that was stopped goes on."""
     answers = actions.set_ceilings(server, by, grid.id, given.max_calls, given.max_cost_usd)
     return CeilingSet(

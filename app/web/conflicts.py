@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from app.decisions import PAGE, count_decided, load_disputed
 from app.grids import progress
-from app.web.deps import GridHere, MaybeReviewer, Reading
+from app.web.deps import MaybeReviewer, OpenGrid, Reading
 from app.web.render import page
 from app.web.who import READER, needs
 
@@ -16,7 +16,7 @@ router = APIRouter(dependencies=[needs(READER)])
 
 @router.get("/grids/{grid_id}/conflicts")
 def show_conflicts(
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,

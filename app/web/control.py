@@ -24,10 +24,10 @@ from app.web.deps import (
     MAX_INTEGER,
     ByHere,
     Form,
-    GridHere,
     IsHtmx,
     LookHere,
     MaybeReviewer,
+    OpenGrid,
     Reading,
     ReviewerIdHere,
     Server,
@@ -51,7 +51,7 @@ EXTENTS: dict[Extent, str] = {
 @router.get("/reruns")
 def show_reruns(
     server: Server,
-    grid: GridHere,
+    grid: OpenGrid,
     session: Reading,
     reviewer: MaybeReviewer,
     htmx: IsHtmx,
@@ -85,7 +85,7 @@ class Act:
     """A form by which something is done to a grid."""
 
     server: Server
-    grid: GridHere
+    grid: OpenGrid
     data: Form
     htmx: IsHtmx
     reviewer_id: ReviewerIdHere
@@ -135,7 +135,7 @@ def resume(act: ActHere) -> Response:
 
 
 @router.post("/ceiling")
-def set_ceilings(server: Server, grid: GridHere, by: ByHere, data: Form) -> Response:
+def set_ceilings(server: Server, grid: OpenGrid, by: ByHere, data: Form) -> Response:
     """Let the grid make more calls or cost more, and go on where it was stopped."""
     calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
     given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)

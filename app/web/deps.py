@@ -14,7 +14,8 @@ from starlette.datastructures import FormData
 from app import access
 from app.audit import By, note
 from app.db import Database
-from app.errors import BluffcheckError, Unavailable
+from app.errors import BluffcheckError, Conflict, Unavailable
+from app.grids import FROZEN
 from app.labels import reviewer_by_secret
 from app.look import Look
 from app.oidc import OidcProvider
@@ -62,6 +63,11 @@ class Services:
     live: Hub = field(init=False)
     oidc: OidcProvider | None = None
 
+    @property
+    def practice(self) -> frozenset[str]:
+        """The names of the providers that are simulated."""
+        return frozenset(p.name for p in self.providers.values() if p.practice)
+
     def __post_init__(self) -> None:
         self.live = Hub(self.database, self.partials, self.stopping, self.runner_notice)
 
@@ -106,6 +112,16 @@ def grid_at(grid_id: str, session: Reading, person: PersonHere) -> Grid:
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
+def open_grid_at(grid: GridHere) -> Grid:
+    """The same where something is to be done to it. Raises Conflict for a snapshot."""
+    if grid.frozen:
+        raise Conflict(FROZEN)
+    return grid
+
+
+OpenGrid = Annotated[Grid, Depends(open_grid_at)]
+
+
 def grid_id_at(server: Server, grid_id: str, person: PersonHere) -> int:
     """Its id, for a stream, which must not keep a session open while it lasts."""
     with server.database.read() as session:
@@ -115,7 +131,7 @@ def grid_id_at(server: Server, grid_id: str, person: PersonHere) -> int:
 GridIdHere = Annotated[int, Depends(grid_id_at)]
 
 
-def grid_to_label_at(grid: GridHere, session: Reading, person: PersonHere) -> Grid:
+def grid_to_label_at(grid: OpenGrid, session: Reading, person: PersonHere) -> Grid:
     """The same, for people who may label it."""
     access.refuse_label(session, grid, person.viewer)
     return grid
@@ -126,7 +142,7 @@ GridToLabel = Annotated[Grid, Depends(grid_to_label_at)]
 
 def grid_to_review_at(grid_id: str, session: Reading, person: PersonHere) -> Grid:
     """The grid for its review, which may be all that the person sees of it."""
-    grid = access.find_grid(session, grid_id, person.viewer)
+    grid = open_grid_at(access.find_grid(session, grid_id, person.viewer))
     access.refuse_label(session, grid, person.viewer)
     return grid
 

@@ -1,26 +1,20 @@
 """Downloads of a grid."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
-from app.exports.archive import export_zip
-from app.exports.csv import answers_csv, labels_csv
-from app.exports.formats import formats
-from app.exports.html import export_html
-from app.exports.jsonl import export_jsonl
-from app.exports.markdown import export_markdown
+from app.exports.formats import Format, encoded, file_name, formats, offers
 from app.exports.rows import Export, open_export
-from app.web.deps import GridHere, LookHere, MaybeReviewer, NotedOfGrid, Reading, Server
+from app.web.deps import GridHere, LookHere, MaybeReviewer, NotedOfGrid, Reading, Server, Services
 from app.web.render import page, render_pieces
 from app.web.who import READER, needs
 
 router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(READER)])
-Pieces = Iterator[str] | Iterator[bytes]
-Download = Callable[[Callable[[Export], Pieces], str, str], StreamingResponse]
+FORMATS = formats(render_pieces)
+AT_ONCE = 1_000_000  # bytes: of what is smaller, a browser is told the size
 
 
 def export_here(
@@ -36,8 +30,8 @@ def export_here(
     return open_export(
         session,
         grid,
-        str(request.base_url).rstrip("/"),
-        frozenset(p.name for p in server.providers.values() if p.practice),
+        address_of(server, request),
+        server.practice,
         look=look,
         reviewer=reviewer,
         labelled=labelled,
@@ -47,23 +41,9 @@ def export_here(
 ExportHere = Annotated[Export, Depends(export_here)]
 
 
-def download_of(export: ExportHere, labelled: bool = False) -> Download:
-    """What answers with a file. The session is closed when all of it was sent."""
-
-    def respond(make: Callable[[Export], Pieces], name: str, media_type: str) -> StreamingResponse:
-        ending = name.replace("*", "-labelled" if labelled else "")
-        file = f"bluffcheck-{export.grid.public_id}{ending}"
-        return StreamingResponse(
-            make(export),
-            media_type=media_type,
-            headers={"Content-Disposition": f'attachment; filename="{file}"'},
-        )
-
-    return respond
-
-
-DownloadHere = Annotated[Download, Depends(download_of)]
-CSV = "text/csv; charset=utf-8"
+def address_of(server: Services, request: Request) -> str:
+    """Of this server, as others reach it: a proxy's name and https are not seen from here."""
+    return server.settings.public_url or str(request.base_url).rstrip("/")
 
 
 @router.get("/export")
@@ -75,42 +55,36 @@ def show_exports(export: ExportHere, reviewer: MaybeReviewer, labelled: bool = F
         look=export.look,
         labelled=labelled,
         chosen=len(export.ids),
-        formats=formats(export),
+        offers=offers(render_pieces, export),
         reviewer=reviewer,
+        snapshot=export.shown.snapshot,
     )
 
 
-@router.get("/export.csv", dependencies=[NotedOfGrid])
-def download_csv(download: DownloadHere) -> StreamingResponse:
-    """One row per answer, streamed; ``labelled=1`` keeps labelled answers only."""
-    return download(answers_csv, "*.csv", CSV)
+def sent(
+    export: Export,
+    format_: Format,
+    *,
+    labelled: bool = False,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A file, written while it is sent. The session is closed when all of it was."""
+    name = file_name(export, format_, labelled=labelled)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'} | (headers or {})
+    pieces, rest, size = encoded(format_.make(export)), [], 0
+    for piece in pieces:
+        rest.append(piece)
+        size += len(piece)
+        if size > AT_ONCE:
+            return StreamingResponse(chain(rest, pieces), 200, headers, format_.media_type)
+    return Response(b"".join(rest), 200, headers, format_.media_type)
 
 
-@router.get("/labels.csv", dependencies=[NotedOfGrid])
-def download_labels(download: DownloadHere) -> StreamingResponse:
-    """One row per label."""
-    return download(labels_csv, "*-labels.csv", CSV)
+def _offer(format_: Format) -> None:
+    @router.get(f"/{format_.file}", name=f"download {format_.file}", dependencies=[NotedOfGrid])
+    def download(export: ExportHere, labelled: bool = False) -> Response:
+        return sent(export, format_, labelled=labelled)
 
 
-@router.get("/export.jsonl", dependencies=[NotedOfGrid])
-def download_jsonl(download: DownloadHere) -> StreamingResponse:
-    """All of it, a line per answer."""
-    return download(export_jsonl, "*.jsonl", "application/x-ndjson")
-
-
-@router.get("/export.md", dependencies=[NotedOfGrid])
-def download_markdown(download: DownloadHere) -> StreamingResponse:
-    """What came of it, for a post or an issue."""
-    return download(export_markdown, ".md", "text/markdown; charset=utf-8")
-
-
-@router.get("/export.zip", dependencies=[NotedOfGrid])
-def download_zip(download: DownloadHere) -> StreamingResponse:
-    """All of these with the figures, a README and a data dictionary."""
-    return download(export_zip, "*.zip", "application/zip")
-
-
-@router.get("/export.html", dependencies=[NotedOfGrid])
-def download_html(download: DownloadHere) -> StreamingResponse:
-    """The grid in one file that needs no server."""
-    return download(partial(export_html, render_pieces), ".html", "text/html; charset=utf-8")
+for _format in FORMATS.values():
+    _offer(_format)

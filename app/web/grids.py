@@ -11,9 +11,11 @@ from app.errors import InvalidInput
 from app.gridfacts import reviewers_of
 from app.gridplaces import Step, next_unlabelled, row_of
 from app.gridqueries import load_rows, load_view
+from app.grids import snapshot_of
 from app.gridshape import Shape, load_shape
 from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
+from app.tables import Grid
 from app.web.changes import answer_changes, head, status_of
 from app.web.deps import (
     BROWSER_COOKIE,
@@ -80,6 +82,8 @@ def show_grid(
         practice=any(practice),
         only_practice=all(practice),
         notice=server.runner_notice(grid.id),
+        snapshot=snapshot_of(session, grid),
+        origin=session.get(Grid, grid.snapshot_of) if grid.frozen else None,
         **head(session, shape),
     )
     if not browser:

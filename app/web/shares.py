@@ -1,7 +1,7 @@
 """Shares: making and taking back links, and what whoever has one sees."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,37 +10,41 @@ from pydantic import BaseModel, Field
 from app.answerview import load_answer
 from app.audit import note
 from app.errors import NotFound
+from app.exports.html import read
+from app.exports.rows import open_export
 from app.figures.png import png
 from app.figures.preview import preview
 from app.gridfacts import load_facts
 from app.gridqueries import load_view
+from app.hiding import HIDEABLE, Shown
 from app.providers import is_practice
 from app.results.choice import Choice
 from app.results.pictures import card, pictures
 from app.results.report import Report, load_report
 from app.shares import (
-    HIDEABLE,
-    Shared,
     create_share,
     look_of,
+    new_share,
     note_use,
     open_share,
     revoke,
-    shared,
     shares_of,
+    shown_by,
 )
+from app.snapshots import find_snapshot, freeze, keep_hash, snapshots_of
 from app.tables import Grid, Share, now
 from app.web.deps import (
     MAX_INTEGER,
     AnswerId,
     ByHere,
     Form,
-    GridHere,
     LookHere,
     MaybeReviewer,
+    OpenGrid,
     Reading,
     Server,
 )
+from app.web.exports import FORMATS, address_of, sent
 from app.web.problems import validated
 from app.web.render import page
 from app.web.results import drawn
@@ -53,18 +57,24 @@ NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}
 
 
 class ShareForm(BaseModel):
+    """``of``: the grid itself, a snapshot taken now, or the snapshot of this number."""
+
+    of: str = Field("live", pattern=r"^(live|new|[1-9]\d{0,6})$")
     hide: list[str] = []
     days: int | None = Field(None, ge=1, le=3650)
     listed: bool = False
 
 
 @router.get("/grids/{grid_id}/shares")
-def show_shares(grid: GridHere, session: Reading, reviewer: MaybeReviewer) -> Response:
+def show_shares(grid: OpenGrid, session: Reading, reviewer: MaybeReviewer) -> Response:
+    snapshots = snapshots_of(session, grid.id)
     return page(
         "pages/shares.html",
         grid=grid,
         reviewer=reviewer,
         shares=shares_of(session, grid.id),
+        snapshots=snapshots,
+        versions={snapshot.grid_id: snapshot.number for snapshot, _ in snapshots},
         hideable=HIDEABLE,
         now=now(),
     )
@@ -72,28 +82,38 @@ def show_shares(grid: GridHere, session: Reading, reviewer: MaybeReviewer) -> Re
 
 @router.post("/grids/{grid_id}/shares")
 def make_share(
-    server: Server, grid: GridHere, reviewer: MaybeReviewer, by: ByHere, data: Form
+    server: Server,
+    grid: OpenGrid,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    by: ByHere,
+    data: Form,
 ) -> Response:
+    """A new link, and a new snapshot if it is to be one. Of a large grid that takes a while."""
     given = validated(
         ShareForm,
+        of=data.get("of") or "live",
         hide=data.getlist("hide"),
         days=data.get("days") or None,
         listed="listed" in data,
     )
     name = reviewer.name if reviewer else ""
-    with server.database.write() as session:
-        share = create_share(
-            session, grid, given.hide, days=given.days, listed=given.listed, by=name
-        )
-        note(session, by, "shared", "grid", grid.public_id, f"share {share.id}")
-        session.commit()
-        address = f"/grids/{grid.public_id}/shares#share-{share.id}"
-    return RedirectResponse(address, status_code=303)
+    share = new_share(grid, given.hide, days=given.days, listed=given.listed, by=name)
+    if given.of == "new":
+        share.grid_id = freeze(server.database, grid.id, server.practice, name)
+    elif given.of != "live":
+        share.grid_id = find_snapshot(session, grid.id, int(given.of)).grid_id
+        keep_hash(server.database, share.grid_id, server.practice)
+    id_ = create_share(server.database, share, server.practice)
+    with server.database.write() as writing:
+        note(writing, by, "shared", "grid", grid.public_id, f"share {id_}")
+        writing.commit()
+    return RedirectResponse(f"/grids/{grid.public_id}/shares#share-{id_}", status_code=303)
 
 
 @router.post("/grids/{grid_id}/shares/{share_id}/revocation")
 def end_share(
-    server: Server, grid: GridHere, by: ByHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+    server: Server, grid: OpenGrid, by: ByHere, share_id: Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 ) -> Response:
     with server.database.write() as session:
         revoke(session, grid, share_id)
@@ -108,17 +128,34 @@ class Visit:
 
     share: Share
     real: Grid  # not for templates
-    grid: Shared
+    grid: Shown
+    address: str  # of this server, as others reach it
 
     @property
     def headers(self) -> dict[str, str]:
         return PRIVATE if self.share.listed else PRIVATE | NOT_LISTED
 
+    def page(self, template: str, **values: Any) -> Response:
+        """``preview``: what chats and forums show; they want the whole address."""
+        return page(
+            template,
+            headers=self.headers,
+            grid=self.grid,
+            listed=self.share.listed,
+            preview=f"{self.address}{self.grid.path}/preview.png",
+            **values,
+        )
 
-def visit_at(server: Server, session: Reading, token: Annotated[str, Path(max_length=60)]) -> Visit:
+
+def visit_at(
+    request: Request,
+    server: Server,
+    session: Reading,
+    token: Annotated[str, Path(max_length=60)],
+) -> Visit:
     share, grid = open_share(session, token)
     note_use(server.database, share, now())
-    return Visit(share, grid, shared(share, grid))
+    return Visit(share, grid, shown_by(session, share, grid), address_of(server, request))
 
 
 VisitHere = Annotated[Visit, Depends(visit_at)]
@@ -133,7 +170,6 @@ ReportHere = Annotated[Report, Depends(report_at)]
 
 @visits.get("/s/{token}")
 def show_shared(
-    request: Request,
     server: Server,
     session: Reading,
     visit: VisitHere,
@@ -147,19 +183,15 @@ def show_shared(
     view = load_view(session, visit.real, look, at=at, row=row)
     for block in view.blocks:
         block.rows[:] = visit.grid.rows(block.rows)
-    return page(
+    return visit.page(
         "pages/shared.html",
-        headers=visit.headers,
-        grid=visit.grid,
-        listed=visit.share.listed,
-        created=visit.real.created_at,
-        preview=str(request.url_for("show_preview", token=visit.share.token)),
         shape=view.shape,
         blocks=view.blocks,
         look=look,
         report=report,
-        pictures=pictures(report),
+        pictures=visit.grid.pictures(pictures(report)),
         practice=any(is_practice(c.model, server.providers) for c in view.shape.columns),
+        formats=FORMATS,
     )
 
 
@@ -167,18 +199,7 @@ def show_shared(
 def show_shared_answer(session: Reading, visit: VisitHere, answer_id: AnswerId) -> Response:
     view = load_answer(session, visit.real, answer_id)
     number = load_facts(session, visit.real).prompts.index(view.prompt.id) + 1
-    return page(
-        "pages/shared_answer.html",
-        headers=visit.headers,
-        grid=visit.grid,
-        listed=visit.share.listed,
-        answer=view.answer,
-        attempt=view.attempt,
-        chip=view.chip,
-        column=view.column,
-        labels=view.labels,
-        prompt=visit.grid.prompt(view.prompt, number),
-    )
+    return visit.page("pages/shared_answer.html", it=read(visit.grid, view, number))
 
 
 @visits.get("/s/{token}/figures/{name}.{kind}")
@@ -188,8 +209,8 @@ def show_shared_figure(
     name: Annotated[str, Path(max_length=60)],
     kind: Literal["svg", "png"],
 ) -> Response:
-    found = pictures(report).get(name)
-    if found is None or (name == "heat" and not visit.grid.shows("prompts")):
+    found = visit.grid.pictures(pictures(report)).get(name)
+    if found is None:
         raise NotFound("There is no such picture here.")
     return drawn(found, kind, visit.headers)
 
@@ -197,5 +218,28 @@ def show_shared_figure(
 @visits.get("/s/{token}/preview.png")
 def show_preview(visit: VisitHere, report: ReportHere) -> Response:
     """The card that chats and forums show of the link."""
-    image = png(str(preview(card(report))), 1.0)
+    snapshot = visit.grid.snapshot
+    image = png(str(preview(card(report, snapshot.taken_at if snapshot else None))), 1.0)
     return Response(image, media_type="image/png", headers=visit.headers)
+
+
+@router.get("/s/{token}/{file}")
+def download_shared(
+    server: Server,
+    session: Reading,
+    visit: VisitHere,
+    look: LookHere,
+    file: Annotated[str, Path(max_length=60)],
+) -> Response:
+    """The grid as a file, without what this link leaves out."""
+    if file not in FORMATS:
+        raise NotFound("There is no such file here.")
+    export = open_export(
+        session,
+        visit.real,
+        visit.address,
+        server.practice,
+        shown=visit.grid,
+        look=look_of(look),
+    )
+    return sent(export, FORMATS[file], headers=visit.headers)

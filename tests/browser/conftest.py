@@ -4,7 +4,7 @@ any request to elsewhere, and, where asked, on anything axe-core finds."""
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +135,41 @@ def open_page(browser: Browser, site: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@contextmanager
+def offline(browser: Browser, file: Path) -> Iterator[Page]:
+    """A file opened from the disk: it may complain of nothing, and ask nobody for anything."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
+    complaints: list[str] = []
+    address = file.as_uri()
+    context.on("console", lambda message: complaints.append(message.text))
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on(
+        "request",
+        lambda request: None if request.url == address else complaints.append(request.url),
+    )
+    page = context.new_page()
+    page.goto(address)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+LOOKS = ((1440, "light"), (390, "dark"), (390, "light"), (1440, "dark"))
+
+
+def findings_in_all_looks(page: Page, looks: Sequence[tuple[int, str]] = LOOKS) -> list[str]:
+    """What axe-core finds on wide and narrow screens, light and dark; nothing may be too wide."""
+    found = []
+    for width, scheme in looks:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found += [f"{width} {scheme}: {it}" for it in axe_findings(page)]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{width} {scheme}: it is too wide")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    return found
 
 
 def axe_findings(page: Page) -> list[str]:

@@ -204,11 +204,18 @@ def with_results(folder: Path) -> None:
                 address = f"{site}/api/answers/{item['id']}/label"
                 request_json("PUT", address, {"label": other, "reviewer": reviewer})
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=launch_args())
+        page = _page(browser, DESKTOP)
+        page.goto(f"{site}{path}/shares")
+        page.get_by_role("radio", name="frozen").check()
+        page.get_by_role("button", name="Make a link").click()
+        link = page.locator("table a").first.get_attribute("href")
         for name, size, scheme in (
             ("", DESKTOP, "light"), ("-dark", DESKTOP, "dark"), ("-phone", PHONE, "light"),
             ("-phone-dark", PHONE, "dark"), ("-1024", TABLET, "light"),
         ):  # fmt: skip
             page = _page(browser, size, scheme)
+            page.goto(f"{site}{link}")
+            page.screenshot(path=folder / f"snapshot{name}.png")
             page.goto(f"{site}{path}/results")
             page.screenshot(path=folder / f"results{name}.png")
             for heading in ("measures", "price", "patterns", "agreement"):

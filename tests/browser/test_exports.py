@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.db import Database
-from tests.browser.conftest import Open, axe_findings
+from tests.browser.conftest import LOOKS, Open, axe_findings, findings_in_all_looks, offline
 from tests.results.labelled import FOUR, labelled_grid
 
 SAID = {
@@ -48,29 +48,17 @@ def file(open_page: Open, path: str, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def offline(browser: Browser, file: Path) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
-    complaints: list[str] = []
-    address = file.as_uri()
-    context.on("console", lambda message: complaints.append(message.text))
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on(
-        "request",
-        lambda request: None if request.url == address else complaints.append(request.url),
-    )
-    page = context.new_page()
-    page.goto(address)
-    yield page
-    context.close()
-    assert complaints == []
+def opened(browser: Browser, file: Path) -> Iterator[Page]:
+    with offline(browser, file) as page:
+        yield page
 
 
 def shown(page: Page) -> int:
     return len([chip for chip in page.locator(".chip").all() if chip.is_visible()])
 
 
-def test_file_opens_from_a_disk(offline: Page) -> None:
-    page = offline
+def test_file_opens_from_a_disk(opened: Page) -> None:
+    page = opened
     expect(page.get_by_role("heading", name="Who bluffs?")).to_be_visible()
     expect(page.locator(".figure svg:visible").first).to_be_visible()
     assert shown(page) == 32
@@ -90,17 +78,10 @@ def test_file_opens_from_a_disk(offline: Page) -> None:
     assert shown(page) == 16
 
 
-def test_file_has_no_accessibility_findings(offline: Page) -> None:
-    found = []
-    for width in (1440, 390):
-        offline.set_viewport_size({"width": width, "height": 844})
-        for scheme in ("light", "dark"):
-            offline.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            found += [f"{width} {scheme}: {finding}" for finding in axe_findings(offline)]
-        offline.locator(".chip").first.click()
-        found += [f"{width} open: {finding}" for finding in axe_findings(offline)]
-        assert not offline.evaluate("document.documentElement.scrollWidth > innerWidth")
-    assert found == []
+def test_file_has_no_accessibility_findings(opened: Page) -> None:
+    found = findings_in_all_looks(opened)
+    opened.locator(".chip").first.click()
+    assert found + findings_in_all_looks(opened, LOOKS[:2]) == []
 
 
 def test_file_works_without_scripts(browser: Browser, file: Path) -> None:

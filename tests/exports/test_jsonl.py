@@ -1,6 +1,7 @@
 """The JSONL: complete, the same again, and with a hash that says so."""
 
 import json
+import re
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.db import Database
+from app.db import ROOT, Database
 from app.exports.jsonl import content_hash, export_jsonl
 from app.look import Look
 from app.tables import Attempt
@@ -126,3 +127,21 @@ def test_jsonl_download_is_named_and_typed(client: TestClient) -> None:
     assert response.headers["content-type"] == "application/x-ndjson"
     assert f"bluffcheck-{grid_id}-labelled.jsonl" in response.headers["content-disposition"]
     assert [json.loads(line)["kind"] for line in response.text.splitlines()] == ["grid", "end"]
+
+
+def test_code_in_the_docs_finds_the_same_hash(lines: list[str]) -> None:
+    document = (ROOT / "docs" / "exports.md").read_text("utf-8")
+    [code] = re.findall(r"```python\n(import hashlib, json.+?)\nprint\(", document, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["recounted"](lines) == json.loads(lines[-1])["content_hash"]
+
+
+def test_a_field_that_says_nothing_changes_no_hash(lines: list[str]) -> None:
+    """So that a later version finds the same, which knows more fields."""
+    first, answer, *rest = map(json.loads, lines)
+    answer["new"] = answer["attempts"][0]["newer"] = ""
+    first["prompts"][0]["newest"] = []
+    assert content_hash(map(json.dumps, (first, answer, *rest))) == content_hash(lines)
+    answer["attempts"][0]["input_tokens"] = 0
+    assert content_hash(map(json.dumps, (first, answer, *rest))) != content_hash(lines)

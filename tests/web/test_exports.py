@@ -4,6 +4,7 @@ import re
 
 from fastapi.testclient import TestClient
 
+from app.web.exports import FORMATS
 from tests.factories import run_grid
 
 
@@ -47,7 +48,9 @@ def test_filters_and_labelled_go_into_the_links(client: TestClient) -> None:
 def test_size_is_about_that_of_the_file(client: TestClient) -> None:
     grid_id = run_grid(client, repeats=5)
     html = client.get(f"/grids/{grid_id}/export").text
-    told = re.search(r"10 answers · about ([\d.]+) kB", html)
-    assert told
-    size = len(client.get(f"/grids/{grid_id}/export.csv").content)
-    assert abs(1000 * float(told[1]) - size) < 0.1 * size
+    told = re.findall(r"about ([\d.]+) (kB|Bytes)", html)
+    for name, (about, unit) in zip(FORMATS, told, strict=True):
+        response = client.get(f"/grids/{grid_id}/{name}")
+        size = len(response.content)
+        assert response.headers["content-length"] == str(size)
+        assert abs(float(about) * (1000 if unit == "kB" else 1) - size) < 0.1 * size, name

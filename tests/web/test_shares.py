@@ -1,6 +1,9 @@
 """Links for people outside: what they see, what is left out, and how they end."""
 
+import io
+import json
 import re
+import zipfile
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -9,9 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select, update
 
+from app.exports.jsonl import content_hash
+from app.hiding import HIDEABLE
 from app.labels import get_reviewer, set_label
-from app.shares import HIDEABLE
 from app.tables import Answer, Attempt, Grid, LabelValue, Share, now
+from app.web.exports import FORMATS
 from tests.factories import answers_of, run_grid
 
 SECRETS = {
@@ -20,6 +25,14 @@ SECRETS = {
     "thinking": "I ponder in secret",
     "prompts": "How many Ds are in ZDZDZ?",
     "costs": "12.34",
+}
+
+PASTED = {
+    "product": "Some chat",
+    "asked_on": "2026-11-27",
+    "search": "off",
+    "source": f"https://chat.example/?q={SECRETS['prompts']}",
+    "pasted_by": SECRETS["reviewers"],
 }
 
 
@@ -35,12 +48,20 @@ def grid_id(client: TestClient) -> str:
     with database(client).write() as session:
         grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
         ada = get_reviewer(session, SECRETS["reviewers"])
-        for answer in answers_of(session, grid):
+        answers = answers_of(session, grid)
+        for answer in answers:
             attempt = session.get_one(Attempt, answer.attempt_id)
             attempt.thinking_text, attempt.cost_usd = SECRETS["thinking"], 12.34
             attempt.request = {"key": "sk-never-to-be-seen"}
+            attempt.response = attempt.response_id = "sk-never-to-be-seen"
+            attempt.usage = {"cost": 12.34}
+            attempt.suggestion_reason = "It equals the reference: fourteen-ish."
             session.add(attempt)
             set_label(session, answer.id, ada, LabelValue.hallucinated, SECRETS["notes"])
+        # A provider that complains of the question, and an answer out of a chat about it.
+        broken, pasted = (session.get_one(Attempt, it.attempt_id) for it in answers[:2])
+        broken.error_message = f"Not allowed: {SECRETS['prompts']}"
+        pasted.request = {"pasted": PASTED}
         session.commit()
     return grid_id
 
@@ -52,8 +73,19 @@ def share(client: TestClient, grid_id: str, **fields: Any) -> str:
     return str(address)
 
 
+def text_of(answer: Any) -> str:
+    """A page, a file or all that is in a ZIP; pictures of points say nothing that is not there."""
+    match answer.headers["content-type"].partition(";")[0]:
+        case "image/png":
+            return ""
+        case "application/zip":
+            with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+                return "".join(archive.read(name).decode() for name in archive.namelist())
+    return str(answer.text)
+
+
 def everything(client: TestClient, address: str) -> str:
-    """All pages that a stranger can reach from the link."""
+    """All pages, figures and files that a stranger can reach from the link."""
     pages, todo = {}, [address]
     while todo:
         path = todo.pop()
@@ -61,8 +93,9 @@ def everything(client: TestClient, address: str) -> str:
             continue
         answer = client.get(path)
         assert answer.status_code == 200, path
-        pages[path] = answer.text if "png" not in answer.headers["content-type"] else ""
-        for link in re.findall(r'(?:href|src)="([^"]+)"', pages[path]):
+        pages[path] = text_of(answer)
+        links = re.findall(r'(?:href|src)="([^"]+)"', pages[path])
+        for link in links if answer.headers["content-type"].startswith("text/html") else ():
             target = str(answer.url.join(unescape(link)))
             path = target.removeprefix("http://127.0.0.1:8000").partition("#")[0]
             if not path.startswith("/static/"):
@@ -83,21 +116,28 @@ def test_stranger_sees_the_grid_its_results_and_every_answer(
     assert "fourteen-ish" in seen
     assert "practice/bluffer" in seen
     assert "not enough to tell" in seen or "no prompt has labels" in seen or "n = 4" in seen
-    assert "sk-never" not in seen
-    assert grid_id not in seen
     assert "<script" not in client.get(address).text
 
 
-@pytest.mark.parametrize("hidden", HIDEABLE)
-def test_what_is_left_out_is_on_no_page(client: TestClient, grid_id: str, hidden: str) -> None:
-    address = share(client, grid_id, hide=hidden)
-    seen = everything(client, address)
-    assert SECRETS[hidden] not in seen
-    others = [text for name, text in SECRETS.items() if name != hidden]
-    assert [text for text in others if text not in seen] == []
-    if hidden == "prompts":
-        assert "fourteen-ish" not in seen
-        assert client.get(f"{address}/figures/heat.svg").status_code == 404
+@pytest.mark.parametrize("of", ["live", "new"])
+def test_what_is_left_out_is_nowhere(client: TestClient, grid_id: str, of: str) -> None:
+    """On no page, in no picture and in no file. What is not left out, is there."""
+    for hidden in HIDEABLE:
+        address = share(client, grid_id, of=of, hide=hidden)
+        seen = everything(client, address)
+        assert SECRETS[hidden] not in seen, hidden
+        others = [text for name, text in SECRETS.items() if name != hidden]
+        assert [text for text in others if text not in seen] == [], hidden
+        assert "fourteen-ish" in seen or hidden == "prompts"
+        assert "sk-never" not in seen
+        assert grid_id not in seen
+        if hidden == "prompts":
+            assert "fourteen-ish" not in seen
+            assert client.get(f"{address}/figures/heat.svg").status_code == 404
+        if hidden == "reviewers":
+            assert "Reviewer 1" in seen
+        assert "Some chat" in seen
+        of = "1" if of == "new" else of  # the same snapshot, shared again
 
 
 def test_what_is_left_out_cannot_be_searched_for(client: TestClient, grid_id: str) -> None:
@@ -125,6 +165,11 @@ def test_card_is_a_picture_with_an_address_of_its_own(client: TestClient, grid_i
     assert card.headers["content-type"] == "image/png"
     assert card.content.startswith(b"\x89PNG")
     assert int.from_bytes(card.content[16:20]) == 1200
+    # As others reach it: a proxy's name and https are not seen from here.
+    settings = client.app.state.services.settings  # type: ignore[attr-defined]
+    settings.public_url = "https://bluff.example"
+    page = client.get(share(client, grid_id)).text
+    assert 'og:image" content="https://bluff.example/s/' in page
 
 
 def test_link_ends_at_once_when_it_is_taken_back(client: TestClient, grid_id: str) -> None:
@@ -132,7 +177,8 @@ def test_link_ends_at_once_when_it_is_taken_back(client: TestClient, grid_id: st
     page = client.get(f"/grids/{grid_id}/shares").text
     [end] = re.findall(r'action="(/grids/\w+/shares/\d+/revocation)"', page)
     assert "taken back" in client.post(end).text
-    for path in (address, f"{address}/preview.png", f"{address}/answers/1"):
+    ends = ("", "/preview.png", "/answers/1", "/figures/bars.svg", *(f"/{it}" for it in FORMATS))
+    for path in (address + end for end in ends):
         gone = client.get(path)
         assert gone.status_code == 410
         assert "Whoever shared this took it back." in gone.text
@@ -171,7 +217,80 @@ def test_last_use_is_kept(client: TestClient, grid_id: str) -> None:
 
 
 def test_nothing_that_makes_no_sense_is_made(client: TestClient, grid_id: str) -> None:
-    for fields in ({"hide": "everything"}, {"days": "0"}, {"days": "soon"}):
+    wrong = ({"hide": "everything"}, {"days": "0"}, {"days": "soon"}, {"of": "past"})
+    for fields in (*wrong, {"of": "new", "hide": "everything"}):
         assert client.post(f"/grids/{grid_id}/shares", data=fields).status_code == 422
-    assert "No links yet." in client.get(f"/grids/{grid_id}/shares").text
+    assert client.post(f"/grids/{grid_id}/shares", data={"of": "7"}).status_code == 404
+    page = client.get(f"/grids/{grid_id}/shares").text
+    assert "No links yet." in page
+    assert "Snapshots" not in page
     assert client.post(f"/grids/{grid_id}/shares/99/revocation").status_code == 404
+
+
+def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) -> None:
+    address = share(client, grid_id, of="new", hide="reviewers")
+    page = client.get(address).text
+    [hash_] = re.findall(r"<code[^>]*>([0-9a-f]{64})</code>", page)
+    assert "frozen snapshot v1" in page
+    assert 'description" content="As of ' in page
+    [copy_id] = re.findall(
+        r'href="/grids/(\w+)">v1</a>', client.get(f"/grids/{grid_id}/shares").text
+    )
+    [*_, first] = re.findall(r"answers/(\d+)", page)
+    ends = (
+        "",
+        f"/answers/{first}",
+        "/figures/bars.svg",
+        "/export.csv",
+        "/labels.csv",
+        "/export.md",
+    )
+    before = [client.get(address + end).text for end in ends]
+
+    lines = client.get(f"{address}/export.jsonl").text.splitlines()
+    assert json.loads(lines[-1])["content_hash"] == content_hash(lines) == hash_
+    assert hash_ in client.get(f"{address}/export.html").text
+
+    for item in client.get(f"/api/grids/{grid_id}/answers").json()["items"]:
+        label = {"label": "correct", "reviewer": SECRETS["reviewers"], "note": "changed"}
+        assert client.put(f"/api/answers/{item['id']}/label", json=label).status_code == 200
+    wanted = {"failed": False, "labelled": True}
+    assert client.post(f"/api/grids/{grid_id}/reruns", json=wanted).status_code == 202
+    assert [client.get(address + end).text for end in ends] == before
+
+    # The same in the app, to be looked at; and nothing is done to it.
+    inside = client.get(f"/grids/{copy_id}").text
+    assert "frozen snapshot v1" in inside
+    assert "/reruns" not in inside
+    assert '/review"' not in inside
+    assert 'value="correct"' not in client.get(f"/grids/{copy_id}/answers/{first}").text
+    label = {"label": "correct", "reviewer": "Eve"}
+    refused = client.put(f"/api/answers/{first}/label", json=label)
+    assert (refused.status_code, refused.json()["detail"][:27]) == (
+        409,
+        "This is a frozen snapshot: ",
+    )
+    for end in ("review", "additions", "reruns", "paste", "shares", "conflicts"):
+        assert client.get(f"/grids/{copy_id}/{end}").status_code in (404, 409), end
+    assert client.put(f"/api/grids/{copy_id}/pause").status_code == 409
+    assert copy_id not in client.get("/").text
+    assert [g["id"] for g in client.get("/api/grids").json()["items"]] == [grid_id]
+    assert client.get(f"/grids/{copy_id}/export.zip").status_code == 200
+
+
+def test_links_lead_to_a_row_an_answer_a_picture_and_a_filter(client: TestClient) -> None:
+    """Of a grid that is sent in several blocks."""
+    prompts = [{"text": f"Question {n}"} for n in range(1, 61)]
+    grid_id = run_grid(client, prompts=prompts, repeats=1, models=["practice/honest"])
+    address = share(client, grid_id, of="new")
+    page = client.get(address).text
+    assert "Question 60<" not in page
+    [last] = re.findall(r"row=(\d+)", page)[-1:]
+    assert f'id="p-{last}"' in client.get(f"{address}?row={last}").text
+    ids = re.findall(r"/answers/(\d+)", client.get(f"{address}/export.csv").text)
+    assert len(ids) == 60
+    assert f'id="a-{ids[-1]}"' in client.get(f"{address}?at={ids[-1]}").text
+    assert "Question 60<" in client.get(f"{address}/answers/{ids[-1]}").text
+    assert "No answer matches." in client.get(f"{address}?label=correct").text
+    assert "label=correct" in client.get(f"{address}?label=correct").text
+    assert client.get(f"{address}/export.csv?label=correct").text.count("\n") == 1
