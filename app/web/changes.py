@@ -66,10 +66,13 @@ def render_changes(
     return common["status"] if common else status_of(session, grid), rendered
 
 
-def answer_changes(session: Session, grid: Grid, wanted: Wanted, notice: Notice) -> Response:
-    """What changed since, for the page that asked."""
+def answer_changes(
+    session: Session, grid: Grid, wanted: Wanted, notice: Notice, said: str = ""
+) -> Response:
+    """What changed since, for the page that asked, and what is to be ``said`` there."""
     status, fragments = render_changes(session, grid, [wanted], notice)
-    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq), "X-Status": status})
+    html = fragments[wanted] + (render("partials/said.html", said=said) if said else "")
+    return HTMLResponse(html, headers={"X-Seq": str(grid.seq), "X-Status": status})
 
 
 def status_of(session: Session, grid: Grid) -> str:

@@ -10,7 +10,15 @@ from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
-from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
+from app.web.deps import (
+    REVIEWER_COOKIE,
+    Form,
+    IsHtmx,
+    MaybeReviewer,
+    Reading,
+    Server,
+    own_path,
+)
 from app.web.forms import ComposeForm
 from app.web.render import page
 
@@ -40,12 +48,15 @@ def show_home(
 
 
 @router.post("/reviewer")
-def name_reviewer(server: Server, data: Form) -> Response:
-    """Remember in this browser who is labelling."""
+def name_reviewer(server: Server, data: Form, htmx: IsHtmx) -> Response:
+    """Remember in this browser who is labelling. With scripts its page says so and stays."""
     with server.database.write() as session:
         reviewer = get_reviewer(session, str(data.get("name", "")))
         session.commit()
-    response = RedirectResponse(own_path(str(data.get("next", "/"))), status_code=303)
+    back = own_path(str(data.get("next", "/")))
+    response: Response = RedirectResponse(back, status_code=303)
+    if htmx:
+        response = page("partials/reviewer.html", reviewer=reviewer, oob=True)
     response.set_cookie(
         REVIEWER_COOKIE, reviewer.secret, max_age=365 * 86_400, httponly=True, samesite="lax"
     )

@@ -144,7 +144,7 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     assert '<a href="?row=1">rows 1–50</a>' in rest
     piece = client.get(f"/grids/{grid_id}/rows?from=99&to=100")
     assert re.findall(r'aria-rowindex="(\d+)"', piece.text) == ["100", "101"]
-    assert piece.headers["x-seq"] == re.search(r'data-seq="(\d+)"', page)[1]  # type: ignore[index]
+    assert piece.headers["x-seq"] == re.search(r'name="since" value="(\d+)"', page)[1]  # type: ignore[index]
     last = re.findall(r'id="a-(\d+)"', piece.text)[-1]
     at = client.get(f"/grids/{grid_id}?at={last}").text
     assert f'id="a-{last}"' in at
