@@ -104,7 +104,7 @@ class Act:
             return RedirectResponse(address, status_code=303)
         with self.server.database.read() as session:
             now = session.get_one(Grid, self.grid.id)
-            known = (look, self.reviewer_id, min(since, now.seq - 1))
+            known = changes.Wanted(look, self.reviewer_id, min(since, now.seq - 1))
             return changes.answer_changes(session, now, known, self.server.runner_notice(now.id))
 
 

@@ -13,7 +13,7 @@ from app.gridqueries import load_rows, load_view
 from app.gridshape import Shape, load_shape
 from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
-from app.web.changes import answer_changes, head, status_of
+from app.web.changes import Wanted, answer_changes, head, status_of
 from app.web.deps import (
     BROWSER_COOKIE,
     MAX_INTEGER,
@@ -33,6 +33,7 @@ from app.web.streams import EventStream
 
 router = APIRouter()
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+Shown = Annotated[str, Query(pattern=r"^(\d{1,7}-\d{1,10})?$")]  # rows, as Shape.rows_mark
 Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
 
@@ -72,6 +73,7 @@ def show_grid(
         whole=whole,
         keys=keys.rows(GRID),
         matches=shape.matches,
+        more_rows=None,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
         practice=any(practice),
@@ -132,6 +134,7 @@ def stream_grid(
     since: Since = 0,
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
+    shown: Shown = "",
     stay: bool = False,
     browser: Browser = "",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
@@ -144,7 +147,7 @@ def stream_grid(
     A browser may hold a few streams at a time; one more is answered with 204.
     """
     first, _, last = (rows or "").partition("-")
-    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, stay)
+    view = View(look, reviewer_id, (int(first), int(last)) if rows else None, open_, shown, stay)
     seen = since if last_event_id is None else last_event_id
     return EventStream(server.live, browser, grid_id, view, seen)
 
@@ -157,6 +160,7 @@ def poll_grid(
     look: LookHere,
     reviewer: MaybeReviewer,
     since: Since = 0,
+    shown: Shown = "",
 ) -> Response:
     """The same fragments for pages that hold no stream; the notices also where nothing changed."""
     notice = server.runner_notice(grid.id)
@@ -164,5 +168,5 @@ def poll_grid(
     if grid.seq <= since:
         headers["X-Status"] = status_of(session, grid)
         return page("partials/notices.html", headers=headers, notice=notice)
-    wanted = (look, reviewer.id if reviewer else None, since)
+    wanted = Wanted(look, reviewer.id if reviewer else None, since, shown)
     return answer_changes(session, grid, wanted, notice)

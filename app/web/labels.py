@@ -18,7 +18,7 @@ from app.look import Look
 from app.prompts import Line, Text
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
 from app.undo import last_change, restore
-from app.web.changes import answer_changes
+from app.web.changes import Wanted, answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     WHO,
@@ -213,5 +213,5 @@ def _changed(
     """The fragments of what this label changed, and of what others changed since ``since``."""
     with server.database.read() as session:
         answer, grid = _answer(session, answer_id)
-        wanted = (look, reviewer.id, min(since, answer.seq - 1))
+        wanted = Wanted(look, reviewer.id, min(since, answer.seq - 1))
         return answer_changes(session, grid, wanted, server.runner_notice(grid.id), said)

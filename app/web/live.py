@@ -48,6 +48,7 @@ class View:
     reviewer: int | None = None  # who looks
     rows: tuple[int, int] | None = None  # first and last, from 1
     open: int | None = None  # the answer in the drawer
+    shown: str = ""  # its rows, as ``Shape.rows_mark``
     stay: bool = False  # also when the grid is done: labels still come
 
     def characters_of(self, answer_id: int, row: int | None) -> int:
@@ -73,7 +74,8 @@ class Listener:
 
     @property
     def wanted(self) -> Wanted:
-        return self.view.look, self.view.reviewer, self.seq
+        view = self.view
+        return Wanted(view.look, view.reviewer, self.seq, view.shown)
 
     def busy(self, kind: str) -> bool:
         """Whether it has yet to take an event of this kind."""
@@ -220,7 +222,7 @@ class _Watch:
     def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
             grid = session.get_one(Grid, self.grid_id)
-            behind = [key for key in wanted if key[-1] < grid.seq]
+            behind = [key for key in wanted if key.since < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)
             status, fragments = render_changes(session, grid, behind, notice)
