@@ -6,6 +6,7 @@ from app.providers import Outcome
 from app.tables import AnswerState, LabelValue
 
 SHORT = 90  # characters of an answer that a chip shows
+BRIEF = 6  # characters that fit on any chip, however wide
 
 
 @dataclass(slots=True)
@@ -48,6 +49,11 @@ class Chip:
             AnswerState.failed: "error",
             AnswerState.cancelled: "cancelled",
         }.get(self.state, "")
+
+    @property
+    def long(self) -> bool:
+        """Whether what it shows, or will show while the answer comes, may not fit."""
+        return self.waiting or bool(self.flags) or (self.can_label and len(self.short) > BRIEF)
 
     @property
     def waiting(self) -> bool:

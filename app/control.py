@@ -28,6 +28,10 @@ from app.tables import (
 ENDED = (AnswerState.done, AnswerState.failed, AnswerState.cancelled)
 
 
+class Labelled(Conflict):
+    """What is to run again carries labels, and nobody said that these may go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which answers of a grid are meant: those that match all that is given, else all."""
@@ -104,7 +108,7 @@ def rerun(
 
     What was there before stays readable, and counts until something newer comes. Answers that
     somebody labelled are left alone unless ``labelled``: their labels go when a new answer comes.
-    Raises Conflict when there is nothing to run again.
+    Raises Conflict when there is nothing to run again, Labelled when only those are left.
     """
     states = (AnswerState.failed, AnswerState.cancelled) if failed else ENDED
     has_label = select(col(Label.id)).where(col(Label.answer_id) == col(Answer.id)).exists()
@@ -119,7 +123,7 @@ def rerun(
     if not count:
         left = session.scalar(select(func.count()).select_from(Answer).where(*where))
         if left:
-            raise Conflict(
+            raise Labelled(
                 "What is to run again carries labels. Say that labelled answers are meant too"
                 " (labelled in the API): their labels go when a new answer comes."
             )

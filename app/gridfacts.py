@@ -8,7 +8,7 @@ viewer can see stamps the answers it touched with the grid's number.
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, String, type_coerce
@@ -20,6 +20,7 @@ from app.tables import Answer, Attempt, Grid, GridPrompt, Label, Reviewer
 KEPT = 8  # grids
 MADE = 40  # things made of the facts of one grid
 T = TypeVar("T")
+_NOT_YET = object()
 
 
 class Fact(NamedTuple):
@@ -52,17 +53,23 @@ class Facts:
     before: "Facts | None" = None
     changed: dict[int, Fact] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
+    _making: dict[Any, threading.Lock] = field(default_factory=dict)
 
     def made(self, key: Any, make: Callable[[], T]) -> T:
-        """What was made of these facts already, or is now; a few things are kept."""
-        if key not in self._made:
+        """What was made of these facts already, or is now; a few things are kept.
+
+        Of two who ask at once the second waits: of a large grid some of it takes half a second.
+        """
+        with self._making.setdefault(key, threading.Lock()):
+            found = self._made.get(key, _NOT_YET)
+            if found is not _NOT_YET:
+                return cast("T", found)
             made = make()
             for old in list(self._made)[: max(len(self._made) - MADE, 0)]:
                 self._made.pop(old, None)
+                self._making.pop(old, None)
             self._made[key] = made
             return made
-        found: T = self._made[key]
-        return found
 
     def earlier(self, key: Any) -> Any:
         """What was made of the facts before; None where that is not known."""

@@ -5,6 +5,7 @@ Pages, live updates, the API and the export read through these, so they cannot d
 
 import asyncio
 import logging
+import zlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,6 +76,16 @@ class Shape:
     def blocks(self) -> list[Block]:
         shown = sum(isinstance(slot, Column) for slot in self.slots)
         return blocks(len(self.rows), shown * self.grid.repeats)
+
+    @property
+    def rows_mark(self) -> str:
+        """How many rows are shown, and which, in few characters."""
+        ids = sorted(prompt_id for _, prompt_id in self.rows)
+        return f"{len(ids)}-{zlib.crc32(str(ids).encode())}"
+
+    def more_rows(self, mark: str) -> int | None:
+        """How many more are shown than those of ``mark``; None: exactly the same."""
+        return None if mark == self.rows_mark else len(self.rows) - int(mark.partition("-")[0])
 
 
 def load_shape(

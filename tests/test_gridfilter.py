@@ -1,6 +1,8 @@
 """Which answers match a look: by themselves, by comparison, and how many others would."""
 
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -131,6 +133,29 @@ def test_every_count_is_what_the_filter_would_show() -> None:
             more = look.with_(only=look.only | {value})
             assert counts[f"only-{value}"] == len(match(facts, marks, more, Found()).ids)
         assert counts["all"] == len(match(facts, marks, look, Found()).ids)
+
+
+def test_what_two_ask_for_at_once_is_made_once() -> None:
+    """The first request after a start comes while the grid is still read ahead."""
+    facts, made = Facts(0, {}, []), []
+    begun, other = threading.Event(), threading.Event()
+
+    def make() -> int:
+        begun.set()
+        assert not other.wait(0.2)  # it cannot get on before this is there
+        made.append(1)
+        return len(made)
+
+    def ask_too() -> int:
+        assert begun.wait(10)
+        found = facts.made("it", make)
+        other.set()
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        second = threads.submit(ask_too)
+        assert facts.made("it", make) == second.result() == 1
+    assert made == [1]
 
 
 def test_what_is_renewed_is_what_would_be_made_anew() -> None:

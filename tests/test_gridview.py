@@ -174,6 +174,19 @@ def test_chip_says_what_it_is(
     assert (chip.status, chip.words) == (status, words)
 
 
+def test_only_what_surely_fits_on_a_chip_is_not_cut_off() -> None:
+    def is_long(text: str, state: AnswerState = AnswerState.done, mismatch: str = "") -> bool:
+        done = state is AnswerState.done
+        outcome = (Outcome.answered if text else Outcome.truncated) if done else None
+        return Chip("m", 1, state, outcome, None, False, mismatch, text=text).long
+
+    assert [is_long(text) for text in ("07-03", "I know", "I don’t", "")] == [
+        False, False, True, False,
+    ]  # fmt: skip
+    assert is_long("07-03", mismatch="It thought.")  # the mark takes of its room
+    assert is_long("", AnswerState.running)  # its text is on the way
+
+
 def test_chip_has_a_mark_for_all_that_is_said_of_it(database: Database) -> None:
     with database.write() as session:
         answers = answers_of(session, new_grid(session))

@@ -1,7 +1,7 @@
 """What changed in a grid, as fragments: for streams, for polls, and for whoever gave a label."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
@@ -16,8 +16,14 @@ from app.tables import Grid, HeldState
 from app.web.notices import NOTHING, Notice
 from app.web.render import render
 
-# How the grid is looked at, by which reviewer, and the last change that is known.
-Wanted = tuple[Look, int | None, int]
+
+class Wanted(NamedTuple):
+    """How a page looks at its grid, and what it knows of it."""
+
+    look: Look
+    reviewer_id: int | None
+    since: int  # the last change
+    rows: str = ""  # those that it shows, as ``Shape.rows_mark``; empty: they do not matter
 
 
 def head(session: Session, shape: Shape) -> dict[str, Any]:
@@ -51,25 +57,30 @@ def render_changes(
     """
     rendered = {}
     common: dict[str, Any] = {}
-    for look, reviewer_id, since in wanted:
-        shape = load_shape(session, grid, look, reviewer_id)
+    for it in wanted:
+        shape = load_shape(session, grid, it.look, it.reviewer_id)
         common = common or head(session, shape) | {"notice": notice}
-        chips, minis = load_changed(session, shape, since)
+        chips, minis = load_changed(session, shape, it.since)
         own = {
             "shape": shape,
-            "look": look,
+            "look": it.look,
+            "rows_known": bool(it.rows),
+            "more_rows": shape.more_rows(it.rows) if it.rows else None,
             "chips": chips,
             "minis": minis,
             "matches": shape.matches,
         }
-        rendered[look, reviewer_id, since] = render("partials/changes.html", **common, **own)
+        rendered[it] = render("partials/changes.html", **common, **own)
     return common["status"] if common else status_of(session, grid), rendered
 
 
-def answer_changes(session: Session, grid: Grid, wanted: Wanted, notice: Notice) -> Response:
-    """What changed since, for the page that asked."""
+def answer_changes(
+    session: Session, grid: Grid, wanted: Wanted, notice: Notice, said: str = ""
+) -> Response:
+    """What changed since, for the page that asked, and what is to be ``said`` there."""
     status, fragments = render_changes(session, grid, [wanted], notice)
-    return HTMLResponse(fragments[wanted], headers={"X-Seq": str(grid.seq), "X-Status": status})
+    html = fragments[wanted] + (render("partials/said.html", said=said) if said else "")
+    return HTMLResponse(html, headers={"X-Seq": str(grid.seq), "X-Status": status})
 
 
 def status_of(session: Session, grid: Grid) -> str:

@@ -11,15 +11,13 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.control import Extent
+from app.control import Extent, Labelled
 from app.estimates import Estimator
 from app.gridshape import column_of
-from app.look import Look
 from app.reruns import preview
 from app.tables import Answer, Grid, Prompt
-from app.web import actions
+from app.web import actions, changes
 from app.web.api_shapes import CeilingInput, Wanted
-from app.web.changes import answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     ByHere,
@@ -31,8 +29,9 @@ from app.web.deps import (
     Reading,
     ReviewerIdHere,
     Server,
-    Since,
+    Services,
     decimal,
+    look_and_since,
 )
 from app.web.problems import validated
 from app.web.render import page
@@ -46,6 +45,8 @@ EXTENTS: dict[Extent, str] = {
     "column": "Column",
     "grid": "Whole grid",
 }
+# Wherever it was asked for, the page shows it there; its script opens it on the event.
+IN_DIALOG = {"HX-Retarget": "#choice", "HX-Reswap": "innerHTML", "HX-Trigger": "choice"}
 
 
 @router.get("/reruns")
@@ -61,22 +62,26 @@ def show_reruns(
 ) -> Response:
     """What can be done to an answer, its cell, row or column, or the grid, and what that means."""
     wanted = Wanted(answer=answer, extent=extent)
+    return _choice(server, session, grid, wanted, htmx, look=look, reviewer=reviewer)
+
+
+def _choice(
+    server: Services, session: Session, grid: Grid, wanted: Wanted, htmx: bool, **shown: Any
+) -> Response:
     scope = wanted.scope(session, grid)
     estimator = Estimator(session, server.prices, server.providers)
-    found = preview(session, estimator, grid, scope)
     left = None if grid.max_calls is None else max(grid.max_calls - grid.calls, 0)
     return page(
         "partials/reruns.html" if htmx else "pages/reruns.html",
-        headers={"Vary": "HX-Request"},
+        headers={"Vary": "HX-Request", **(IN_DIALOG if htmx else {})},
         grid=grid,
-        answer=answer,
-        extent="grid" if scope.whole else extent,
+        answer=wanted.answer,
+        extent="grid" if scope.whole else wanted.extent,
         extents=EXTENTS,
-        what=_around(session, answer),
-        preview=found,
+        what=_around(session, wanted.answer),
+        preview=preview(session, estimator, grid, scope),
         calls_left=left,
-        look=look,
-        reviewer=reviewer,
+        **shown,
     )
 
 
@@ -90,11 +95,10 @@ class Act:
     htmx: IsHtmx
     reviewer_id: ReviewerIdHere
     by: ByHere
-    since: Since = 0
 
     def done(self) -> Response:
-        """What changed after ``since``, or the way back to the grid as it was shown."""
-        look = Look.parse(self.data.multi_items())
+        """What changed that the page does not know, or the way back to the grid as it was shown."""
+        look, since = look_and_since(self.data)
         if not self.htmx:
             answer = _wanted(self.data).answer
             query = "&".join(filter(None, [look.query(), f"at={answer}" if answer else ""]))
@@ -103,16 +107,23 @@ class Act:
             return RedirectResponse(address, status_code=303)
         with self.server.database.read() as session:
             now = session.get_one(Grid, self.grid.id)
-            wanted = (look, self.reviewer_id, min(self.since, now.seq - 1))
-            return answer_changes(session, now, wanted, self.server.runner_notice(now.id))
+            known = changes.Wanted(look, self.reviewer_id, min(since, now.seq - 1))
+            return changes.answer_changes(session, now, known, self.server.runner_notice(now.id))
 
 
 ActHere = Annotated[Act, Depends()]
 
 
 @router.post("/reruns")
-def rerun(act: ActHere) -> Response:
-    actions.rerun(act.server, act.by, act.grid.id, _wanted(act.data))
+def rerun(act: ActHere, session: Reading, reviewer: MaybeReviewer) -> Response:
+    """Where all of it carries labels: what that means, to be agreed to."""
+    wanted = _wanted(act.data)
+    try:
+        actions.rerun(act.server, act.by, act.grid.id, wanted)
+    except Labelled:
+        look, _ = look_and_since(act.data)
+        shown = {"look": look, "reviewer": reviewer}
+        return _choice(act.server, session, act.grid, wanted, act.htmx, **shown)
     return act.done()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
@@ -29,6 +30,7 @@ from app.tables import Grid, Reviewer
 from app.web.live import Hub
 from app.web.notices import Notice, in_words
 from app.web.peers import address_of
+from app.web.problems import validated
 from app.web.who import PersonHere
 
 log = logging.getLogger(__name__)
@@ -222,6 +224,18 @@ def look_at(request: Request) -> Look:
 
 
 LookHere = Annotated[Look, Depends(look_at)]
+
+
+class Known(BaseModel):
+    """What the page that sent a form knows of its grid."""
+
+    since: int = Field(0, ge=0, le=MAX_INTEGER)  # the last change
+
+
+def look_and_since(data: FormData) -> tuple[Look, int]:
+    """How that page shows the grid, and the last change it knows. Raises InvalidInput."""
+    fields = {k: v for k, v in data.items() if k in Known.model_fields}
+    return Look.parse(data.multi_items()), validated(Known, **fields).since
 
 
 def reviewer_id_at(server: Server, request: Request, person: PersonHere) -> int | None:

@@ -16,7 +16,7 @@ from app.gridshape import Shape, load_shape
 from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
 from app.tables import Grid
-from app.web.changes import answer_changes, head, status_of
+from app.web.changes import Wanted, answer_changes, head, status_of
 from app.web.deps import (
     BROWSER_COOKIE,
     MAX_INTEGER,
@@ -38,6 +38,7 @@ from app.web.who import READER, needs
 CHECKED_EVERY_S = 60  # whether whoever holds a stream may still see the grid
 router = APIRouter(dependencies=[needs(READER)])
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+Shown = Annotated[str, Query(pattern=r"^(\d{1,7}-\d{1,10})?$")]  # rows, as Shape.rows_mark
 Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
 
@@ -77,6 +78,7 @@ def show_grid(
         whole=whole,
         keys=keys.rows(GRID),
         matches=shape.matches,
+        more_rows=None,
         reviewer=reviewer,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
         practice=any(practice),
@@ -139,6 +141,7 @@ def stream_grid(
     since: Since = 0,
     rows: Annotated[str | None, Query(pattern=r"^[1-9]\d{0,6}-\d{1,7}$")] = None,
     open_: Annotated[int | None, Query(alias="open", ge=1, le=MAX_INTEGER)] = None,
+    shown: Shown = "",
     stay: bool = False,
     browser: Browser = "",
     last_event_id: Annotated[int | None, Header(ge=0, le=MAX_INTEGER)] = None,
@@ -153,7 +156,7 @@ def stream_grid(
     first, _, last = (rows or "").partition("-")
     lasts_s = math.inf if server.settings.login == "none" else CHECKED_EVERY_S
     place = (int(first), int(last)) if rows else None
-    view = View(look, reviewer_id, place, open_, stay, lasts_s)
+    view = View(look, reviewer_id, place, open_, shown, stay, lasts_s)
     seen = since if last_event_id is None else last_event_id
     return EventStream(server.live, browser, grid_id, view, seen)
 
@@ -166,6 +169,7 @@ def poll_grid(
     look: LookHere,
     reviewer: MaybeReviewer,
     since: Since = 0,
+    shown: Shown = "",
 ) -> Response:
     """The same fragments for pages that hold no stream; the notices also where nothing changed."""
     notice = server.runner_notice(grid.id)
@@ -173,5 +177,5 @@ def poll_grid(
     if grid.seq <= since:
         headers["X-Status"] = status_of(session, grid)
         return page("partials/notices.html", headers=headers, notice=notice)
-    wanted = (look, reviewer.id if reviewer else None, since)
+    wanted = Wanted(look, reviewer.id if reviewer else None, since, shown)
     return answer_changes(session, grid, wanted, notice)

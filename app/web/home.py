@@ -13,7 +13,15 @@ from app.errors import NotFound
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
 from app.web.compose import choices
-from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
+from app.web.deps import (
+    REVIEWER_COOKIE,
+    Form,
+    IsHtmx,
+    MaybeReviewer,
+    Reading,
+    Server,
+    own_path,
+)
 from app.web.forms import ComposeForm
 from app.web.render import page
 from app.web.who import READER, REVIEWER, PersonHere, needs
@@ -47,14 +55,18 @@ def show_home(
 
 
 @router.post("/reviewer", dependencies=[needs(REVIEWER)])
-def name_reviewer(server: Server, data: Form) -> Response:
-    """Remember in this browser who is labelling, where nobody logs in."""
+def name_reviewer(server: Server, data: Form, htmx: IsHtmx) -> Response:
+    """Remember in this browser who is labelling, where nobody logs in. With scripts its page says
+    so and stays."""
     if server.settings.login != "none":
         raise NotFound("Your account says who you are: your labels carry its name.")
     with server.database.write() as session:
         reviewer = get_reviewer(session, str(data.get("name", "")))
         session.commit()
-    response = RedirectResponse(own_path(str(data.get("next", "/"))), status_code=303)
+    back = own_path(str(data.get("next", "/")))
+    response: Response = RedirectResponse(back, status_code=303)
+    if htmx:
+        response = page("partials/reviewer.html", reviewer=reviewer, oob=True)
     response.set_cookie(
         REVIEWER_COOKIE, reviewer.secret, max_age=365 * 86_400, httponly=True, samesite="lax"
     )

@@ -13,12 +13,13 @@ from app.audit import note
 from app.chips import Chip
 from app.decisions import Labels, agreement, decision, history
 from app.grids import get_answer
+from app.gridshape import column_of
 from app.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
 from app.look import Look
 from app.prompts import Line, Text
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
 from app.undo import last_change, restore
-from app.web.changes import answer_changes
+from app.web.changes import Wanted, answer_changes
 from app.web.deps import (
     MAX_INTEGER,
     WHO,
@@ -33,6 +34,7 @@ from app.web.deps import (
     Server,
     Services,
     Since,
+    look_and_since,
 )
 from app.web.problems import validated
 from app.web.render import page
@@ -104,16 +106,16 @@ def put_label(
     data: Form,
     since: Since = 0,
 ) -> Response:
-    """What changed. For undo, which change was the last before; and my tags as they are now."""
+    """What changed; of a tag's key, also my tags in words. For undo, which change was the last."""
     given = LabelForm.of(data)
     with server.database.write() as session:
         before = last_change(session, answer_id, reviewer)
         label = given.say(session, answer_id, reviewer)
         note(session, by, given.action, "answer", answer_id)
-        tags = ", ".join(label.tags if label else ()).replace("_", " ")
+        said = _tags(session, answer_id, label) if given.key else ""
         session.commit()
-    response = _changed(server, answer_id, since, look, reviewer)
-    response.headers.update({"X-Before": str(before), "X-Tags": tags})
+    response = _changed(server, answer_id, since, look, reviewer, said)
+    response.headers["X-Before"] = str(before)
     return response
 
 
@@ -127,7 +129,6 @@ class Filled:
     reviewer: MaybeReviewer
     by: ByHere
     htmx: IsHtmx
-    since: Since = 0
 
     @property
     def address(self) -> str:
@@ -148,8 +149,8 @@ class Filled:
         """What changed; the form says how the grid is looked at. Without scripts the way back."""
         if not self.htmx:
             return RedirectResponse(back, status_code=303)
-        look = Look.parse(self.data.multi_items())
-        return _changed(self.server, self.answer_id, self.since, look, reviewer)
+        look, since = look_and_since(self.data)
+        return _changed(self.server, self.answer_id, since, look, reviewer)
 
 
 FilledHere = Annotated[Filled, Depends()]
@@ -212,11 +213,18 @@ def _answer(session: Session, answer_id: int) -> tuple[Answer, Grid]:
     return answer, session.get_one(Grid, answer.grid_id)
 
 
+def _tags(session: Session, answer_id: int, label: Label | None) -> str:
+    answer, _ = _answer(session, answer_id)
+    tags = ", ".join(label.tags if label else ()).replace("_", " ")
+    place = f"{column_of(session, answer).name}, repeat {answer.repeat}"
+    return f"tags of {place}: {tags or 'none'}"
+
+
 def _changed(
-    server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer
+    server: Services, answer_id: int, since: int, look: Look, reviewer: Reviewer, said: str = ""
 ) -> Response:
     """The fragments of what this label changed, and of what others changed since ``since``."""
     with server.database.read() as session:
         answer, grid = _answer(session, answer_id)
-        wanted = (look, reviewer.id, min(since, answer.seq - 1))
-        return answer_changes(session, grid, wanted, server.runner_notice(grid.id))
+        wanted = Wanted(look, reviewer.id, min(since, answer.seq - 1))
+        return answer_changes(session, grid, wanted, server.runner_notice(grid.id), said)

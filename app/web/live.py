@@ -51,6 +51,7 @@ class View:
     reviewer: int | None = None  # who looks
     rows: tuple[int, int] | None = None  # first and last, from 1
     open: int | None = None  # the answer in the drawer
+    shown: str = ""  # its rows, as ``Shape.rows_mark``
     stay: bool = False  # also when the grid is done: labels still come
     lasts_s: float = math.inf  # then the page asks anew, and who it is is looked at again
 
@@ -78,7 +79,8 @@ class Listener:
 
     @property
     def wanted(self) -> Wanted:
-        return self.view.look, self.view.reviewer, self.seq
+        view = self.view
+        return Wanted(view.look, view.reviewer, self.seq, view.shown)
 
     def busy(self, kind: str) -> bool:
         """Whether it has yet to take an event of this kind."""
@@ -228,7 +230,7 @@ class _Watch:
             grid = session.get_one(Grid, self.grid_id)
             if grid.deleted_at:
                 return _Found(grid.seq, DELETED)
-            behind = [key for key in wanted if key[-1] < grid.seq]
+            behind = [key for key in wanted if key.since < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)
             status, fragments = render_changes(session, grid, behind, notice)

@@ -256,9 +256,10 @@ def _answers(review: Review, items: Iterable[Item | None]) -> list[str]:
 
 
 def progress(
-    session: Session, grid: Grid, place: Place, reviewer: Reviewer, said: str = ""
+    session: Session, grid: Grid, place: Place, reviewer: Reviewer, said: str | None = None
 ) -> dict[str, Any]:
-    """What partials/review_progress.html shows. ``said`` is for screen readers."""
+    """What partials/review_progress.html shows: in a page, or alone with what is ``said`` of it to
+    screen readers, which may be nothing."""
     chosen = in_filter(session, grid, place, reviewer)
     standing = load_standing(session, grid.id, reviewer, chosen)
     return {

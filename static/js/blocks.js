@@ -1,13 +1,12 @@
 // Rows far from the screen are not in the page: a block of them holds its height, is filled when it
 // comes near and emptied when it is far away. Without scripts, links lead to them.
 
-import { query } from "./live.js";
+import { addressOf, known, page } from "./live.js";
 import { ask } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
 const RETRY_MS = 2000;
 const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
-const page = document.querySelector(".grid-page");
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
 const filled = new Map(); // blocks that have their rows, or will have when the promise is kept
@@ -18,15 +17,16 @@ let timer = null;
 async function read(block) {
   const { first: from, last: to } = block.dataset;
   const template = document.createElement("template");
-  template.innerHTML = await ask(`/grids/${page.dataset.grid}/rows?${query({ from, to })}`);
-  const [known, ...rows] = template.content.children;
+  template.innerHTML = await ask(addressOf("rows", { from, to }));
+  const [as, ...rows] = template.content.children;
   // What changed meanwhile was told to the page, which had nowhere to put it.
-  return known.dataset.seq < Number(document.getElementById("progress").dataset.seq) ? read(block) : rows;
+  return as.dataset.seq < known() ? read(block) : rows;
 }
 
 async function put(block, smoothly) {
   for (const row of await read(block)) {
     block.append(row);
+    htmx.process(row.querySelector(".more"));
     if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
   }
   block.style.minHeight = "";
@@ -60,7 +60,7 @@ function update() {
 
 // The chip of an answer whose row is not here.
 export async function showAnswer(id) {
-  const row = Number(await ask(`/grids/${page.dataset.grid}/row?${query({ of: id })}`));
+  const row = Number(await ask(addressOf("row", { of: id })));
   await fill(blocks.find(({ dataset: { first, last } }) => first <= row && row <= last));
   return document.getElementById(`a-${id}`);
 }

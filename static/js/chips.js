@@ -2,12 +2,12 @@
 // where rows are not loaded yet.
 
 import { fill, showAnswer } from "./blocks.js";
-import { query } from "./live.js";
+import { addressOf, page } from "./live.js";
 import { ask } from "./page.js";
 
 const STOPS = ".chip, .row .more";
 const MISSING = ".block:not(:has([data-row]))"; // rows that are not here
-const page = document.querySelector(".grid-page");
+const stopsIn = (part) => [...(part?.querySelectorAll(STOPS) ?? [])];
 let here = null;
 
 export const idOf = (chip) => chip.id.slice(2);
@@ -35,7 +35,7 @@ export function select(chip, focus = true) {
 // Also of what came anew nothing but the current chip is a tab stop.
 function mark() {
   const stop = current() ?? page.querySelector(STOPS);
-  for (const it of page.querySelectorAll(STOPS)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
+  for (const it of stopsIn(page)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
   if (stop) stop.tabIndex = 0;
   current()?.setAttribute("aria-current", "true");
 }
@@ -52,7 +52,7 @@ export async function next(step, wanted = () => true, far = false) {
   if (!found?.matches(MISSING)) return found ?? null;
   if (!far) return fill(found).then(() => next(step, wanted));
   const from = idOf(current() ?? page.querySelector(".chip"));
-  const id = await ask(`/grids/${page.dataset.grid}/next?${query({ from, step })}`);
+  const id = await ask(addressOf("next", { from, step }));
   return id ? reach(id) : null;
 }
 
@@ -63,19 +63,19 @@ export async function beside(key) {
   const row = at.closest(".row");
   if (key === "Home" || key === "End") return [...row.querySelectorAll(".chip")].at(key === "Home" ? 0 : -1);
   const step = /Right|Down/.test(key) ? 1 : -1;
-  const cellsOf = (it) => [...it.children].filter((cell) => cell.querySelector(STOPS));
-  const stopsOf = (cell) => [...cell.querySelectorAll(STOPS)];
-  const [x, y] = [cellsOf(row).indexOf(at.parentElement), stopsOf(at.parentElement).indexOf(at)];
+  const cell = at.parentElement;
+  const y = stopsIn(cell).indexOf(at);
   if (/Left|Right/.test(key)) {
-    const stops = stopsOf(cellsOf(row)[x + step] ?? at.parentElement);
+    const cells = [...row.children].filter((it) => it.querySelector(STOPS));
+    const stops = stopsIn(cells[cells.indexOf(cell) + step] ?? cell);
     return stops[y] ?? stops.at(-1);
   }
-  const within = !key.startsWith("Shift") && stopsOf(at.parentElement)[y + step];
+  const within = !key.startsWith("Shift") && stopsIn(cell)[y + step];
   if (within) return within;
   const rows = [...page.querySelectorAll(`.row, ${MISSING}`)];
   const other = rows[rows.indexOf(row) + step];
   if (other?.matches(MISSING)) return fill(other).then(() => beside(key));
-  return other && stopsOf(cellsOf(other)[x]).at(step > 0 ? 0 : -1);
+  return stopsIn(other?.querySelector(`[aria-colindex="${cell.ariaColIndex}"]`)).at(step > 0 ? 0 : -1);
 }
 
 page.addEventListener("focusin", ({ target }) => { if (target.matches(STOPS) && target !== here) select(target, false); });

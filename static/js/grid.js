@@ -1,18 +1,16 @@
 // The grid page: what each key, link and button does there. Without scripts these lead to pages of their
 // own; with them the page stays where it is. Where a control names a key, the key presses it.
 
-import { act, again, showChoice } from "./again.js";
 import { beside, current, idOf, nameOf, next, reach, select } from "./chips.js";
-import { close, isOpen, open, send, show } from "./drawer.js";
-import { face, usual } from "./keys.js";
+import { close, isOpen, open, show } from "./drawer.js";
+import { controlOf, face, usual } from "./keys.js";
 import { label, undo } from "./labels.js";
-import { keepLive } from "./live.js";
-import { say, told } from "./page.js";
+import { page, view } from "./live.js";
+import { notice, say, told } from "./page.js";
 import { saved } from "./saving.js";
-import "./swipe.js";
 
 const VALUES = { c: "correct", h: "hallucinated", a: "abstained" };
-const page = document.querySelector(".grid-page");
+const choice = document.getElementById("reruns");
 const given = new Set(); // on this visit, a label
 let labelled = null; // the chip that tags go to: the last that was labelled, until one moves
 let equal = []; // chips that are about to be labelled together
@@ -54,9 +52,7 @@ function letGo(text = "") {
 
 function tag(key) {
   const chip = labelled ?? current();
-  if (!chip?.matches(".chip")) return;
-  const name = nameOf(chip);
-  label([idOf(chip)], { key }).then(([tags]) => say(`tags of ${name}: ${tags || "none"}`));
+  if (chip?.matches(".chip")) label([idOf(chip)], { key });
 }
 
 function compare() {
@@ -65,7 +61,15 @@ function compare() {
   marked = one ? null : other;
   marked?.setAttribute("data-marked", "");
   if (marked) say(`Marked. ${face("d")} on another answer shows where the two differ.`);
-  else if (one !== other) told(show(`/grids/${page.dataset.grid}/answers/${idOf(one)}/diff/${idOf(other)}`));
+  else if (one !== other) told(show(`${location.pathname}/answers/${idOf(one)}/diff/${idOf(other)}`));
+}
+
+// One answer at once; where it is labelled, the server asks first.
+async function again(chip) {
+  await saved(idOf(chip));
+  if (/pending|running/.test(chip.dataset.status)) return notice("This answer is on its way already.");
+  const values = { answer: idOf(chip), all: 1 };
+  return htmx.ajax("POST", `${location.pathname}/reruns`, { source: view, swap: "none", values });
 }
 
 async function note() {
@@ -85,7 +89,7 @@ const actions = {
   c: give, h: give, a: give, g: group, e: note, d: compare,
   u: () => { if (canLabel(current())) label([idOf(current())], { value: "none" }); },
   z: async () => goTo(reach(undo())),
-  r: () => { told(saved(idOf(current())).then(() => again(current()))); },
+  r: () => { told(again(current())); },
   " ": () => { if (isOpen()) close(); else told(open(current())); },
   Escape: () => (equal.length ? letGo() : close()),
 };
@@ -93,7 +97,7 @@ const actions = {
 document.addEventListener("keydown", (event) => {
   const key = usual(event);
   const moves = /Arrow|Home|End|^[[\]]$/.test(key);
-  const control = key && page.querySelector(`[data-keys="${CSS.escape(key)}"]`);
+  const control = controlOf(key);
   const run = actions[key] ?? (moves ? () => goTo(beside(key)) : /^\d$/.test(key) ? tag : control && (() => control.click()));
   if (!run) return;
   event.preventDefault();
@@ -105,22 +109,16 @@ document.addEventListener("keydown", (event) => {
   }));
 });
 document.addEventListener("click", (event) => {
-  const at = event.target.closest(".chip, a:is([data-stay], [data-menu]), [data-go], [data-close]");
+  const at = event.target.closest(".chip, [data-go], [data-close]");
   if (!at || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (at.matches(".chip")) told(open(at));
-  else if ("menu" in at.dataset) told(showChoice(at.href));
-  else if ("stay" in at.dataset) told(show(at.href, "innerMorph"));
   else if ("go" in at.dataset) told(next(Number(at.dataset.go)).then(open));
   else close();
 });
-document.addEventListener("submit", (event) => {
-  const { target: form, submitter } = event;
-  if (!form.matches("form[data-act]")) return;
-  event.preventDefault();
-  if (form.matches(".label-form")) return send(form, submitter);
-  if (form.dataset.sent) return;
-  form.dataset.sent = "1"; // a second press would mean something else by then
-  told(act(form.action, new FormData(form, submitter))).finally(() => delete form.dataset.sent);
+
+// What can be done to answers came, to be chosen from.
+document.addEventListener("choice", () => { if (!choice.open) choice.showModal(); });
+choice.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.request.method === "POST" && ctx.response.raw.ok) choice.close();
 });
-keepLive();

@@ -18,3 +18,6 @@ export function usual(event) {
   if ([" ", "Enter"].includes(key) && event.target.closest("button, summary")) return; // it presses these
   return /^\d$/.test(key) ? key : help.querySelector(`[data-pressed="${CSS.escape(key)}"]`)?.dataset.key;
 }
+
+// The control of the page that names it.
+export const controlOf = (key) => key && document.querySelector(`main [data-keys~="${CSS.escape(key)}"]`);

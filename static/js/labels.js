@@ -8,21 +8,19 @@ const steps = []; // on this visit: of each the answers, with the change of thei
 
 // `fields` gives what the form of the drawer would, when the turn comes.
 async function say(answer, fields, shows) {
-  const { text, tags } = await save(answer.id, async () => {
+  swap(await save(answer.id, async () => {
     const body = new URLSearchParams(fields());
     const response = await request(`/answers/${answer.id}/label?${query()}`, { method: "PUT", body });
     answer.before ??= response.headers.get("X-Before");
-    return { text: await response.text(), tags: response.headers.get("X-Tags") };
-  }, shows);
-  swap(text);
-  return tags;
+    return response.text();
+  }, shows));
 }
 
-// The same of several answers is one step. Gives the tags of each, once it is stored.
+// The same of several answers is one step.
 export function label(ids, fields) {
   const shows = new URLSearchParams(fields).get("value");
   steps.push(ids.map((id) => ({ id })));
-  return Promise.all(steps.at(-1).map((answer) => say(answer, () => fields, shows)));
+  for (const answer of steps.at(-1)) say(answer, () => fields, shows);
 }
 
 // Gives the first answer of the step. What was refused was not stored: nothing of it is to be changed.

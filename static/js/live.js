@@ -6,23 +6,22 @@ import { showPartials } from "./partials.js";
 
 const RETRY_MS = 2000;
 const SILENT_MS = 40000; // the server says something every 15 s: the connection died, or we slept
-const SETTLE_MS = 300; // of scrolling, before the stream is asked for other rows
-const page = document.querySelector(".grid-page");
-const progress = () => document.getElementById("progress").dataset;
-let [source, timer, settling] = [null, null, null];
+export const page = document.querySelector(".grid-page");
+export const view = document.getElementById("view"); // how the page shows the grid, and what it knows of it
+export const known = () => Number(view.elements.since.value);
+let source = null;
+let timer = null;
 let asked = {}; // the rows and the answer that the stream tells the text of
 
-// How the page shows the grid and what it knows of it: goes with all that answers with pieces.
-export function query(more = {}) {
-  const known = { since: progress().seq, stay: 1, ...more };
-  return new URLSearchParams([...Object.entries(known), ...new URLSearchParams(page.dataset.look)]);
-}
+// What is below the address of this page, for this view.
+export const addressOf = (name, more = {}) => `${location.pathname}/${name}?${query(more)}`;
+export const query = (more = {}) => new URLSearchParams([...new FormData(view), ...Object.entries(more)]);
 export const swap = (text) => htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
 
 // Pieces that were overtaken on their way are left out: the newer ones hold all that they say.
 document.addEventListener("htmx:before:swap", (event) => {
-  const [, seq] = /id="progress"[^>]* data-seq="(\d+)"/.exec(event.detail.ctx.text) ?? [];
-  if (Number(seq) < Number(progress().seq)) event.preventDefault();
+  const [, seq] = /id="since"[^>]* value="(\d+)"/.exec(event.detail.ctx.text) ?? [];
+  if (Number(seq) < known()) event.preventDefault();
 });
 
 // The rows on the screen and the answer in the drawer.
@@ -33,51 +32,46 @@ function seen() {
   return { first, last, open: document.querySelector("#drawer [data-partial]")?.dataset.partial };
 }
 
+function wait(run, ms) {
+  clearTimeout(timer);
+  timer = setTimeout(run, ms);
+}
+
 function letGo() {
   clearTimeout(timer);
   source?.close();
-  [source, timer] = [null, null];
+  source = null;
 }
 
+const events = { message: swap, partial: (data) => showPartials(JSON.parse(data)), ping() {} };
 function connect() {
   letGo();
   const { first, last, open } = seen();
   const margin = Math.max(10, last - first + 1); // so that a little scrolling changes nothing
   asked = { first: Math.max(1, first - margin), last: last + margin, open };
-  const view = { rows: `${asked.first}-${asked.last}`, ...(open && { open }) };
-  source = new EventSource(`/grids/${page.dataset.grid}/events?${query(view)}`);
-  const acts = { message: swap, partial: (data) => showPartials(JSON.parse(data)), ping() {} };
-  for (const [name, act] of Object.entries(acts)) source.addEventListener(name, ({ data }) => { heard(); act(data); });
+  source = new EventSource(addressOf("events", { rows: `${asked.first}-${asked.last}`, ...(open && { open }) }));
+  for (const [name, act] of Object.entries(events)) {
+    source.addEventListener(name, ({ data }) => { wait(failed, SILENT_MS); act(data); });
+  }
   source.addEventListener("error", failed);
-  heard();
-}
-
-function heard() {
-  clearTimeout(timer);
-  timer = setTimeout(failed, SILENT_MS);
+  wait(failed, SILENT_MS);
 }
 
 // Not left to the browser, which gives up for good when a proxy says that the server is away.
 function failed() {
   letGo();
-  timer = setTimeout(connect, RETRY_MS * (0.7 + 0.6 * Math.random()));
-  ask(`/grids/${page.dataset.grid}/changes?${query()}`).then(swap, () => {});
+  wait(connect, RETRY_MS * (0.7 + 0.6 * Math.random()));
+  ask(addressOf("changes")).then(swap, () => {});
 }
 
 // After scrolling or a change: other rows may be seen, or another answer.
-function recheck({ type }) {
-  if (settling && type !== "scroll") return;
-  clearTimeout(settling);
-  settling = setTimeout(() => {
-    settling = null;
-    const { first, last, open } = source ? seen() : asked;
-    if (first < asked.first || last > asked.last || (open && open !== asked.open)) connect();
-  }, SETTLE_MS);
+function recheck() {
+  if (!source) return;
+  const { first, last, open } = seen();
+  if (first < asked.first || last > asked.last || (open && open !== asked.open)) connect();
 }
+for (const name of ["scrollend", "htmx:after:swap"]) document.addEventListener(name, recheck, true);
 
-export function keepLive() {
-  for (const name of ["scroll", "rows", "htmx:after:swap"]) document.addEventListener(name, recheck, true);
-  const step = () => (document.hidden ? letGo() : connect());
-  document.addEventListener("visibilitychange", step); // also when the page is left, or come back to
-  step();
-}
+const step = () => (document.hidden ? letGo() : connect());
+document.addEventListener("visibilitychange", step); // also when the page is left, or come back to
+step();

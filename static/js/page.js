@@ -1,12 +1,13 @@
-// What every page can do: ask the server, tell the reader, copy links, open dialogs.
+// What every page can do: ask the server, tell the reader, copy links.
 
 export const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-const messageIn = (html) => parse(html).body.textContent.trim();
+export const UNREACHABLE = "The server cannot be reached.";
+export const messageIn = (html) => parse(html).body.textContent.trim();
 
 // Throws what the server says where it did not do it.
 export async function request(url, options) {
   const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } }).catch(() => null);
-  if (!response) throw new Error("The server cannot be reached.");
+  if (!response) throw new Error(UNREACHABLE);
   if (response.ok) return response;
   const message = messageIn(await response.text()) || `The server answered ${response.status}.`;
   throw Object.assign(new Error(message), { status: response.status });
@@ -34,8 +35,7 @@ export function say(text, quiet = false) {
 }
 
 document.addEventListener("click", async ({ target }) => {
-  const { copy, copyText, open } = target.closest("button")?.dataset ?? {};
-  if (open) document.getElementById(open).showModal();
+  const { copy, copyText } = target.closest("button")?.dataset ?? {};
   if (!copy && !copyText) return;
   const text = copyText ? document.getElementById(copyText).textContent : new URL(copy, location.href).href;
   const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false); // only on https and localhost

@@ -6,8 +6,6 @@ function show(text, id) {
   const chip = document.getElementById(`a-${id}`);
   if (!["pending", "running"].includes(chip?.dataset.status)) return texts.delete(id);
   const { density } = chip.closest("[data-density]").dataset;
-  chip.dataset.status = "running";
-  chip.querySelector(".status").textContent = "running";
   chip.querySelector(".text").textContent = (density === "chips" ? text.trim().split("\n")[0] : text) || "running";
   document.querySelector(`#drawer [data-partial="${id}"]`)?.replaceChildren(text);
 }

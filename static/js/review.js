@@ -1,23 +1,21 @@
 // The review: one answer at a time. What comes next is fetched ahead, labels are saved behind.
 
-import { usual } from "./keys.js";
-import { ask, notice, parse, say } from "./page.js";
+import { controlOf, usual } from "./keys.js";
+import { ask, notice, parse } from "./page.js";
 import { save, saved } from "./saving.js";
-import "./swipe.js";
 
 const AHEAD = 16; // answers asked for at a time
 const main = document.querySelector(".review");
 const find = (selector) => main.querySelector(selector);
-let coming = { list: [], over: false, asking: null };
+const nothing = () => ({ list: [], over: false, asking: null });
+let coming = nothing();
 let busy = false; // another answer is about to be shown: a key must not label what nobody has seen
 
-// The answers in what the server sends; the progress in it is shown.
+// The answers in what the server sends; the progress in it, and what is said of it, are shown.
 async function answers(url, options) {
-  const parts = [...parse(await ask(url, options)).body.children];
-  const progress = parts.find((part) => part.id === "review-progress");
-  if (progress) find("#review-progress").replaceWith(progress);
-  if (progress?.dataset.said) say(progress.dataset.said, true);
-  return parts.filter((part) => part !== progress);
+  const text = await ask(url, options);
+  await htmx.swap({ text, sourceElement: main, target: main, swap: "none" });
+  return [...parse(text).querySelectorAll(".one")];
 }
 
 // One after the other, as undo goes by their order. One that is refused does not hold up the others.
@@ -27,7 +25,8 @@ const store = (url, body) => save("review", () => answers(url, { method: "POST",
   return [];
 }));
 
-function show(one) {
+function show(one, ahead = coming) {
+  coming = ahead;
   find(".one").replaceWith(one);
   history.replaceState(null, "", one.dataset.here);
   one.focus({ preventScroll: true });
@@ -43,9 +42,8 @@ async function fill() {
   }).finally(() => { into.asking = null; });
   await into.asking;
 }
-const forget = () => { coming = { list: [], over: false, asking: null }; };
-const begin = ([one]) => one && (forget(), show(one));
-const load = async (url) => begin(await saved("review").then(() => answers(url))); // labels decide what is shown
+const begin = ([one]) => one && show(one, nothing());
+const load = (url) => saved("review").then(() => answers(url)).then(begin); // labels decide what is shown
 
 async function busily(work) {
   busy = true;
@@ -59,13 +57,13 @@ async function next() {
 }
 
 main.addEventListener("submit", (event) => {
-  const form = event.target;
+  const { submitter, target: form } = event;
   event.preventDefault();
   if (busy) return;
   if (form.matches(".last")) return busily(() => store(form.action).then(begin));
-  store(form.action, new URLSearchParams(new FormData(form, event.submitter)));
-  if (form.elements.equal?.checked) forget(); // some of them are labelled too
-  if (event.submitter.value === "none") busily(() => load(form.action));
+  store(form.action, new URLSearchParams(new FormData(form, submitter)));
+  if (form.elements.equal?.checked) coming = nothing(); // some of them are labelled too
+  if (submitter.value === "none") busily(() => load(form.action));
   else next();
 });
 main.addEventListener("change", ({ target }) => {
@@ -82,8 +80,7 @@ main.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.matches("textarea")) return find(".one").focus();
-  const key = event.repeat ? undefined : usual(event);
-  const control = key && find(`[data-keys~="${CSS.escape(key)}"]`);
+  const control = event.repeat ? null : controlOf(usual(event));
   if (!control) return;
   event.preventDefault();
   if (!control.matches("summary")) return control.click();

@@ -1,7 +1,7 @@
 // Saving: in order for each key, two requests at a time. What could not be saved is kept, told and tried
 // again, and a page is not left without asking: nothing is lost.
 
-import { ask, notice, told } from "./page.js";
+import { UNREACHABLE, messageIn, notice } from "./page.js";
 
 const AT_ONCE = 2; // of the six connections that HTTP/1.1 has for pages, streams and labels
 const reviewer = document.getElementById("reviewer").dataset;
@@ -62,17 +62,11 @@ function complain(failed) {
 }
 
 // Asked once; what waited for it is then sent.
-dialog.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const body = new URLSearchParams(new FormData(event.target));
-  told(ask("/reviewer", { method: "POST", body }).then(() => {
-    document.querySelector("#reviewer summary").textContent = `reviewing as ${body.get("name").trim()}`;
-    reviewer.named = "";
-    dialog.close();
-  }));
-});
+dialog.addEventListener("htmx:after:swap", () => { if ("named" in reviewer) dialog.close(); });
 dialog.addEventListener("close", () => {
   if (!("named" in reviewer)) for (const job of jobs) job.error = "give your name first, so that the label carries it.";
   pump();
 });
+document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => notice(messageIn(ctx.text)));
+document.addEventListener("htmx:error", () => notice(UNREACHABLE));
 window.addEventListener("beforeunload", (event) => { if (jobs.length) event.preventDefault(); });

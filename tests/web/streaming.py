@@ -88,5 +88,5 @@ def chip_states(html: str) -> dict[int, str]:
 
 
 def seq_of(html: str) -> int:
-    found: Any = re.search(r'data-seq="(\d+)"', html)
+    found: Any = re.search(r'id="since" name="since" value="(\d+)"', html)
     return int(found[1])

@@ -35,7 +35,7 @@ def chip(client: TestClient, grid_id: str, answer: int) -> str:
 
 
 def buttons(html: str) -> list[str]:
-    return re.findall(r"<button>([^<]+)</button>", html)
+    return re.findall(r"<button autofocus>([^<]+)</button>", html)
 
 
 def choice(client: TestClient, grid_id: str, **query: Any) -> str:
@@ -153,9 +153,13 @@ def test_labelled_answer_is_run_again_when_that_is_said(client: TestClient) -> N
     answer = ids(client, grid_id)[0]
     label(client, answer)
     url, form = f"/grids/{grid_id}/reruns", {"answer": answer, "all": "1"}
-    refused = client.post(url, data=form)
-    assert refused.status_code == 409
-    assert "Say that labelled answers are meant too" in refused.text
+    page, piece = client.post(url, data=form), client.post(url, data=form, headers=HTMX)
+    for asked in (page, piece):  # nothing is run yet
+        assert buttons(asked.text) == ["Run it again"]
+        assert "its label goes when a new answer comes" in asked.text
+    assert page.text.startswith("<!doctype html>")
+    assert (piece.headers["hx-retarget"], piece.headers["hx-trigger"]) == ("#choice", "choice")
+    assert len(answers(client, grid_id)[0]["attempts"]) == 1
     client.post(url, data=form | {"labelled": "1"})
     wait_until_done(client, grid_id)
     found = answers(client, grid_id)[0]

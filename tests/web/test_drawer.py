@@ -77,8 +77,9 @@ def test_pages_lead_through_the_grid_in_its_order(client: TestClient) -> None:
 def test_buttons_that_need_the_grid_are_only_in_its_drawer(client: TestClient) -> None:
     answers, a, _ = two_answers(client)
     page, drawer = client.get(f"{answers}/{a}"), client.get(f"{answers}/{a}", headers=HTMX)
-    for needs_grid in ('data-go="1"', "data-close", "data-stay"):
+    for needs_grid in ('data-go="1"', "data-close"):
         assert (needs_grid in page.text, needs_grid in drawer.text) == (False, True)
+    assert '<div class="panel narrow" hx-ignore>' in page.text  # its links and forms lead to pages
     assert page.headers["vary"] == drawer.headers["vary"] == "HX-Request"
 
 
@@ -152,7 +153,7 @@ def test_diff_is_a_page_and_a_drawer(client: TestClient) -> None:
     url = f"{answers}/{a}/diff/{b}"
     whole, part = client.get(url).text, client.get(url, headers=HTMX).text
     assert whole.startswith("<!doctype html>")
-    assert part.startswith('<article class="answer diff">')
+    assert part.startswith('<article class="answer diff" hx-get=')
     for page in (whole, part):
         assert "On<del> 03-07</del> <ins>03-08</ins>, I think.</pre>" in page
         assert "2 words differ: 1 only in A, 1 only in B." in page

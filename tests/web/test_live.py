@@ -1,6 +1,7 @@
 """Live updates on the real server: everybody is told everything, once and in order."""
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -104,8 +105,11 @@ def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
     first = Stream(site.url + query)
     first.end()
     assert first.done
-    with streams(site.url, f"{query}&stay=1") as [stream]:
+    page = httpx.get(f"{site.url}/grids/{grid_id}?only=reviewers").text
+    shown = re.search(r'name="shown" value="([^"]+)"', page)[1]  # type: ignore[index]
+    with streams(site.url, f"{query}&stay=1&only=reviewers&shown={shown}") as [stream]:
         wait_for(lambda: stream.changes, "the grid as it is")
+        assert "match" not in stream.changes[-1]["data"].partition('id="rows-now"')[2][:200]
         answer = min(chip_states(page_of(site.url, grid_id)))
         for who, expected in (("Ada", "correct"), ("Bob", "disputed")):
             label = {"label": "correct" if who == "Ada" else "abstained", "reviewer": who}
@@ -115,6 +119,7 @@ def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
             wait_for(lambda e=expected: stream.states()[answer] == e, expected)  # type: ignore[misc]
             # Looks at the database are further apart where they take longer.
             assert stream.times[-1] - said_at < 1 + 10 * took
+        assert "1 more prompt matches now." in stream.changes[-1]["data"]
         assert len(site.services.live.watched) == 1
         assert not stream.done
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
@@ -219,7 +224,9 @@ def test_text_is_told_of_rows_in_view_and_of_the_open_answer(
         wait_for(lambda: all(stream.done for stream in found), "the end")
 
 
-@pytest.mark.parametrize("wrong", ["rows=0-3", "rows=3", "rows=a-b", "open=0", "rows=1-99999999"])
+@pytest.mark.parametrize(
+    "wrong", ["rows=0-3", "rows=3", "rows=a-b", "open=0", "rows=1-99999999", "shown=3"]
+)
 def test_wrong_views_are_refused(shared_client: TestClient, shared_grid: str, wrong: str) -> None:
     assert shared_client.get(f"/grids/{shared_grid}/events?{wrong}").status_code == 422
 

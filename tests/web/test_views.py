@@ -132,6 +132,33 @@ def test_folded_columns_are_updated_too(client: TestClient) -> None:
     assert f'id="a-{ids[0]}"' not in html  # it is not on the page
 
 
+def test_page_says_that_other_rows_match_now(client: TestClient) -> None:
+    grid_id = run_grid(client, prompts=[{"text": "One?"}, {"text": "Two?"}], repeats=1,
+                       models=["practice/honest"], variants=FOUR[:1])  # fmt: skip
+    first, second = sorted(texts(client, grid_id))
+    client.post("/reviewer", data={"name": "Ada"})
+
+    def shown(look: str) -> str:
+        page = client.get(f"/grids/{grid_id}?{look}").text
+        assert '<p id="rows-now" class="chosen muted" role="status" hidden></p>' in page
+        return str(re.search(r'name="shown" value="([^"]+)"', page)[1])  # type: ignore[index]
+
+    def now(look: str, mark: str) -> str:
+        html = client.get(f"/grids/{grid_id}/changes?since=0&{look}&shown={mark}").text
+        return str(re.search(r'<p id="rows-now".*?</p>', html, re.DOTALL)[0])  # type: ignore[index]
+
+    marks = {look: shown(look) for look in ("only=unlabelled", "label=correct", "sort=time")}
+    client.put(f"/answers/{first}/label", data={"value": "correct"})
+    assert "1 fewer prompt matches now." in now("only=unlabelled", marks["only=unlabelled"])
+    more = now("label=correct", marks["label=correct"])
+    assert '1 more prompt matches now. <a href="?label=correct">Show the rows' in more
+    assert now("sort=time", marks["sort=time"]).endswith(" hidden></p>")
+    mark = shown("label=correct")
+    client.put(f"/answers/{first}/label", data={"value": "none"})
+    client.put(f"/answers/{second}/label", data={"value": "correct"})
+    assert "Other prompts match now." in now("label=correct", mark)
+
+
 def test_rows_come_in_blocks(client: TestClient) -> None:
     prompts = [{"text": f"Question {n}?"} for n in range(1, 101)]
     grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=1)
@@ -144,7 +171,7 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     assert '<a href="?row=1">rows 1–50</a>' in rest
     piece = client.get(f"/grids/{grid_id}/rows?from=99&to=100")
     assert re.findall(r'aria-rowindex="(\d+)"', piece.text) == ["100", "101"]
-    assert piece.headers["x-seq"] == re.search(r'data-seq="(\d+)"', page)[1]  # type: ignore[index]
+    assert piece.headers["x-seq"] == re.search(r'name="since" value="(\d+)"', page)[1]  # type: ignore[index]
     last = re.findall(r'id="a-(\d+)"', piece.text)[-1]
     at = client.get(f"/grids/{grid_id}?at={last}").text
     assert f'id="a-{last}"' in at
