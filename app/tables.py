@@ -190,6 +190,19 @@ class Grid(SQLModel, table=True):
     committed_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
+class Origin(SQLModel, table=True):
+    """Where an imported grid came from. Nothing of such a grid is ever called."""
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    source: str  # which kind of file: see app/origins.py
+    file: str = ""  # its name; empty: pasted
+    content_hash: str = Field(index=True)  # by which the same file is known again
+    imported_at: datetime = Field(default_factory=now)
+    imported_by: str = ""  # a reviewer's name
+    # What only the installation knew that it was exported from, and exports give again.
+    there: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+
+
 class GridPrompt(SQLModel, table=True):
     __tablename__ = "grid_prompt"
 
@@ -287,6 +300,8 @@ class Answer(SQLModel, table=True):
     decided: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     # Of all reviewers, one space between two: filtered without a join.
     tags: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # What the file calls it that it was imported from; empty: as here, by its id.
+    key: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Attempt(SQLModel, table=True):

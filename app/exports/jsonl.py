@@ -18,6 +18,7 @@ from sqlmodel import SQLModel, col
 from app import __version__
 from app.exports.rows import Export, flag, iso, plain, raw_json, raw_time, within
 from app.gridshape import load_prompts
+from app.origins import in_words
 from app.tables import (
     Answer,
     Attempt,
@@ -35,14 +36,15 @@ FORMAT = 1
 # What another copy of the same content may have otherwise; and of prompts and wordings, which have
 # numbers of their own in each database.
 LOCAL = frozenset(
-    ("grid", "answer", "link", "seq", "filters", "exported_at", "bluffcheck", "content_hash")
-)
+    ("grid", "answer", "link", "seq", "filters", "imported", "exported_at", "bluffcheck",
+     "content_hash")
+)  # fmt: skip
 LOCAL_PARTS = frozenset(("key", "version"))
 _PROMPT = ("key", "version", "text", "question", "answer_format", "references", "constraint",
            "answerable", "tags", "source")  # fmt: skip
 _WORDING = ("slug", "version", "title", "mode", "opt_out", "placement", "blank_line",
             "may_abstain", "target")  # fmt: skip
-_OF_ATTEMPT = [
+ATTEMPT_COLUMNS = [
     column
     for column in SQLModel.metadata.tables["attempt"].columns
     if column.name not in ("id", "answer_id", "expected_usd")  # ids, and what was only expected
@@ -52,13 +54,13 @@ _OF_ATTEMPT = [
 def export_jsonl(export: Export) -> Iterator[str]:
     """The lines in pieces of many."""
     content = hashlib.sha256()
-    line, canonical = _lines(_grid(export))
-    content.update(canonical)
+    line, hashed = _lines(_grid(export))
+    content.update(hashed)
     yield line
     for ids in export.batches():
         pairs = [_lines(record) for record in _answers(export, ids)]
-        for _, canonical in pairs:
-            content.update(canonical)
+        for _, hashed in pairs:
+            content.update(hashed)
         yield "".join(line for line, _ in pairs)
     last = {"kind": "end", "answers": len(export.ids), "content_hash": content.hexdigest()}
     yield _compact(last) + "\n"
@@ -74,7 +76,7 @@ def content_hash(lines: Iterable[str]) -> str:
     for line in lines:
         record = json.loads(line)
         if record["kind"] != "end":
-            content.update(_canonical(record))
+            content.update(canonical(record))
     return content.hexdigest()
 
 
@@ -84,10 +86,11 @@ def _lines(record: dict[str, Any]) -> tuple[str, bytes]:
     if "\\u0000" in line:  # NUL, perhaps: not every database can take it back
         record = storable(record)
         line = _compact(record)
-    return line + "\n", _canonical(record)
+    return line + "\n", canonical(record)
 
 
-def _canonical(record: dict[str, Any]) -> bytes:
+def canonical(record: dict[str, Any]) -> bytes:
+    """A record as the hash sees it."""
     kept = _without(record, LOCAL)
     if record["kind"] == "grid":
         kept["prompts"] = [_without(prompt, LOCAL_PARTS) for prompt in record["prompts"]]
@@ -122,7 +125,7 @@ def _grid(export: Export) -> dict[str, Any]:
     return {
         "kind": "grid",
         "format": FORMAT,
-        "grid": grid.public_id,
+        "grid": export.grid_id,
         "title": grid.title,
         "created_at": grid.created_at.isoformat(),
         "repeats": grid.repeats,
@@ -141,13 +144,14 @@ def _grid(export: Export) -> dict[str, Any]:
         "variants": [
             {
                 **_named(variant, ("thinking", "system_prompt", "temperature", "max_tokens")),
-                "wording": _named(wording, _WORDING),
+                "wording": _named(wording, _WORDING) | {"version": export.version(wording)},
             }
             for variant, wording in _variants(export)
         ],
         "link": export.address,
         "seq": grid.seq,
         "filters": export.about,
+        "imported": in_words(export.origin) if export.origin else "",
         "exported_at": now().isoformat(),
         "bluffcheck": __version__,
     }
@@ -177,7 +181,7 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
     columns: list[Any] = [
         col(Answer.id), col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id),
         col(Answer.repeat), plain(Answer.state), col(Answer.attempt_id), plain(Answer.label),
-        flag(Answer.disputed), flag(Answer.decided),
+        flag(Answer.disputed), flag(Answer.decided), export.key,
     ]  # fmt: skip
     statement = sqlalchemy.select(*columns).where(within(col(Answer.id), ids))
     for (
@@ -191,13 +195,15 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         label,
         disputed,
         decided,
+        key,
     ) in export.read(statement.order_by(col(Answer.id))):
         if id_ not in wanted:
             continue
         made = attempts.get(id_, [])
+        name = int(key) if key.isdecimal() and key.isascii() else key or id_
         yield {
             "kind": "answer",
-            "answer": id_,
+            "answer": name,
             "prompt": prompts[prompt],
             "model": model,
             "variant": variants[variant],
@@ -220,14 +226,14 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
                 for la in labels.get(id_, [])
             ],
             "history": history.get(id_, []),
-            "link": f"{export.address}#a-{id_}",
+            "link": f"{export.address}#a-{name}",
         }
 
 
 def _attempts(export: Export, ids: Sequence[int]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
     """Every call of these answers in order, with its id."""
-    columns = [_cheap(column) for column in _OF_ATTEMPT]
-    names = [column.name for column in _OF_ATTEMPT]
+    columns = [_cheap(column) for column in ATTEMPT_COLUMNS]
+    names = [column.name for column in ATTEMPT_COLUMNS]
     statement = sqlalchemy.select(col(Attempt.answer_id), col(Attempt.id), *columns).where(
         within(col(Attempt.answer_id), ids)
     )

@@ -18,7 +18,8 @@ from sqlmodel import Session, col, select
 from app.gridshape import EVERYTHING, load_columns, matching
 from app.gridview import Column
 from app.look import Look
-from app.tables import Answer, Grid, GridPrompt, Label, Prompt, Reviewer, Variant
+from app.origins import origin_of
+from app.tables import Answer, Grid, GridPrompt, Label, Origin, Prompt, Reviewer, Variant, Wording
 
 BATCH = 1_000
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
@@ -76,9 +77,34 @@ class Export:
     about: str = ""
     _reviewers: dict[int, str] = field(default_factory=dict, init=False)
 
+    @cached_property
+    def origin(self) -> Origin | None:
+        return origin_of(self.session, self.grid.id)
+
+    @cached_property
+    def _there(self) -> dict[str, Any]:
+        """What an imported grid keeps of where it was exported first: so that a number in a note
+        means the same answer for ever, and the same file comes out again."""
+        return self.origin.there if self.origin else {}
+
     @property
     def address(self) -> str:
-        return f"{self.base_url}/grids/{self.grid.public_id}"
+        link: str = self._there.get("link") or f"{self.base_url}/grids/{self.grid.public_id}"
+        return link
+
+    @property
+    def grid_id(self) -> str:
+        name: str = self._there.get("grid") or self.grid.public_id
+        return name
+
+    def version(self, wording: Wording) -> int:
+        version: int = self._there.get("versions", {}).get(str(wording.id), wording.version)
+        return version
+
+    @property
+    def key(self) -> Any:
+        """The column that says what an answer is called, where it is not its id."""
+        return col(Answer.key) if self.origin else sqlalchemy.literal("")
 
     @cached_property
     def columns(self) -> dict[tuple[str, int], Column]:

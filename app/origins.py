@@ -1,0 +1,43 @@
+"""Grids that were imported: where from, and that nothing of them is called."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, select
+
+from app.errors import Conflict
+from app.tables import Grid, Origin
+
+SOURCES = {
+    "bluffcheck": "a Bluffcheck export",
+    "table": "a table",
+    "promptfoo": "promptfoo",
+    "inspect": "Inspect",
+}
+
+
+def origin_of(session: Session, grid_id: int) -> Origin | None:
+    """Where a grid was imported from; None: it was run here."""
+    return session.get(Origin, grid_id)
+
+
+def origins_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Origin]:
+    """The same of several grids, of those that were imported."""
+    found = session.exec(select(Origin).where(col(Origin.grid_id).in_(grid_ids)))
+    return {origin.grid_id: origin for origin in found}
+
+
+def in_words(origin: Origin) -> str:
+    """Such as “imported from promptfoo (out.json) on 3 May 2026”."""
+    file = f" ({origin.file})" if origin.file else ""
+    by = f" by {origin.imported_by}" if origin.imported_by else ""
+    source = SOURCES.get(origin.source, origin.source)
+    return f"imported from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
+
+
+def refuse_imported(session: Session, grid: Grid) -> None:
+    """Raises Conflict for an imported grid, where answers are to be added or called again."""
+    if origin_of(session, grid.id) is not None:
+        raise Conflict(
+            "This grid was imported: it stays as its file has it, and nothing of it is called."
+            f" To ask the same again, start a new grid from it: /compose?like={grid.public_id}"
+        )
