@@ -1,4 +1,4 @@
-"""``python -m app models``, ``copy`` and ``import-prompts``: what they print.
+"""``python -m app models`` and ``copy``: what they print.
 
 ``models`` is what the Models page does, in a terminal.
 """
@@ -7,28 +7,20 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import click
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
 
 from app.catalogue import configured, list_all_models
 from app.catalogue import list_models as list_models_of
 from app.checks import CheckResult, check_model, settings_to_check
 from app.copying import Advance, copy_database, database_url, name_of
-from app.db import Database, revisions
-from app.errors import BluffcheckError, InvalidInput
-from app.imports import prompts as importing
-from app.imports.names import FIELDS
-from app.imports.staging import Status
+from app.errors import BluffcheckError
 from app.money import dollars
 from app.plans import Providers, find_model
 from app.prices import PriceBook
 from app.providers import Provider, discover
-from app.settings import Settings, load_settings
+from app.settings import load_settings
 from app.tables import CheckState, now
 
 T = TypeVar("T")
@@ -91,89 +83,6 @@ def copy(source: str, target: str) -> None:
         click.echo(line)
     names = [name_of(database_url(url)) for url in (source, target)]
     click.echo("{1} now holds everything of {0}.".format(*names))
-
-
-def import_prompts(
-    settings: Settings,
-    file: Path,
-    kind: str,
-    columns: Sequence[str],
-    tags: str,
-    bad_rows: Path | None,
-    *,
-    dry_run: bool,
-) -> None:
-    """Import prompts from a file and print what that did."""
-    try:
-        database = _ready_database(settings)
-        try:
-            with TemporaryDirectory() as folder, database.read() as session:
-                rows = Path(folder, "rows.db")
-                choices = importing.Choices(kind, tags=tags or None)
-                if columns:
-                    choices.columns = importing.with_columns(file, choices, columns)
-                found = importing.dry_run(session, file, file.name, choices, rows)
-                if found.problem:
-                    raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
-                session.rollback()
-                _tell_import(found, rows)
-                if dry_run:
-                    click.echo("Nothing was changed: this was a dry run.")
-                    return
-                if bad_rows is None:
-                    importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
-                elif found.counts["bad"]:
-                    with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                        out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
-                importing.import_prompts(database, rows, found.state)
-                click.echo(f"Imported into {settings.url_for_people}.")
-        finally:
-            database.close()
-    except (OSError, DBAPIError) as exc:
-        raise click.ClickException(str(getattr(exc, "orig", exc))) from exc
-    except BluffcheckError as exc:
-        raise click.ClickException(str(exc)) from exc
-
-
-def _ready_database(settings: Settings) -> Database:
-    """The database as a server has left it. Raises InvalidInput where there is none."""
-    file = make_url(settings.url)
-    if file.get_backend_name() == "sqlite" and not Path(file.database or "").is_file():
-        raise InvalidInput(
-            f"There is no database {settings.url_for_people}. Start the server on it once."
-        )
-    database = Database(settings.url)
-    try:
-        ready = database.revision() == revisions()[0]
-    except DBAPIError:
-        ready = False
-    if not ready:
-        database.close()
-        raise InvalidInput(
-            f"{settings.url_for_people} is no database of this version."
-            " Start the server on it once."
-        )
-    return database
-
-
-def _tell_import(found: importing.DryRun, rows: Path) -> None:
-    listed = importing.listing(rows)
-    recognised = f", recognised as {found.mapping.dataset}" if found.mapping.dataset else ""
-    click.echo(f"{found.title}, {found.encoding}{recognised}")
-    used = (f"{name} → {FIELDS[f]}" for name, f in found.mapping.columns.items() if f)
-    click.echo(f"columns: {', '.join(used)}")
-    for note in found.notes:
-        click.echo(f"note: {note}")
-    for word in Status:
-        click.echo(f"{found.counts[word]:>9,} {word}")
-    for row in listed.problems[:SHOWN_PROBLEMS]:
-        click.echo(f"line {row.line}: {row.problem}", err=True)
-    for row in listed.warnings[:SHOWN_PROBLEMS]:
-        click.echo(f"line {row.line}: note: {row.warning}", err=True)
-    for what, shown in (("bad", listed.problems), ("warnings", listed.warnings)):
-        if found.counts[what] > len(shown[:SHOWN_PROBLEMS]):
-            more = found.counts[what] - len(shown[:SHOWN_PROBLEMS])
-            click.echo(f"… and {more:,} more ({what})", err=True)
 
 
 def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:

@@ -25,9 +25,11 @@ from app.settings import Settings
 from app.suggestions import catching_up
 from app.web import (
     additions,
+    answer_imports,
     answers,
     api,
     api_additions,
+    api_answer_imports,
     api_costs,
     api_docs,
     api_imports,
@@ -137,9 +139,10 @@ def routes() -> list[BaseRoute]:
     everything.include_router(probes.api)
     everything.include_router(pasted.api)
     everything.include_router(api_imports.router)
+    everything.include_router(api_answer_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
-        home, compose, grids, control, additions, answers, labels, conflicts,
+        home, compose, answer_imports, grids, control, additions, answers, labels, conflicts,
         imports, library, models, exports, review, keys, results, comparison, shares,
     ):  # fmt: skip
         pages.include_router(module.router)

@@ -34,9 +34,9 @@ def in_words(origin: Origin) -> str:
     return f"imported from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
 
 
-def refuse_imported(session: Session, grid: Grid) -> None:
+def refuse_imported(grid: Grid) -> None:
     """Raises Conflict for an imported grid, where answers are to be added or called again."""
-    if origin_of(session, grid.id) is not None:
+    if grid.imported:
         raise Conflict(
             "This grid was imported: it stays as its file has it, and nothing of it is called."
             f" To ask the same again, start a new grid from it: /compose?like={grid.public_id}"

@@ -186,12 +186,14 @@ class Grid(SQLModel, table=True):
     max_cost_usd: float | None = None  # the runner stops before it costs more
     stopped_at: datetime | None = None  # when the runner stopped it at one of these
     calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # begun so far
+    # It came out of a file (see Origin): nothing of it is ever called.
+    imported: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     # What its calls cost as far as known, and what those in flight are expected to.
     committed_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 class Origin(SQLModel, table=True):
-    """Where an imported grid came from. Nothing of such a grid is ever called."""
+    """Where an imported grid came from."""
 
     grid_id: int = Field(foreign_key="grid.id", primary_key=True)
     source: str  # which kind of file: see app/origins.py

@@ -10,6 +10,7 @@ from app.exports.dictionary import ANSWERS, LABELS, LINES, as_markdown
 from app.exports.jsonl import export_jsonl
 from app.exports.markdown import export_markdown
 from app.exports.rows import Export
+from app.origins import in_words
 from app.results.choice import Choice
 from app.results.pictures import pictures
 from app.results.report import load_report
@@ -101,6 +102,8 @@ def _info(name: str, made: datetime) -> zipfile.ZipInfo:
 def _files(export: Export, made: datetime) -> Iterator[tuple[str, Iterable[str]]]:
     """Each name with its pieces, which are read before the next name is asked for."""
     about = f"Only answers that match: {export.about}.\n" if export.about else ""
+    if export.origin:
+        about += f"The grid was {in_words(export.origin)}.\n"
     readme = README.format(
         title=export.grid.title,
         answers=len(export.ids),

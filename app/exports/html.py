@@ -65,6 +65,7 @@ def export_html(render: Callable[..., Iterator[str]], export: Export) -> Iterato
         details=(detail for rows in _rows(export, shape) for detail in _details(export, rows)),
         practice=any(practice),
         only_practice=all(practice),
+        origin=export.origin,
         made=now(),
         style=Markup(f"<style>{style}</style>"),  # noqa: S704 (our own files)
         script=Markup(f"<script>{script}</script>"),  # noqa: S704

@@ -9,6 +9,7 @@ from app.gridqueries import load_rows
 from app.gridshape import Shape, load_shape
 from app.gridview import Cell, Column, GridRow
 from app.messages import opt_out_text
+from app.origins import in_words
 from app.results.choice import Choice
 from app.results.report import Report, load_report
 from app.results.table import escape, markdown_table, measures_markdown
@@ -58,6 +59,8 @@ def _title(export: Export, shape: Shape, report: Report) -> str:
     lines = [f"# {escape(grid.title) or 'Untitled'}", " · ".join(parts)]
     if any(export.is_practice(column.model) for column in shape.columns):
         lines.append("Models named practice/… are simulated: nothing was called.")
+    if export.origin:
+        lines.append(escape(in_words(export.origin)).capitalize() + ".")
     return "\n\n".join(lines) + "\n"
 
 

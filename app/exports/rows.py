@@ -79,7 +79,7 @@ class Export:
 
     @cached_property
     def origin(self) -> Origin | None:
-        return origin_of(self.session, self.grid.id)
+        return origin_of(self.session, self.grid.id) if self.grid.imported else None
 
     @cached_property
     def _there(self) -> dict[str, Any]:

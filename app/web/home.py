@@ -9,6 +9,7 @@ from app.catalogue import only_practice, suggested
 from app.costs import spending_of_grids
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
+from app.origins import origins_of
 from app.web.compose import choices
 from app.web.deps import REVIEWER_COOKIE, Form, MaybeReviewer, Reading, Server, own_path
 from app.web.forms import ComposeForm
@@ -32,6 +33,7 @@ def show_home(
         "pages/home.html",
         grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
         spending=spending,
+        origins=origins_of(session, [g.id for g, _ in grids if g.imported]),
         more=not everything and len(grids) > RECENT,
         only_practice=only_practice(server.providers),
         reviewer=reviewer,

@@ -143,6 +143,7 @@ def show_shared(
         grid=visit.grid,
         listed=visit.share.listed,
         created=visit.real.created_at,
+        imported=visit.real.imported,
         preview=str(request.url_for("show_preview", token=visit.share.token)),
         shape=view.shape,
         blocks=view.blocks,

@@ -27,5 +27,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["grid_id"], ["grid.id"], name=op.f("fk_origin_grid_id_grid")),
     )
     op.create_index(op.f("ix_origin_content_hash"), "origin", ["content_hash"])
-    # With a constant default neither database rewrites this table, which may be large.
+    # With a constant default neither database rewrites these tables.
+    op.add_column(
+        "grid", sa.Column("imported", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
     op.add_column("answer", sa.Column("key", text, nullable=False, server_default=""))

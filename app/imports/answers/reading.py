@@ -18,6 +18,7 @@ from app.imports.answers.vocabulary import ALL, BINARY, INSPECT, Vocabulary
 from app.imports.answers.zips import open_zip
 from app.imports.documents import json_at
 from app.imports.encoding import Encoding, detect_encoding, open_text
+from app.imports.formats import Format
 from app.imports.prompts import shown_value
 from app.imports.reading import HEAD, columns_of, open_source
 from app.tables import Wording
@@ -160,6 +161,8 @@ def _inspect(path: Path, encoding: Encoding, wordings: Sequence[Wording]) -> Tol
 
 def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording]) -> Told:
     source = open_source(path, name, choices.format, header=choices.header)
+    if source.format is Format.lines:  # a table of names that nobody knows yet
+        source = open_source(path, name, Format.csv, header=choices.header)
     sample = source.sample()
     names = columns_of(sample)
     if not names:

@@ -23,7 +23,7 @@ from app.imports.encoding import is_damaged
 from app.imports.mapping import original_cell
 from app.imports.tables import Record
 from app.messages import opt_out_text
-from app.tables import AnswerState, LabelValue, Placement, Wording, WordingMode
+from app.tables import AnswerState, LabelValue, Placement, Wording, WordingMode, storable
 
 _TEXTS = {
     "user_message": "user_message", "system_message": "system_message",
@@ -59,7 +59,7 @@ def read_own_rows(records: Iterable[Record], stage: Stage, wordings: Sequence[Wo
         try:
             if damaged := next((name for name, cell in cells.items() if is_damaged(cell)), ""):
                 raise ValueError(f"{damaged}: contains what is no text")
-            _stage_row(stage, record.line, cells, wordings, seen)
+            _stage_row(stage, record.line, storable(cells), wordings, seen)
         except ValidationError as exc:
             stage.bad(record.line, in_words(exc), " | ".join(cells.values()))
         except (ValueError, RecursionError) as exc:

@@ -120,6 +120,7 @@ class _Import:
             title=head["title"],
             repeats=head["repeats"],
             created_at=self._time(head["created_at"]),
+            imported=True,
         )
         self.session.add(grid)
         self.session.flush()

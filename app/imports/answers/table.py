@@ -26,7 +26,7 @@ from app.imports.mapping import (
 )
 from app.imports.tables import Record
 from app.providers import Outcome
-from app.tables import Wording
+from app.tables import Wording, storable
 
 NOBODY = "imported"  # who labelled, where neither the file nor a person says
 OWN_LABELS = {
@@ -104,7 +104,7 @@ class _Row:
                 if columns.own and isinstance(value, str):
                     value = original_cell(value)
                 refuse_damage(column, value)
-                self.values.setdefault(name, []).append(value)
+                self.values.setdefault(name, []).append(storable(value))
 
     def said(self, name: str) -> str:
         return text_of(self.values[name][0]) if name in self.values else ""
@@ -125,8 +125,8 @@ class _Row:
         model = self.said("model").strip() or self.columns.model.strip()
         if not model:
             raise ValueError("it names no model")
-        if len(model) > 500 or "\0" in model:
-            raise ValueError("the name of its model is too long, or contains NUL")
+        if len(model) > 500:
+            raise ValueError("the name of its model is too long")
         variant = VariantRecord(
             thinking=bodies.thinking_of(self.said("thinking")),
             system_prompt=self.said("system"),
@@ -224,7 +224,9 @@ class _Row:
             if tag.strip()
         ]
         note = self.said("note")
-        if not (raw or tags or note.strip()):
+        if not self.columns.own and not note.strip():
+            note = ""
+        if not (raw or tags or note):
             return None
         return bodies.label(
             self.said("reviewer").strip() or self.columns.reviewer.strip() or NOBODY,

@@ -15,6 +15,7 @@ else:  # what Python has from then on
 MAX_MEMBER = 500_000_000  # bytes when unpacked: a small file can unpack to any size
 MAX_ALL = 4_000_000_000
 ZipFile = zipfile.ZipFile
+__all__ = ["ZipFile", "open_zip", "zipfile"]
 
 
 @contextmanager
