@@ -144,9 +144,8 @@ def _tell_answers(found: grids.DryRun, rows: Path) -> None:
         if n or name in ("grids", "answers", "labels"):
             click.echo(f"{n:>9,} {name}")
     for value in found.values:
-        where = f"{value.count:,} times, first in line {value.lines[0]}"
         meaning = value.meaning or "not known: say it with --label"
-        click.echo(f"label “{value.text}” ({where}): {meaning}")
+        click.echo(f"label “{value.text}” ({value.where}): {meaning}")
     for grid in found.grids:
         if grid.here:
             click.echo(f"“{grid.title}” is here already: /grids/{grid.here}")

@@ -27,11 +27,11 @@ def origins_of(session: Session, grid_ids: Sequence[int]) -> dict[int, Origin]:
 
 
 def in_words(origin: Origin) -> str:
-    """Such as “imported from promptfoo (out.json) on 3 May 2026”."""
+    """Such as “from promptfoo (out.json) on 3 May 2026”."""
     file = f" ({origin.file})" if origin.file else ""
     by = f" by {origin.imported_by}" if origin.imported_by else ""
     source = SOURCES.get(origin.source, origin.source)
-    return f"imported from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
+    return f"from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
 
 
 def refuse_imported(grid: Grid) -> None:

@@ -103,7 +103,7 @@ def _files(export: Export, made: datetime) -> Iterator[tuple[str, Iterable[str]]
     """Each name with its pieces, which are read before the next name is asked for."""
     about = f"Only answers that match: {export.about}.\n" if export.about else ""
     if export.origin:
-        about += f"The grid was {in_words(export.origin)}.\n"
+        about += f"The grid was imported {in_words(export.origin)}.\n"
     readme = README.format(
         title=export.grid.title,
         answers=len(export.ids),

@@ -60,7 +60,7 @@ def _title(export: Export, shape: Shape, report: Report) -> str:
     if any(export.is_practice(column.model) for column in shape.columns):
         lines.append("Models named practice/… are simulated: nothing was called.")
     if export.origin:
-        lines.append(escape(in_words(export.origin)).capitalize() + ".")
+        lines.append(f"Imported {escape(in_words(export.origin))}.")
     return "\n\n".join(lines) + "\n"
 
 

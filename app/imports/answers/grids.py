@@ -28,6 +28,11 @@ class Value:
     lines: list[int]
     meaning: str
 
+    @property
+    def where(self) -> str:
+        often = "once" if self.count == 1 else f"{self.count:,} times"
+        return f"{often}, first in line {self.lines[0]}"
+
 
 @dataclass(frozen=True)
 class Coming:
@@ -125,10 +130,7 @@ def refuse_unready(found: DryRun, rows: Path, *, skip_bad: bool, instead: str) -
     if found.problem:
         raise InvalidInput(found.problem)
     if found.unknown:
-        told = "; ".join(
-            f"“{value.text[:40]}” ({value.count:,} times, first in line {value.lines[0]})"
-            for value in found.unknown[:10]
-        )
+        told = "; ".join(f"“{value.text[:40]}” ({value.where})" for value in found.unknown[:10])
         raise InvalidInput(f"{SAID_BY_NOBODY}; nothing was imported. Not known: {told}.")
     if (bad := found.counts["bad"]) and not skip_bad:
         first = listing(rows, bad=True)[0]

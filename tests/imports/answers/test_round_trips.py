@@ -104,7 +104,7 @@ def test_exports_come_back_as_they_were(database: Database) -> None:
     copy = bring_in(database, files["x.jsonl"], "x.jsonl", again=True)
     jsonl = exported(database, copy.public_id, export_jsonl)
     assert content_hash(jsonl) == content_hash(files["x.jsonl"])
-    assert json.loads(jsonl.splitlines()[0])["imported"].startswith("imported from a Bluffcheck")
+    assert json.loads(jsonl.splitlines()[0])["imported"].startswith("from a Bluffcheck")
     for name in ("answers.csv", "labels.csv"):
         assert exported(database, copy.public_id, makes[name]) == files[name], name
 
