@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import and_, bindparam, or_, select, update
 from sqlmodel import Session, SQLModel, col
@@ -45,7 +45,15 @@ _UNREAD = and_(
 )
 
 
-def suggestion(outcome: Outcome | None, text: str, prompt: Prompt) -> dict[str, Any]:
+class Asked(Protocol):
+    """What the rules want to know of a prompt."""
+
+    text: str
+    answer_format: str
+    references: list[str]
+
+
+def suggestion(outcome: Outcome | None, text: str, prompt: Asked) -> dict[str, Any]:
     """What the rules make of an answer, as columns of its attempt; nothing where there is none."""
     found = Gist()
     if outcome is Outcome.answered:
@@ -55,7 +63,8 @@ def suggestion(outcome: Outcome | None, text: str, prompt: Prompt) -> dict[str, 
             )
         except Exception:
             # An answer is worth more than what rules make of it.
-            log.exception("no suggestion could be made for an answer to prompt %s", prompt.id)
+            id_ = getattr(prompt, "id", None)
+            log.exception("no suggestion could be made for an answer to prompt %s", id_)
     return {
         "short": found.short,
         "answer_key": found.key,

@@ -14,7 +14,7 @@ from app.imports.answers.records import (
 from app.providers import Outcome, Thinking, ThinkingKind
 from app.providers.observing import Evidence, Thought
 from app.suggestions import suggestion
-from app.tables import AnswerState, Prompt, Wording, WordingMode
+from app.tables import AnswerState, Wording, WordingMode
 
 IN_FILE = "the imported file"  # who says what a call cost
 PUBLISHED = WordingRecord(slug="as-published", title="As published", mode=WordingMode.published)
@@ -29,9 +29,6 @@ def attempt(
     prompt: PromptRecord, outcome: Outcome, text: str, thinking_text: str = "", **known: Any
 ) -> dict[str, Any]:
     """A call of which little is known; ``known``: columns of an attempt. Raises ValidationError."""
-    asked = Prompt(
-        key="", text=prompt.text, references=prompt.references, answer_format=prompt.answer_format
-    )
     thought = bool(thinking_text.strip() or known.get("reasoning_tokens"))
     sign = Evidence.text if thinking_text.strip() else Evidence.tokens
     seen = {
@@ -42,7 +39,7 @@ def attempt(
         "cost_source": IN_FILE if known.get("cost_usd") is not None else "",
     }
     told = {name: value for name, value in known.items() if value is not None}
-    return attempt_fields(outcome, text, **seen | suggestion(outcome, text, asked) | told)
+    return attempt_fields(outcome, text, **seen | suggestion(outcome, text, prompt) | told)
 
 
 def answer(
