@@ -7,10 +7,15 @@ own.py         our own JSONL and ZIP
 rows.py        our own CSV of answers
 table.py       any other table, and our own CSV of labels
 names.py       what columns of such tables are called
-foreign.py     what promptfoo and Inspect write
+bodies.py      what others tell of an answer, as records
+foreign.py     what the files of others have in common
+promptfoo.py   the results of promptfoo
+inspectlogs.py the logs of Inspect
+zips.py        ZIP files, also with Zstandard inside
 reading.py     which of these a file is, and reading it
 grids.py       the dry run: what importing would do, and whether it is here already
 storing.py     the one transaction
+uploads.py     files that wait to be imported
 
 Every format becomes the records of our own JSONL, so there is one way into the tables.
 """
