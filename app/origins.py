@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlmodel import Session, col, select
 
 from app.errors import Conflict
-from app.tables import Grid, Origin
+from app.tables import Answer, Grid, Origin
 
 SOURCES = {
     "bluffcheck": "a Bluffcheck export",
@@ -32,6 +32,11 @@ def in_words(origin: Origin) -> str:
     by = f" by {origin.imported_by}" if origin.imported_by else ""
     source = SOURCES.get(origin.source, origin.source)
     return f"from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
+
+
+# Of an answer: it was asked here, so prices and rules of today may tell more of it. What came out
+# of a file stays as the file has it.
+ASKED_HERE = col(Answer.grid_id).not_in(select(col(Grid.id)).where(col(Grid.imported)))
 
 
 def refuse_imported(grid: Grid) -> None:

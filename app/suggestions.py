@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel, col
 from app.db import Database
 from app.errors import Unavailable
 from app.grids import stamp
+from app.origins import ASKED_HERE
 from app.providers import Outcome
 from app.suggest import METHOD, Gist, Question, gist
 from app.tables import Answer, Attempt, LabelValue, Prompt
@@ -95,7 +96,7 @@ def read_some(database: Database) -> int:
             select(col(Attempt.id), col(Attempt.text), col(Answer.grid_id), Prompt)
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
-            .where(_UNREAD)
+            .where(_UNREAD, ASKED_HERE)
             .limit(BATCH)
         ).all()
     found = []

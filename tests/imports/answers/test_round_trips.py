@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, select
 
+from app.costs import price_unpriced
 from app.db import Database
 from app.exports.archive import export_zip
 from app.exports.csv import answers_csv, labels_csv
@@ -13,11 +14,14 @@ from app.exports.jsonl import export_jsonl
 from app.exports.rows import Export, open_export
 from app.grids import get_grid
 from app.labels import get_reviewer, set_label
+from app.prices import PriceBook
 from app.prompts import WordingInput, save_wording, wordings
 from app.providers import Outcome, ThinkingKind
+from app.suggest import METHOD
+from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer
 from tests.exports.reading import TRICKY
-from tests.factories import answers_of, finish, new_grid
+from tests.factories import answers_of, finish, new_grid, practice
 from tests.imports.answers.importing import bring_in, look
 
 Make = Callable[[Export], Any]
@@ -121,3 +125,22 @@ def test_exports_come_back_as_they_were(database: Database) -> None:
         names = session.exec(select(Reviewer.name_key)).all()
     assert sorted(names) == sorted([*map(str.casefold, ("Ada | Bob", "=Eve\\", "ada")),
                                     "\x1fAda | Bob", "\x1f=Eve\\", "\x1fada"])  # fmt: skip
+
+
+def test_prices_and_rules_of_today_leave_imported_answers_alone(database: Database) -> None:
+    with database.write() as session:
+        original = rich_grid(session).public_id
+        session.commit()
+    file = exported(database, original, export_jsonl)
+    older = file.replace(f'"suggestion_method":"{METHOD}"', '"suggestion_method":"0-older"')
+    older = older.replace("practice/honest", "openai/gpt-4o").replace(
+        '"cost_usd":1.25e-05', '"cost_usd":null,"input_tokens":1000,"output_tokens":10'
+    )
+    assert older.count("0-older") == 12
+    copy = bring_in(database, older, again=True)
+    before = content_hash(exported(database, copy.public_id, export_jsonl))
+    assert read_some(database) == 0
+    with database.write() as session:
+        price_unpriced(session, PriceBook(practice()))
+        session.commit()
+    assert content_hash(exported(database, copy.public_id, export_jsonl)) == before
