@@ -233,6 +233,9 @@ def import_prompts(
     metavar="VALUE:MEANING",
     help="What a value of a label means, such as pass:correct; none: no label.",
 )
+@click.option(
+    "--rest-unlabelled", is_flag=True, help="Values of labels that are not explained: no label."
+)
 @click.option("--model", default="", help="Who answered, where a row names no model.")
 @click.option("--reviewer", default="", help="Who labelled, where a row names nobody.")
 @click.option("--title", default="", help="Of the grid that a table becomes.")
@@ -249,6 +252,7 @@ def import_answers(
     format_: str,
     columns: tuple[str, ...],
     meanings: tuple[str, ...],
+    rest_unlabelled: bool,
     model: str,
     reviewer: str,
     title: str,
@@ -268,7 +272,9 @@ def import_answers(
         settings = load_settings(data_dir=data_dir)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
-    said = importing.Said(format_, columns, meanings, model, reviewer, title, again, skip_bad)
+    said = importing.Said(
+        format_, columns, meanings, rest_unlabelled, model, reviewer, title, again, skip_bad
+    )
     importing.import_answers(settings, file, said, dry_run=dry_run)
 
 

@@ -64,6 +64,7 @@ class Said:
     format: str
     columns: Sequence[str]
     meanings: Sequence[str]
+    rest_unlabelled: bool
     model: str
     reviewer: str
     title: str
@@ -82,6 +83,7 @@ def import_answers(settings: Settings, file: Path, said: Said, *, dry_run: bool)
             reviewer=said.reviewer,
             title=said.title,
             again=said.again,
+            rest_unlabelled=said.rest_unlabelled,
         )
         with database.read() as session:
             if said.columns:

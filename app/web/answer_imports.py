@@ -85,6 +85,7 @@ def _choices(data: FormData) -> Choices:
         reviewer=str(data.get("reviewer", ""))[:80],
         title=str(data.get("title", ""))[:500],
         again="again" in data,
+        rest_unlabelled="rest" in data,
     )
 
 
@@ -100,6 +101,7 @@ def _as_checked(kept: Upload) -> Choices:
         chosen.reviewer,
         chosen.title,
         chosen.again,
+        chosen.rest_unlabelled,
     )
 
 

@@ -57,7 +57,7 @@ class AnswersReport(BaseModel):
     encoding: str
     columns: dict[str, str] = Field(description="Of a table: each column and its field")
     vocabulary: str = Field(description="What the values of labels were recognised as")
-    values: list[LabelValueItem]
+    values: list[LabelValueItem] = Field(description="The 100 most frequent")
     problem: str = Field(description="Why nothing can be imported yet")
     notes: list[str]
     counts: dict[str, int]
@@ -89,6 +89,9 @@ async def import_file(
     reviewer: Annotated[str, Query(max_length=80, description="Where a row names none")] = "",
     title: Annotated[str, Query(max_length=500, description="Of the grid")] = "",
     again: Annotated[bool, Query(description="Import also what is here already")] = False,
+    rest_unlabelled: Annotated[
+        bool, Query(description="Values of labels that are not explained mean no label")
+    ] = False,
     skip_bad: Annotated[
         bool, Query(description="Import the others where some lines are bad; else none is")
     ] = False,
@@ -108,6 +111,7 @@ async def import_file(
         reviewer,
         title,
         again,
+        rest_unlabelled,
     )
     with kept_on_disk():
         async with received(request, server, Upload, visible(name)) as upload:

@@ -43,7 +43,7 @@ def test_upload_is_explained_checked_imported_and_known_again(
     assert "1 grid 1 prompt 1 column 2 answers" in said(first)
     assert "1 cannot be imported" in said(first)
     assert "line 4 thinking: “loud” is none of" in said(first)
-    assert "what these values of labels mean" in said(first)
+    assert "what these 2 values of labels mean" in said(first)
     assert 'value="import"' not in first
     data = {**AS_IS, **COLUMNS, **MEANINGS}
     changed = client.post(page, data={**data, "action": "import"}).text

@@ -15,7 +15,8 @@ from app.labels import NO_LABEL, final_label, known_tags
 from app.providers import Outcome
 from app.tables import Grid, LabelValue, Origin, Wording
 
-SHOWN = 50  # grids, and values of labels
+SHOWN = 50  # grids
+SHOWN_VALUES = 100  # of labels
 SAID_BY_NOBODY = "Say what each value of a label means"
 
 
@@ -57,7 +58,8 @@ class DryRun:
     columns: Columns | None
     samples: dict[str, str]
     counts: dict[str, int] = field(default_factory=dict)
-    values: list[Value] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)  # the most frequent
+    unexplained: int = 0  # values of labels of which nobody knows what they mean
     vocabulary: str = ""
     remark: str = ""  # on what the values mean
     grids: list[Coming] = field(default_factory=list)
@@ -70,7 +72,7 @@ class DryRun:
     @property
     def importable(self) -> int:
         """How many answers would come."""
-        return 0 if self.problem or self.unknown else self.counts["new"]
+        return 0 if self.problem or self.unexplained else self.counts["new"]
 
 
 def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Path) -> DryRun:
@@ -94,17 +96,20 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         return found
     with staged(rows, anew=True) as stage:
         told.read(stage)
-        values = stage.values()
-        known = vocabulary.recognise([text for text, *_ in values if text], told.vocabularies)
+        values = stage.values(SHOWN_VALUES)
+        known = vocabulary.recognise([text for text, *_ in values], told.vocabularies)
         found.vocabulary, found.remark = known.title, known.remark
-        meanings = {**known.meanings, **choices.meanings, "": "none"}
+        meanings = {**known.meanings, **choices.meanings}
+        rest = "none" if choices.rest_unlabelled else ""
         found.values = [
-            Value(text, n, lines, meanings.get(text, "")) for text, n, lines in values if text
+            Value(text, n, lines, meanings.get(text) or rest) for text, n, lines in values
         ]
         _settle(stage, meanings)
         _look_for(session, stage)
         found.counts = {**stage.counts(), **_new(stage, choices)}
         found.grids = _coming(stage)
+        more = found.counts["values"] - len(values)
+        found.unexplained = len(found.unknown) + (0 if choices.rest_unlabelled else more)
         if told.source == "bluffcheck":
             _compare_hashes(stage, found)
         if not found.counts["answers"] and not found.counts["bad"]:
@@ -112,8 +117,10 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
     return found
 
 
-COUNTS = ("grids", "prompts", "columns", "answers", "labels", "duplicates", "bad", "warnings",
-          "new", "here")  # fmt: skip
+COUNTS = (
+    "grids", "prompts", "columns", "answers", "labels", "values", "duplicates", "bad",
+    "warnings", "new", "here",
+)  # fmt: skip
 
 
 def listing(rows: Path, *, bad: bool) -> list[Problem]:
@@ -129,7 +136,7 @@ def refuse_unready(found: DryRun, rows: Path, *, skip_bad: bool, instead: str) -
     whoever asks leaves bad lines out."""
     if found.problem:
         raise InvalidInput(found.problem)
-    if found.unknown:
+    if found.unexplained:
         told = "; ".join(f"“{value.text[:40]}” ({value.where})" for value in found.unknown[:10])
         raise InvalidInput(f"{SAID_BY_NOBODY}; nothing was imported. Not known: {told}.")
     if (bad := found.counts["bad"]) and not skip_bad:

@@ -49,6 +49,7 @@ class Choices:
     reviewer: str = ""
     title: str = ""
     again: bool = False  # also what is here already
+    rest_unlabelled: bool = False  # values of labels that nobody explains
 
 
 @dataclass

@@ -189,9 +189,11 @@ class Stage:
             "INSERT OR REPLACE INTO value VALUES (?, ?, ?)", (text, n + 1, _json(lines))
         )
 
-    def values(self) -> list[tuple[str, int, list[int]]]:
-        """Each value of a label, how often it occurs, and the first lines it is in."""
-        rows = self.db.execute("SELECT text, n, lines FROM value ORDER BY n DESC, text")
+    def values(self, limit: int) -> list[tuple[str, int, list[int]]]:
+        """Values of labels, how often each occurs, and the first lines it is in: the most frequent,
+        and not the empty one."""
+        statement = "SELECT text, n, lines FROM value WHERE text != '' ORDER BY n DESC, text"
+        rows = self.db.execute(statement + " LIMIT ?", (limit,))
         return [(text, n, json.loads(lines)) for text, n, lines in rows]
 
     def problems(self, *, bad: bool) -> list[Problem]:
@@ -206,6 +208,7 @@ class Stage:
         return {
             **found,
             "columns": self._scalar(columns),
+            "values": self._scalar("SELECT count(*) FROM value WHERE text != ''"),
             "labels": self._scalar("SELECT coalesce(sum(labels), 0) FROM answer"),
             "duplicates": self.duplicates,
             "bad": self._scalar("SELECT count(*) FROM problem WHERE bad = 1"),

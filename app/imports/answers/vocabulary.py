@@ -78,12 +78,13 @@ class Recognised:
 
 
 def recognise(values: Collection[str], among: Collection[Vocabulary] = ALL) -> Recognised:
-    """What the values mean by the vocabularies that have most of them, where these agree."""
+    """What the values mean by the vocabularies that have most of them, and at least half; where
+    these agree."""
     plain = {value: plain_value(value) for value in values}
     said = set(plain.values())
     fitting = [v for v in among if not v.needs or v.needs & said]
     most = max((len(said & v.values.keys()) for v in fitting), default=0)
-    if not most:
+    if 2 * most < max(len(said), 1):  # 0 and 1 among a hundred numbers are no labels
         return Recognised(meanings=dict.fromkeys(values, ""))
     best = [v for v in fitting if len(said & v.values.keys()) == most]
     meanings = {}

@@ -47,8 +47,8 @@ def test_table_by_its_names(database: Database) -> None:
     ]  # fmt: skip
     assert found.meanings == {"A": "correct", "B": "hallucinated", "C": "abstained"}
     assert found.counts == {
-        "grids": 1, "prompts": 2, "columns": 3, "answers": 4, "labels": 3, "duplicates": 1,
-        "bad": 2, "warnings": 1, "new": 4,
+        "grids": 1, "prompts": 2, "columns": 3, "answers": 4, "labels": 3, "values": 3,
+        "duplicates": 1, "bad": 2, "warnings": 1, "new": 4,
     }  # fmt: skip
     assert [(p.line, p.text.partition(":")[0]) for p in found.bad] == [
         (7, "line 4 has another text for the same repeat"), (9, "thinking"),
@@ -88,6 +88,16 @@ def test_unknown_labels_wait_for_a_person(database: Database) -> None:
         "there is no answer text to judge: its label is left out"
     ]
     assert look(database, rows, meanings={"good": "fine"}).found.problem
+    assert look(database, rows, rest_unlabelled=True).found.importable == 3
+
+
+def test_a_column_of_numbers_is_not_taken_for_labels(database: Database) -> None:
+    lines = [f"Why?,m/a,x,{number}" for number in range(150)]
+    rows = "\n".join(["prompt,model,answer,score", *lines])
+    found = look(database, rows).found
+    assert (found.unexplained, len(found.values), found.importable) == (150, 100, 0)
+    found = look(database, rows, rest_unlabelled=True, meanings={"7": "correct"}).found
+    assert (found.unexplained, found.importable, found.counts["labels"]) == (0, 150, 1)
 
 
 def test_columns_are_told_by_hand(database: Database) -> None:

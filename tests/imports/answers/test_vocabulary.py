@@ -28,6 +28,7 @@ C, H, A = "correct", "hallucinated", "abstained"
         (["A", "correct"], ["", ""]),  # of two vocabularies
         (["pass", "fail"], ["", ""]),
         (["3", "5"], ["", ""]),
+        (["0", "1", "2", "3", "4"], ["", "", "", "", ""]),
     ],
 )
 def test_values_are_recognised_together_and_never_guessed(
