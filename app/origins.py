@@ -31,7 +31,9 @@ def in_words(origin: Origin) -> str:
     file = f" ({origin.file})" if origin.file else ""
     by = f" by {origin.imported_by}" if origin.imported_by else ""
     source = SOURCES.get(origin.source, origin.source)
-    return f"from {source}{file} on {origin.imported_at:%-d %B %Y}{by}"
+    before = origin.there.get("before")
+    earlier = f", there imported {before}" if before else ""
+    return f"from {source}{file} on {origin.imported_at:%-d %B %Y}{by}{earlier}"
 
 
 # Of an answer: it was asked here, so prices and rules of today may tell more of it. What came out

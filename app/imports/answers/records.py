@@ -106,6 +106,7 @@ class GridRecord(BaseModel):
     variants: list[VariantRecord] = []
     grid: Line = ""
     link: Line = ""
+    imported: str = ""  # where it came from before
 
 
 class LabelRecord(Record):

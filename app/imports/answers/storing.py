@@ -132,6 +132,8 @@ class _Import:
         there = {}
         if head.get("grid"):
             there = {"grid": head["grid"], "link": head.get("link", ""), "versions": versions}
+            if before := head.get("imported"):
+                there["before"] = before[:300]
         return _Made(grid.id, grid.public_id, there)
 
     def _time(self, text: str | None) -> datetime:

@@ -149,6 +149,8 @@ def test_damaged_jsonl_is_told_line_by_line(database: Database) -> None:
         in look(database, "\n".join(changed)).found.notes[0]
     )
     copy = bring_in(database, "\n".join(broken), again=True)
+    head = json.loads(exported(database, copy.public_id, export_jsonl).partition("\n")[0])
+    assert ", there imported from a table (evals.csv) on" in head["imported"]
     assert '"text":"␀�"' in exported(database, copy.public_id, export_jsonl)
     future = lines[0].replace('"format":1', '"format":99')
     assert "newer version" in look(database, future).bad[0].text
