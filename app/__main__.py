@@ -230,12 +230,80 @@ def import_prompts(
     Prompts that are in the library already are updated. It is one transaction: where a row cannot
     be imported, none is, unless --bad-rows names a file for those. A server may run meanwhile.
     """
-    from app import commands  # takes a second
+    from app import importing  # takes a second
 
     settings = load(data_dir=data_dir)
-    commands.import_prompts(
+    importing.import_prompts(
         settings, file, format_, columns, ",".join(tags), bad_rows, dry_run=dry_run
     )
+
+
+@main.command("import-answers")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--format",
+    "format_",
+    default="",
+    help="bluffcheck, csv, tsv, jsonl, json, promptfoo or inspect.  [default: find out]",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME:FIELD",
+    help="What a column of a table is, such as Antwort:text; without FIELD it is left out.",
+)
+@click.option(
+    "--label",
+    "meanings",
+    multiple=True,
+    metavar="VALUE:MEANING",
+    help="What a value of a label means, such as pass:correct; none: no label.",
+)
+@click.option(
+    "--rest-unlabelled", is_flag=True, help="Values of labels that are not explained: no label."
+)
+@click.option("--model", default="", help="Who answered, where a row names no model.")
+@click.option("--reviewer", default="", help="Who labelled, where a row names nobody.")
+@click.option("--title", default="", help="Of the grid that a table becomes.")
+@click.option("--again", is_flag=True, help="Import also what is here already.")
+@click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be imported.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the database.  [default: the user's data folder]",
+)
+def import_answers(
+    file: Path,
+    dry_run: bool,
+    format_: str,
+    columns: tuple[str, ...],
+    meanings: tuple[str, ...],
+    rest_unlabelled: bool,
+    model: str,
+    reviewer: str,
+    title: str,
+    again: bool,
+    skip_bad: bool,
+    data_dir: Path | None,
+) -> None:
+    """Import answers and labels from FILE, as grids of which nothing is ever called.
+
+    FILE is an export of Bluffcheck (JSONL, ZIP, CSV), a table of answers, results of promptfoo or a
+    log of Inspect. It is one transaction, and what is here already is not imported once more. A
+    server may run meanwhile.
+    """
+    from app import importing  # takes a second
+
+    try:
+        settings = load_settings(data_dir=data_dir)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    said = importing.Said(
+        format_, columns, meanings, rest_unlabelled, model, reviewer, title, again, skip_bad
+    )
+    importing.import_answers(settings, file, said, dry_run=dry_run)
 
 
 @main.group()

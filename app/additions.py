@@ -18,6 +18,7 @@ from app.errors import InvalidInput
 from app.grids import stamp
 from app.gridshape import load_prompts
 from app.hindrances import find_hindrances, nothing_left
+from app.origins import refuse_imported
 from app.planrows import insert_rows
 from app.plans import (
     MAX_MODELS,
@@ -84,8 +85,10 @@ def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers:
     """Lay out the grid as it will be; new prompts are added to the session.
 
     Raises InvalidInput where nothing would be added, for unknown wordings, for models that cannot
-    be called now, and for more of anything than a grid takes; NotFound for unknown prompts.
+    be called now, and for more of anything than a grid takes; NotFound for unknown prompts;
+    Conflict for an imported grid.
     """
+    refuse_imported(grid)
     notes: list[str] = []
     forced = models_of(session, grid.id)
     variants = variants_of(session, grid.id)

@@ -45,6 +45,7 @@ ACTIONS: Final = {
     "grid cancelled": "cancelled a grid, or answers of it",
     "grid paused": "paused a grid",
     "grid resumed": "let a grid go on",
+    "grid imported": "imported a grid",
     "grid deleted": "deleted a grid",
     "grid restored": "restored a deleted grid",
     "ceiling": "changed what a grid may make or cost",

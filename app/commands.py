@@ -1,4 +1,4 @@
-"""``python -m app models``, ``copy``, ``people``, ``export`` and imports: what they print.
+"""``python -m app models``, ``copy``, ``people`` and ``export``: what they print.
 
 ``models`` is what the Models page does, in a terminal.
 """
@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import click
@@ -27,9 +26,6 @@ from app.errors import BluffcheckError, InvalidInput
 from app.exports.formats import encoded, formats
 from app.exports.rows import open_export
 from app.grids import get_grid
-from app.imports import prompts as importing
-from app.imports.names import FIELDS
-from app.imports.staging import Status
 from app.money import dollars
 from app.peopletables import Role
 from app.plans import Providers, find_model
@@ -130,39 +126,6 @@ def export(settings: Settings, grid_id: str, target: str, kind: str, *, labelled
     click.echo(f"{len(export.ids):,} answers, {size:,} bytes: {target}", err=True)
 
 
-def import_prompts(
-    settings: Settings,
-    file: Path,
-    kind: str,
-    columns: Sequence[str],
-    tags: str,
-    bad_rows: Path | None,
-    *,
-    dry_run: bool,
-) -> None:
-    """Import prompts from a file and print what that did."""
-    with opened(settings) as database, TemporaryDirectory() as folder, database.read() as session:
-        rows = Path(folder, "rows.db")
-        choices = importing.Choices(kind, tags=tags or None)
-        if columns:
-            choices.columns = importing.with_columns(file, choices, columns)
-        found = importing.dry_run(session, file, file.name, choices, rows)
-        if found.problem:
-            raise InvalidInput(f"{found.problem} Name it with --column NAME:text.")
-        session.rollback()
-        _tell_import(found, rows)
-        if dry_run:
-            click.echo("Nothing was changed: this was a dry run.")
-            return
-        if bad_rows is None:
-            importing.refuse_bad(found, rows, "name a file for these with --bad-rows")
-        elif found.counts["bad"]:
-            with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                out.writelines(importing.bad_rows_csv(rows, list(found.mapping.columns)))
-        importing.import_prompts(database, rows, found.state)
-        click.echo(f"Imported into {settings.url_for_people}.")
-
-
 def list_people(settings: Settings) -> None:
     """Print who has an account."""
     with opened(settings) as database, database.read() as session:
@@ -216,26 +179,6 @@ def _ready_database(settings: Settings) -> Database:
             " Start the server on it once."
         )
     return database
-
-
-def _tell_import(found: importing.DryRun, rows: Path) -> None:
-    listed = importing.listing(rows)
-    recognised = f", recognised as {found.mapping.dataset}" if found.mapping.dataset else ""
-    click.echo(f"{found.title}, {found.encoding}{recognised}")
-    used = (f"{name} → {FIELDS[f]}" for name, f in found.mapping.columns.items() if f)
-    click.echo(f"columns: {', '.join(used)}")
-    for note in found.notes:
-        click.echo(f"note: {note}")
-    for word in Status:
-        click.echo(f"{found.counts[word]:>9,} {word}")
-    for row in listed.problems[:SHOWN_PROBLEMS]:
-        click.echo(f"line {row.line}: {row.problem}", err=True)
-    for row in listed.warnings[:SHOWN_PROBLEMS]:
-        click.echo(f"line {row.line}: note: {row.warning}", err=True)
-    for what, shown in (("bad", listed.problems), ("warnings", listed.warnings)):
-        if found.counts[what] > len(shown[:SHOWN_PROBLEMS]):
-            more = found.counts[what] - len(shown[:SHOWN_PROBLEMS])
-            click.echo(f"… and {more:,} more ({what})", err=True)
 
 
 def _with_providers(use: Callable[[Providers], Awaitable[T]]) -> T:

@@ -12,6 +12,7 @@ from sqlmodel import Session, SQLModel, col
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import stamp
 from app.money import dollars
+from app.origins import refuse_imported
 from app.providers import Outcome
 from app.tables import (
     PASTED,
@@ -108,8 +109,10 @@ def rerun(
 
     What was there before stays readable, and counts until something newer comes. Answers that
     somebody labelled are left alone unless ``labelled``: their labels go when a new answer comes.
-    Raises Conflict when there is nothing to run again, Labelled when only those are left.
+    Raises Conflict when there is nothing to run again and for an imported grid, Labelled when only
+    those are left.
     """
+    refuse_imported(grid)
     states = (AnswerState.failed, AnswerState.cancelled) if failed else ENDED
     has_label = select(col(Label.id)).where(col(Label.answer_id) == col(Answer.id)).exists()
     called = col(Answer.provider) != PASTED  # nobody can call for the others
@@ -157,8 +160,9 @@ def set_ceilings(
     """Let a grid make or cost more in all (None: as before); one that was stopped goes on.
 
     Gives the number of answers that are called after all. Raises InvalidInput where the grid has
-    made or cost that much already.
+    made or cost that much already, Conflict for an imported one.
     """
+    refuse_imported(grid)
     seq = stamp(session, grid.id)  # from here on, nobody else changes the grid
     session.refresh(grid)
     if max_cost_usd is not None and max_cost_usd <= spent_usd:

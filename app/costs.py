@@ -9,6 +9,7 @@ from sqlmodel import Session, SQLModel, col, func
 
 from app.grids import stamp
 from app.money import Spending
+from app.origins import ASKED_HERE
 from app.prices import REPORTED, PriceBook, Usage
 from app.providers import Outcome
 from app.tables import Answer, Attempt, Grid
@@ -95,6 +96,7 @@ _PRICED_BY_US = (
     col(Attempt.input_tokens).is_not(None),
     col(Attempt.output_tokens).is_not(None),
     col(Attempt.cost_source) != REPORTED,
+    ASKED_HERE,
 )
 _ATTEMPT = SQLModel.metadata.tables["attempt"]
 _ANSWER = SQLModel.metadata.tables["answer"]

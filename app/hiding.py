@@ -59,6 +59,7 @@ class Shown:
     repeats: int
     snapshot: Snapshot | None = None  # with the hash of what they see
     shared: bool = False
+    imported: bool = False  # asked elsewhere
     hidden: frozenset[str] = frozenset()
     numbers: dict[int, int] = field(default_factory=dict)  # of reviewers, where names are hidden
 
@@ -143,4 +144,6 @@ class Shown:
 def whole(session: Session, grid: Grid) -> Shown:
     """A grid as those see it who work with it."""
     path, of = f"/grids/{grid.public_id}", snapshot_of(session, grid)
-    return Shown(grid.public_id, path, grid.title, grid.created_at, grid.repeats, of)
+    return Shown(
+        grid.public_id, path, grid.title, grid.created_at, grid.repeats, of, imported=grid.imported
+    )

@@ -30,9 +30,11 @@ from app.suggestions import catching_up
 from app.web import (
     access,
     additions,
+    answer_imports,
     answers,
     api,
     api_additions,
+    api_answer_imports,
     api_costs,
     api_docs,
     api_imports,
@@ -159,10 +161,11 @@ def routes() -> list[BaseRoute]:
     everything.include_router(pasted.api)
     everything.include_router(deletion.api)
     everything.include_router(api_imports.router)
+    everything.include_router(api_answer_imports.router)
     pages = APIRouter(include_in_schema=False)
     for module in (
-        health, home, compose, grids, control, additions, answers, labels, conflicts,
-        imports, library, models, exports, review, keys, results, comparison, shares,
+        health, home, compose, answer_imports, grids, control, additions, answers, labels,
+        conflicts, imports, library, models, exports, review, keys, results, comparison, shares,
         login, me, people, audit, access,
     ):  # fmt: skip
         pages.include_router(module.router)

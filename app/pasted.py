@@ -18,6 +18,7 @@ from app.gridshape import load_columns, load_prompts
 from app.gridview import Column
 from app.labels import forget_labels
 from app.messages import Message, compose
+from app.origins import refuse_imported
 from app.prompts import Text
 from app.providers import Outcome, ThinkingKind
 from app.providers.observing import Evidence, Thought
@@ -118,7 +119,8 @@ def products(session: Session, grid_id: int) -> list[str]:
 
 
 def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list[Answer]:
-    """Add answers as further repeats of their cell. Raises InvalidInput, NotFound."""
+    """Add answers as further repeats of their cell. Raises InvalidInput, NotFound, Conflict."""
+    refuse_imported(grid)
     variant = session.get(Variant, given.variant)
     prompts = load_prompts(session, grid.id)
     if variant is None or variant.grid_id != grid.id:
@@ -209,9 +211,10 @@ def _add_model(session: Session, grid: Grid, model: str) -> None:
 def take_out(session: Session, answer_id: int) -> Answer:
     """Let a pasted answer count no more; it stays readable, and its labels stay in the history.
 
-    Raises NotFound, and InvalidInput for an answer of an API.
+    Raises NotFound, InvalidInput for an answer of an API, Conflict in an imported grid.
     """
     answer = get_answer(session, answer_id)
+    refuse_imported(session.get_one(Grid, answer.grid_id))
     if answer.provider != PASTED:
         raise InvalidInput("Only pasted answers can be taken out.")
     seq = stamp(session, answer.grid_id)

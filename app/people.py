@@ -18,6 +18,7 @@ from app.db import Database
 from app.errors import Conflict, Gone, InvalidInput, NotFound
 from app.labels import get_reviewer
 from app.logins import end_all
+from app.origins import IMPORTED
 from app.peopletables import Account, Invite, Role
 from app.tables import Reviewer, now
 
@@ -69,7 +70,8 @@ def member_of_login(session: Session, login: str) -> Member | None:
 def without_account(session: Session) -> list[Reviewer]:
     """Reviewers from before there were accounts, by name."""
     there = sqlalchemy.select(col(Account.reviewer_id))
-    statement = select(Reviewer).where(col(Reviewer.id).not_in(there))
+    out_of_files = col(Reviewer.name_key).startswith(IMPORTED)
+    statement = select(Reviewer).where(col(Reviewer.id).not_in(there), ~out_of_files)
     return list(session.exec(statement.order_by(col(Reviewer.name_key))))
 
 

@@ -15,6 +15,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
+FIRST = 1  # version of the library; what came with an imported grid only has lower ones
 
 
 def _storable(value: str) -> str:
@@ -77,7 +78,7 @@ class WordingInput(BaseModel):
 
 def ship(session: Session) -> None:
     """Add the shipped prompts and wordings that the database does not know yet."""
-    known = set(session.exec(select(Wording.slug)))
+    known = set(session.exec(select(Wording.slug).where(Wording.version >= FIRST)))
     for position, row in enumerate(_load("wordings.toml", "wording")):
         slug = row.pop("slug")
         if slug not in known:
@@ -177,7 +178,7 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
         if not slug:
             raise InvalidInput("The name of a wording needs letters or digits.")
-        if session.exec(select(Wording.id).where(Wording.slug == slug)).first():
+        if session.exec(_slug_in_use(slug)).first():
             raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
         highest = session.exec(select(func.max(Wording.position))).one() or 0
         wording = Wording(slug=slug, position=highest + 1, **fields)
@@ -188,6 +189,10 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
     _add(session, wording)
     return wording
+
+
+def _slug_in_use(slug: str) -> Any:
+    return select(Wording.id).where(Wording.slug == slug, Wording.version >= FIRST)
 
 
 def archive(row: Prompt | Wording, *, restore: bool = False) -> None:

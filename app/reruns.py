@@ -10,6 +10,7 @@ from app.estimates import Estimator
 from app.gridshape import load_columns, load_prompts
 from app.messages import compose
 from app.money import Spending
+from app.origins import refuse_imported
 from app.tables import PASTED, Answer, AnswerState, Grid, Label
 
 NOTHING = Spending()
@@ -31,7 +32,9 @@ class Preview:
 
 
 def preview(session: Session, estimator: Estimator, grid: Grid, scope: Scope = WHOLE) -> Preview:
-    """What ``control.cancel`` and ``control.rerun`` would do to these answers."""
+    """What ``control.cancel`` and ``control.rerun`` would do to these answers. Raises Conflict for
+    an imported grid."""
+    refuse_imported(grid)
     prompts = {p.id: p for p in load_prompts(session, grid.id)}
     columns = {(c.model, c.variant.id): c for c in load_columns(session, grid.id)}
     labels = (

@@ -109,6 +109,7 @@ def shown_by(session: Session, share: Share, grid: Grid) -> Shown:
         grid.repeats,
         snapshot,
         shared=True,
+        imported=grid.imported,
         hidden=frozenset(share.hidden),
         numbers=_numbers(session, grid) if "reviewers" in share.hidden else {},
     )

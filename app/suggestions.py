@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import and_, bindparam, or_, select, update
 from sqlmodel import Session, SQLModel, col
@@ -13,6 +13,7 @@ from app.db import Database
 from app.errors import Unavailable
 from app.grids import stamp
 from app.meanwhile import meanwhile, rest
+from app.origins import ASKED_HERE
 from app.providers import Outcome
 from app.suggest import METHOD, Gist, Question, gist
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt
@@ -45,7 +46,15 @@ _UNREAD = and_(
 )
 
 
-def suggestion(outcome: Outcome | None, text: str, prompt: Prompt) -> dict[str, Any]:
+class Asked(Protocol):
+    """What the rules want to know of a prompt."""
+
+    text: str
+    answer_format: str
+    references: list[str]
+
+
+def suggestion(outcome: Outcome | None, text: str, prompt: Asked) -> dict[str, Any]:
     """What the rules make of an answer, as columns of its attempt; nothing where there is none."""
     found = Gist()
     if outcome is Outcome.answered:
@@ -55,7 +64,8 @@ def suggestion(outcome: Outcome | None, text: str, prompt: Prompt) -> dict[str, 
             )
         except Exception:
             # An answer is worth more than what rules make of it.
-            log.exception("no suggestion could be made for an answer to prompt %s", prompt.id)
+            id_ = getattr(prompt, "id", None)
+            log.exception("no suggestion could be made for an answer to prompt %s", id_)
     return {
         "short": found.short,
         "answer_key": found.key,
@@ -80,7 +90,7 @@ def read_some(database: Database) -> int:
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
             .join(Grid, col(Grid.id) == col(Answer.grid_id))
-            .where(_UNREAD, col(Grid.snapshot_of).is_(None))
+            .where(_UNREAD, ASKED_HERE, col(Grid.snapshot_of).is_(None))
             .limit(BATCH)
         ).all()
     found = []

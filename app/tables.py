@@ -187,6 +187,8 @@ class Grid(SQLModel, table=True):
     max_cost_usd: float | None = None  # the runner stops before it costs more
     stopped_at: datetime | None = None  # when the runner stopped it at one of these
     calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # begun so far
+    # It came out of a file (see Origin): nothing of it is ever called.
+    imported: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     # What its calls cost as far as known, and what those in flight are expected to.
     committed_usd: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     # A copy that nothing changes any more: see snapshots.py. It is in no list of grids.
@@ -195,6 +197,19 @@ class Grid(SQLModel, table=True):
     @property
     def frozen(self) -> bool:
         return self.snapshot_of is not None
+
+
+class Origin(SQLModel, table=True):
+    """Where an imported grid came from."""
+
+    grid_id: int = Field(foreign_key="grid.id", primary_key=True)
+    source: str  # which kind of file: see app/origins.py
+    file: str = ""  # its name; empty: pasted
+    content_hash: str = Field(index=True)  # by which the same file is known again
+    imported_at: datetime = Field(default_factory=now)
+    imported_by: str = ""  # a reviewer's name
+    # What only the installation knew that it was exported from, and exports give again.
+    there: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
 
 
 class GridPrompt(SQLModel, table=True):
@@ -294,6 +309,8 @@ class Answer(SQLModel, table=True):
     decided: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     # Of all reviewers, one space between two: filtered without a join.
     tags: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    # What the file calls it that it was imported from; empty: as here, by its id.
+    key: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class Attempt(SQLModel, table=True):

@@ -104,6 +104,8 @@ def _files(export: Export, made: datetime) -> Iterator[tuple[str, Iterable[str]]
     about = f"Only answers that match: {export.about}.\n" if export.about else ""
     if left_out := export.shown.left_out:
         about += f"Left out, and empty in the files: {left_out}.\n"
+    if export.imported:
+        about += f"The grid was imported {export.imported}.\n"
     readme = README.format(
         title=export.grid.title,
         answers=len(export.ids),

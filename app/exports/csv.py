@@ -80,7 +80,7 @@ class _Shared(NamedTuple):
 
 def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[str]:
     """The order is that of COLUMNS, written out: by name it would take three times as long."""
-    heads = f"{cell(export.shown.public_id)},{cell(export.grid.title)}"
+    heads = f"{cell(export.grid_id)},{cell(export.grid.title)}"
     link = export.link
     of_column, of_prompt = shared
     labels = export.labels(ids)
@@ -94,7 +94,7 @@ def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[s
         temperature_note, number, outcome, finish, text, thinking, kind, error, input_tokens,
         output_tokens, reasoning_tokens, cached_tokens, cost, cost_source, first_token_ms,
         total_ms, started_at, finished_at, response_id, short, suggested, strength, reason,
-        method, hedged,
+        method, hedged, key,
     ) in export.read(_statement(export, ids)):  # fmt: skip
         if answer not in wanted:
             continue
@@ -104,21 +104,22 @@ def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[s
         else:
             seen = _seen(evidence, kind, thought, reasoning_tokens, first_token_ms)
             if thinking_sent not in sent:
-                sent[thinking_sent] = cell(_json(json.loads(thinking_sent)))
+                sent[thinking_sent] = cell(_sorted(json.loads(thinking_sent)))
             thinking_sent = sent[thinking_sent]
             hedged = YES_NO[hedged]
         said = _of_labels(export, labels[answer]) if answer in labels else ",,,,"
         row = (
-            heads, answer, of_prompt[prompt], cell(provider), cell(model), served and cell(served),
-            practice, wording, user and cell(user), system and cell(system), asked, thinking_sent,
-            thought, evidence, seen, mismatch and cell(mismatch), temperature, temperature_sent,
+            heads, cell(key) or answer, of_prompt[prompt], cell(provider), cell(model),
+            served and cell(served), practice, wording, user and cell(user),
+            system and cell(system), asked, thinking_sent, thought,
+            evidence, seen, mismatch and cell(mismatch), temperature, temperature_sent,
             temperature_note and cell(temperature_note), max_tokens, repeat, number, state, outcome,
             cell(finish), cell(text), thinking and cell(thinking), kind, error and cell(error),
             input_tokens, output_tokens, reasoning_tokens, cached_tokens, cost, cell(cost_source),
             first_token_ms, total_ms, iso(started_at), iso(finished_at),
             response_id and cell(response_id), cell(short), suggested, strength, cell(reason),
             cell(method), hedged, label, YES_NO[disputed], YES_NO[decided], tags and cell(tags),
-            said, f"{link}{answer}",
+            said, cell(f"{link}{key or answer}"),
         )  # fmt: skip
         lines.append(_joined(row))
     return lines
@@ -154,6 +155,7 @@ def _statement(export: Export, ids: Sequence[int]) -> sqlalchemy.Select[Any]:
         raw_time(Attempt.started_at), raw_time(Attempt.finished_at), seen(col(Attempt.response_id)),
         col(Attempt.short), plain(Attempt.suggested), col(Attempt.suggestion_strength),
         seen(col(Attempt.suggestion_reason)), col(Attempt.suggestion_method), flag(Attempt.hedged),
+        export.key,
     ]  # fmt: skip
     return (
         sqlalchemy.select(*columns)
@@ -168,7 +170,7 @@ def _of_column(export: Export, column: Column) -> tuple[Any, ...]:
     return (
         column,
         YES_NO[export.is_practice(column.model)],
-        f"{cell(wording.slug)},{wording.version},{cell(opt_out_text(wording))}",
+        f"{cell(wording.slug)},{export.version(wording)},{cell(opt_out_text(wording))}",
         f"{variant.thinking.value},{YES_NO[column.forced]}",
         variant.temperature,
         variant.max_tokens,
@@ -181,23 +183,29 @@ def _of_prompt(it: PromptRow) -> str:
 
 
 def _of_labels(export: Export, labels: Sequence[LabelRow]) -> str:
-    """Who labelled, oldest first; several reviewers, notes and times are joined by " | "."""
+    """Who labelled, oldest first; what there is of several is ``joined``."""
     if len(labels) == 1:
         [it] = labels
         name, tags = cell(export.reviewer(it.reviewer_id)), cell(_tags(it)) or "none"
         return f"{name},{cell(it.note)},{it.labelled_at},{it.label or 'none'},{tags}"
     names = [export.reviewer(la.reviewer_id) for la in labels]
-    notes = [la.note for la in labels if la.note]
+    notes = [la.note for la in labels]
     all_tags = [_tags(la) or "none" for la in labels]
     return ",".join(
         (
-            cell(" | ".join(names)),
-            cell(" | ".join(notes)),
+            cell(joined(names)),
+            cell(joined(notes) if any(notes) else ""),
             " | ".join([la.labelled_at for la in labels]),
             " | ".join([la.label or "none" for la in labels]),
             cell(" | ".join(all_tags)),
         )
     )
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Several texts in one cell, with " | " between them. A bar or a backslash of their own gets a
+    backslash in front, so that they can be told apart again."""
+    return " | ".join([text.replace("\\", "\\\\").replace("|", "\\|") for text in texts])
 
 
 def _tags(label: LabelRow) -> str:
@@ -213,14 +221,16 @@ def _label_lines(export: Export, ids: Sequence[int]) -> list[str]:
         col(Answer.model),
         col(Answer.variant_id),
         col(Answer.repeat),
+        export.key,
     ).where(within(col(Answer.id), ids))
     lines = []
-    for answer, prompt, model, variant, repeat in export.read(statement.order_by(col(Answer.id))):
+    in_order = statement.order_by(col(Answer.id))
+    for answer, prompt, model, variant, repeat, key in export.read(in_order):
         if answer not in wanted:
             continue
         column = export.columns[model, variant]
         asked = (
-            answer,
+            cell(key) or answer,
             cell(export.prompts[prompt].text),
             cell(model),
             cell(column.wording.slug),
@@ -238,6 +248,11 @@ def _label_lines(export: Export, ids: Sequence[int]) -> list[str]:
             )
             lines.append(_joined((*asked, *said)))
     return lines
+
+
+def _sorted(value: Any) -> str:
+    """Postgres keeps no order of names, so there is one order on both."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _json(value: Any) -> str:

@@ -76,9 +76,9 @@ ANSWERS: Fields = (
     (
         ("reviewer", "note", "labelled_at", "all_labels", "all_tags"),
         "every reviewer's, oldest first, separated by ` | `; `none` where there is no label or no"
-        " tag",
+        " tag; of several, a bar or a backslash in a name or a note has a backslash in front",
     ),
-    (("link",), "address of the answer"),
+    (("link",), "address of the answer; of an imported grid, where it was exported first"),
 )
 
 # One row per label.
@@ -151,8 +151,9 @@ LINES: Fields = (
     ),
     (("answers", "content_hash"), "of the last line: how many answers there are; see below"),
     (
-        ("grid", "answer", "link", "seq", "filters", "exported_at", "bluffcheck"),
-        "ids, addresses and circumstances of this copy: not part of the hash",
+        ("grid", "answer", "link", "seq", "filters", "imported", "exported_at", "bluffcheck"),
+        "ids, addresses and circumstances of this copy, and where an imported grid comes from: not"
+        " part of the hash",
     ),
 )
 

@@ -83,6 +83,7 @@ def export_html(
         details=(detail for rows in _rows(export, shape) for detail in _details(export, rows)),
         practice=any(practice),
         only_practice=all(practice),
+        imported=export.imported,
         made=now(),
         style=Markup(f"<style>{style}</style>"),  # noqa: S704 (our own files)
         script=Markup(f"<script>{script}</script>"),  # noqa: S704

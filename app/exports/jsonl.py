@@ -39,14 +39,15 @@ _NESTED = (dict, list)
 # What another copy of the same content may have otherwise; and of prompts and wordings, which have
 # numbers of their own in each database.
 LOCAL = frozenset(
-    ("grid", "answer", "link", "seq", "filters", "exported_at", "bluffcheck", "content_hash")
-)
+    ("grid", "answer", "link", "seq", "filters", "imported", "exported_at", "bluffcheck",
+     "content_hash")
+)  # fmt: skip
 LOCAL_PARTS = frozenset(("key", "version"))
 _PROMPT = ("key", "version", "text", "question", "answer_format", "references", "constraint",
            "answerable", "tags", "source")  # fmt: skip
 _WORDING = ("slug", "version", "title", "mode", "opt_out", "placement", "blank_line",
             "may_abstain", "target")  # fmt: skip
-_OF_ATTEMPT = [
+ATTEMPT_COLUMNS = [
     column
     for column in SQLModel.metadata.tables["attempt"].columns
     if column.name not in ("id", "answer_id", "expected_usd")  # ids, and what was only expected
@@ -56,13 +57,13 @@ _OF_ATTEMPT = [
 def export_jsonl(export: Export) -> Iterator[str]:
     """The lines in pieces of many."""
     content = hashlib.sha256()
-    line, canonical = _lines(_grid(export))
-    content.update(canonical)
+    line, hashed = _lines(_grid(export))
+    content.update(hashed)
     yield line
     for ids in export.batches():
         pairs = [_lines(record) for record in _answers(export, ids)]
-        for _, canonical in pairs:
-            content.update(canonical)
+        for _, hashed in pairs:
+            content.update(hashed)
         yield "".join(line for line, _ in pairs)
     last = {"kind": "end", "answers": len(export.ids), "content_hash": content.hexdigest()}
     yield _compact(last) + "\n"
@@ -87,7 +88,7 @@ def content_hash(lines: Iterable[str]) -> str:
     for line in lines:
         record = json.loads(line)
         if record["kind"] != "end":
-            content.update(_canonical(record))
+            content.update(canonical(record))
     return content.hexdigest()
 
 
@@ -97,10 +98,11 @@ def _lines(record: dict[str, Any]) -> tuple[str, bytes]:
     if "\\u0000" in line:  # NUL, perhaps: not every database can take it back
         record = storable(record)
         line = _compact(record)
-    return line + "\n", _canonical(record)
+    return line + "\n", canonical(record)
 
 
-def _canonical(record: dict[str, Any]) -> bytes:
+def canonical(record: dict[str, Any]) -> bytes:
+    """A record as the hash sees it."""
     kept = _bare(_without(record, LOCAL))
     if record["kind"] == "grid":
         kept["prompts"] = [_without(prompt, LOCAL_PARTS) for prompt in kept["prompts"]]
@@ -146,7 +148,7 @@ def _grid(export: Export) -> dict[str, Any]:
     return {
         "kind": "grid",
         "format": FORMAT,
-        "grid": shown.public_id,
+        "grid": export.grid_id,
         "title": grid.title,
         "created_at": grid.created_at.isoformat(),
         "repeats": grid.repeats,
@@ -165,7 +167,7 @@ def _grid(export: Export) -> dict[str, Any]:
         "variants": [
             {
                 **_named(variant, set_),
-                "wording": _named(wording, _WORDING),
+                "wording": _named(wording, _WORDING) | {"version": export.version(wording)},
             }
             for variant, wording in _variants(export)
         ],
@@ -173,6 +175,7 @@ def _grid(export: Export) -> dict[str, Any]:
         "seq": grid.seq,
         "left_out": sorted(shown.hidden),
         "filters": export.about,
+        "imported": export.imported,
         "exported_at": now().isoformat(),
         "bluffcheck": __version__,
     }
@@ -202,7 +205,7 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
     columns: list[Any] = [
         col(Answer.id), col(Answer.prompt_id), col(Answer.model), col(Answer.variant_id),
         col(Answer.repeat), plain(Answer.state), col(Answer.attempt_id), plain(Answer.label),
-        flag(Answer.disputed), flag(Answer.decided),
+        flag(Answer.disputed), flag(Answer.decided), export.key,
     ]  # fmt: skip
     statement = sqlalchemy.select(*columns).where(within(col(Answer.id), ids))
     for (
@@ -216,13 +219,15 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         label,
         disputed,
         decided,
+        key,
     ) in export.read(statement.order_by(col(Answer.id))):
         if id_ not in wanted:
             continue
         made = attempts.get(id_, [])
+        name = int(key) if key.isdecimal() and key.isascii() else key or id_
         yield {
             "kind": "answer",
-            "answer": id_,
+            "answer": name,
             "prompt": prompts[prompt],
             "model": model,
             "variant": variants[variant],
@@ -245,14 +250,14 @@ def _answers(export: Export, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
                 for la in labels.get(id_, [])
             ],
             "history": history.get(id_, []),
-            "link": f"{export.link}{id_}",
+            "link": f"{export.link}{id_ if export.shown.shared else name}",
         }
 
 
 def _attempts(export: Export, ids: Sequence[int]) -> dict[int, list[tuple[int, dict[str, Any]]]]:
     """Every call of these answers in order, with its id."""
-    names = [column.name for column in _OF_ATTEMPT if export.shown.has(column.name)]
-    columns = [_cheap(column) for column in _OF_ATTEMPT if column.name in names]
+    names = [column.name for column in ATTEMPT_COLUMNS if export.shown.has(column.name)]
+    columns = [_cheap(column) for column in ATTEMPT_COLUMNS if column.name in names]
     statement = sqlalchemy.select(col(Attempt.answer_id), col(Attempt.id), *columns).where(
         within(col(Attempt.answer_id), ids)
     )

@@ -58,6 +58,8 @@ def _title(export: Export, shape: Shape, report: Report) -> str:
     lines = [f"# {escape(grid.title) or 'Untitled'}", " · ".join(parts)]
     if any(export.is_practice(column.model) for column in shape.columns):
         lines.append("Models named practice/… are simulated: nothing was called.")
+    if export.imported:
+        lines.append(f"Imported {escape(export.imported)}.")
     return "\n\n".join(lines) + "\n"
 
 

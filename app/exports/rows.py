@@ -19,7 +19,8 @@ from app.gridshape import EVERYTHING, load_columns, matching
 from app.gridview import Column
 from app.hiding import Shown, whole
 from app.look import Look
-from app.tables import Answer, Grid, GridPrompt, Label, Prompt, Reviewer, Variant
+from app.origins import in_words, origin_of
+from app.tables import Answer, Grid, GridPrompt, Label, Origin, Prompt, Reviewer, Variant, Wording
 
 BATCH = 1_000
 # A spreadsheet takes a cell that begins so for a formula. Line breaks count too: some programs
@@ -79,8 +80,25 @@ class Export:
     advance: Callable[[int], None] = lambda _: None  # told how many answers were read
     _reviewers: dict[int, str] = field(default_factory=dict, init=False)
 
+    @cached_property
+    def origin(self) -> Origin | None:
+        return origin_of(self.session, self.grid)
+
+    @property
+    def imported(self) -> str:
+        """Where it was imported from, in words; empty: it was asked here."""
+        return in_words(self.origin, named=self.shown.shows("reviewers")) if self.origin else ""
+
+    @cached_property
+    def _there(self) -> dict[str, Any]:
+        """What an imported grid keeps of where it was exported first: so that a number in a note
+        means the same answer for ever, and the same file comes out again."""
+        return self.origin.there if self.origin else {}
+
     @property
     def address(self) -> str:
+        if (link := self._there.get("link")) and not self.shown.shared:
+            return str(link)
         return self.base_url + self.shown.path
 
     @property
@@ -88,6 +106,20 @@ class Export:
         """The address of an answer without its number at the end. Shares have no scripts, so that a
         row that is not sent at once would not be found on the page of the grid."""
         return f"{self.address}/answers/" if self.shown.shared else f"{self.address}#a-"
+
+    @property
+    def grid_id(self) -> str:
+        there = "" if self.shown.shared else self._there.get("grid", "")
+        return str(there) or self.shown.public_id
+
+    def version(self, wording: Wording) -> int:
+        version: int = self._there.get("versions", {}).get(str(wording.id), wording.version)
+        return version
+
+    @property
+    def key(self) -> Any:
+        """The column that says what an answer is called, where it is not its id."""
+        return col(Answer.key) if self.origin else literal("")
 
     def seen(self, column: Any) -> ColumnElement[Any]:
         """A column, or nothing in its place where it is left out."""

@@ -6,7 +6,7 @@ Numbers stay as they were written: a reference of 3.10 is not 3.1.
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from typing import Any, TextIO
 
@@ -15,6 +15,7 @@ from app.imports.tables import MAX_RECORD, TOO_LONG, Record, lines_of
 
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _CHUNK = 1 << 18
+MAX_ELEMENT = 1 << 27  # characters of one sample of a log, with all its events
 _SPACE = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
 _TABLE = re.compile(r"""\s*\[\[\s*(?:[\w-]+|"[^"]*"|'[^']*')\s*\]\]""")
@@ -40,7 +41,7 @@ def json_records(file: TextIO) -> Iterator[Record]:
     buffer = _Buffer(file)
     if buffer.skip() == "[":
         buffer.place += 1
-        yield from buffer.elements()
+        yield from buffer.elements(_record)
     elif buffer.peek() == "{":
         yield from _in_object(buffer)
     elif buffer.peek():
@@ -65,11 +66,26 @@ def toml_records(file: TextIO) -> Iterator[Record]:
     yield from _tables(start, waiting)
 
 
+def json_at(file: TextIO, name: str, beside: dict[str, Any]) -> Iterator[Record]:
+    """The elements of the list called ``name`` in an object, perhaps inside of another object of
+    that name, as they are. What stands beside it is put into ``beside`` as it is come by."""
+    buffer = _Buffer(file, json.JSONDecoder(parse_constant=str), MAX_ELEMENT)
+    if buffer.skip() == "{":
+        yield from _below(buffer, name, beside)
+
+
 class _Buffer:
     """A part of a JSON document, and where one is in it."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        decoder: json.JSONDecoder = _DECODER,
+        longest: int = MAX_RECORD,
+    ) -> None:
         self.file = file
+        self.decoder = decoder
+        self.longest = longest  # characters of one element
         self.text = ""
         self.place = 0
         self.lines = 1  # of the document, up to ``counted`` of the text
@@ -107,7 +123,7 @@ class _Buffer:
     def rest(self) -> str:
         return visible(self.text[self.place : self.place + _SHOWN])
 
-    def elements(self) -> Iterator[Record]:
+    def elements(self, make: Callable[[int, Any, str], Record]) -> Iterator[Record]:
         """Up to the end of the list one is in. A broken one does not spoil those that follow."""
         while (first := self.skip()) != "]":
             line = self.line()
@@ -116,7 +132,7 @@ class _Buffer:
                 return
             try:
                 value, end = self.value()
-                yield _record(line, value, self.text[self.place : end][:_SHOWN])
+                yield make(line, value, self.text[self.place : end][:_SHOWN])
                 self.place = end
             except _Broken as exc:
                 yield Record(line, problem=exc.why, raw=self.rest() if exc.end is None else
@@ -130,13 +146,14 @@ class _Buffer:
         """The value that begins here, and where it ends. Raises _Broken."""
         while True:
             try:
-                value, end = _DECODER.raw_decode(self.text, self.place)
+                value, end = self.decoder.raw_decode(self.text, self.place)
                 if end < len(self.text) or not self.more():  # else a number may go on
                     return value, end
             except (ValueError, RecursionError) as exc:
                 extent, why = self._extent(), self._why(exc)
-                if extent is None and len(self.text) - self.place > MAX_RECORD:
-                    raise _Broken(TOO_LONG + ", so nothing after it was read", None) from None
+                if extent is None and len(self.text) - self.place > self.longest:
+                    why = f"longer than {self.longest:,} characters, so nothing after it was read"
+                    raise _Broken(why, None) from None
                 if extent is not None or not self.more():
                     raise _Broken(why, extent) from None
 
@@ -171,6 +188,38 @@ class _Broken(Exception):
         self.why, self.end = why, end
 
 
+def _below(buffer: _Buffer, name: str, beside: dict[str, Any]) -> Iterator[Record]:
+    """The list in the object that begins here. Its other values are read whole."""
+    buffer.place += 1
+    while buffer.skip() == '"':
+        try:
+            here, buffer.place = buffer.value()
+            if buffer.skip() != ":":
+                raise _Broken("a name without a value", None)
+            buffer.place += 1
+            first = buffer.skip()
+            if here == name and first == "[":
+                buffer.place += 1
+                yield from buffer.elements(_as_it_is)
+            elif here == name and first == "{":
+                yield from _below(buffer, name, beside)
+            else:
+                beside[here], buffer.place = buffer.value()
+        except _Broken as exc:
+            yield Record(buffer.line(), problem=exc.why, raw=buffer.rest())
+            return
+    if buffer.peek() == "}":
+        buffer.place += 1
+    else:
+        yield Record(buffer.line(), problem="the file ends inside of an object", raw="")
+
+
+def _as_it_is(line: int, value: Any, raw: str) -> Record:
+    if isinstance(value, dict):
+        return Record(line, value)
+    return Record(line, problem=_NO_OBJECT, raw=visible(raw))
+
+
 def _in_object(buffer: _Buffer) -> Iterator[Record]:
     line, alone = buffer.line(), {}
     buffer.place += 1
@@ -184,7 +233,7 @@ def _in_object(buffer: _Buffer) -> Iterator[Record]:
             if buffer.skip() == "[" and _list_of_objects(buffer):
                 buffer.place += 1
                 found = True
-                yield from buffer.elements()
+                yield from buffer.elements(_record)
             else:
                 alone[name], buffer.place = buffer.value()
         except _Broken as exc:

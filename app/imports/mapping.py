@@ -171,27 +171,27 @@ def draft(record: Record, mapping: Mapping) -> Draft:
         value = record.values[column]
         if mapping.own and isinstance(value, str):
             value = original_cell(value)
-        _refuse_damage(column, value)
+        refuse_damage(column, value)
         match name:
             case "references":
                 fields.setdefault(name, []).extend(_several(value, mapping))
             case "tags":
                 fields.setdefault("tags", tags)
-                tags += _tags(value)
+                tags += tags_of(value)
             case "flag":
                 fields.setdefault("tags", tags)
-                tags += [plain(column).replace("_", "-")] if _yes(value) else []
+                tags += [plain(column).replace("_", "-")] if says_yes(value) else []
             case "source":
-                fields["source"] = "; ".join(filter(None, [fields.get("source"), _text(value)]))
+                fields["source"] = "; ".join(filter(None, [fields.get("source"), text_of(value)]))
             case "metadata":
                 fields.setdefault("tags", tags)
-                _take_metadata(_text(value), fields, tags, found.warnings)
+                _take_metadata(text_of(value), fields, tags, found.warnings)
             case "answerable":
-                fields[name] = _answerable(value, mapping)
+                fields[name] = answerable_of(value, mapping.answerable)
             case "key":
-                found.key = _key(_text(value))
+                found.key = _key(text_of(value))
             case _:
-                fields[name] = _text(value)
+                fields[name] = text_of(value)
     if mapping.answerable:
         fields.setdefault("answerable", mapping.answerable)
     if mapping.source and not fields.get("source"):
@@ -223,7 +223,7 @@ def _in_words(error: Any) -> str:
     return f"{where}: {error['msg'].removeprefix('Value error, ')}"
 
 
-def _refuse_damage(column: str, value: Any) -> None:
+def refuse_damage(column: str, value: Any) -> None:
     for text in value if isinstance(value, list) else [value or ""]:
         if is_damaged(text):
             at = next(n for n, c in enumerate(text) if "\ud800" <= c <= "\udfff")
@@ -232,11 +232,11 @@ def _refuse_damage(column: str, value: Any) -> None:
             )
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     return "\n".join(value) if isinstance(value, list) else value or ""
 
 
-def _listed(text: str) -> list[str] | None:
+def listed_texts(text: str) -> list[str] | None:
     """The texts of a JSON list, or None."""
     if not text.startswith("["):
         return None
@@ -253,28 +253,29 @@ def _several(value: Any, mapping: Mapping) -> list[str]:
     text = value or ""
     if mapping.separator == "none":
         return [text]
-    if (listed := _listed(text)) is not None:
+    if (listed := listed_texts(text)) is not None:
         return listed
     if mapping.separator:
         return text.split(mapping.separator.strip())
     return [text] if mapping.take_text_whole else text.split("\n")
 
 
-def _tags(value: Any) -> list[str]:
+def tags_of(value: Any) -> list[str]:
     if isinstance(value, list):
         return value
-    listed = _listed(value or "")
+    listed = listed_texts(value or "")
     return (value or "").split(",") if listed is None else listed
 
 
-def _yes(value: Any) -> bool:
-    return _text(value).strip().lower() in ("yes", "true", "1", "y", "t")
+def says_yes(value: Any) -> bool:
+    return text_of(value).strip().lower() in ("yes", "true", "1", "y", "t")
 
 
-def _answerable(value: Any, mapping: Mapping) -> str:
-    said = _text(value).strip().lower()
+def answerable_of(value: Any, otherwise: str = "") -> str:
+    """``otherwise``: where nothing is said. Raises RowProblem."""
+    said = text_of(value).strip().lower()
     if not said:
-        return mapping.answerable or Answerable.unknown
+        return otherwise or Answerable.unknown
     for meaning, words in (
         (Answerable.yes, ("yes", "true", "1", "y")),
         (Answerable.no, ("no", "false", "0", "n")),

@@ -118,7 +118,7 @@ def _look_at(path: Path, name: str, choices: Choices) -> tuple[Source, dict[str,
     if not columns:
         raise InvalidInput(f"None of it could be read. Line {sample[0].line}: {sample[0].problem}.")
     values = {
-        column: next((v for r in sample if (v := _shown(r.values.get(column)))), "")
+        column: next((v for r in sample if (v := shown_value(r.values.get(column)))), "")
         for column in columns
     }
     mapping = recognise(source, columns)
@@ -229,6 +229,7 @@ def _cell(value: Any) -> str:
     return "\n".join(value) if isinstance(value, list) else value or ""
 
 
-def _shown(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """The beginning of a cell, to know a column by."""
     text = visible(" · ".join(value) if isinstance(value, list) else value or "")
     return text if len(text) <= 80 else text[:79] + "…"

@@ -1,5 +1,7 @@
 """Files that wait to be imported: each in a folder of its own, beside the database, not in it.
 
+Files of prompts and files of answers wait in the same way; what is known of them differs.
+
 The folder's name is the secret by which a page finds it again. An hour later it is gone.
 """
 
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from app.errors import NotFound, Unavailable
 from app.imports.mapping import Mapping
@@ -21,7 +23,7 @@ from app.imports.prompts import Choices, DryRun
 
 KEPT_S = 3600
 GONE = (
-    "This upload is gone: it is kept for an hour at most, and until its prompts are imported."
+    "This upload is gone: it is kept for an hour at most, and until it is imported."
     " Choose the file again."
 )
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -31,10 +33,12 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 class Upload:
     """One file, and what is known of it so far."""
 
+    kind: ClassVar[str] = "prompts"
+
     folder: Path
     name: str
-    choices: Choices = field(default_factory=Choices)
-    found: DryRun | None = None
+    choices: Any = field(default_factory=Choices)
+    found: Any = None  # what the dry run found
     notice: str = ""  # what the page has to say first
     done: dict[str, Any] | None = None  # what was imported
     by: int | None = None  # whose it is, by their number; None where nobody logs in
@@ -57,12 +61,17 @@ class Upload:
             told = json.loads((parent / token / "about.json").read_text("utf-8"))
         except OSError:
             raise NotFound(GONE) from None
-        if told["by"] != by:
+        if told["by"] != by or told.pop("kind") != cls.kind:
             raise NotFound(GONE)
-        found = told.pop("found")
+        return cls(parent / token, **told | cls.revived(told))
+
+    @classmethod
+    def revived(cls, told: dict[str, Any]) -> dict[str, Any]:
+        """Choices and what was found, as they were kept."""
+        found = told["found"]
         if found:
             found = DryRun(**{**found, "mapping": Mapping(**found["mapping"])})
-        return cls(parent / token, choices=Choices(**told.pop("choices")), found=found, **told)
+        return {"choices": Choices(**told["choices"]), "found": found}
 
     @property
     def token(self) -> str:
@@ -78,7 +87,8 @@ class Upload:
 
     def keep(self) -> None:
         told = {name: value for name, value in asdict(self).items() if name != "folder"}
-        (self.folder / "about.json").write_text(json.dumps(told), "utf-8")
+        about = json.dumps({"kind": self.kind, **told})
+        (self.folder / "about.json").write_text(about, "utf-8")
 
     def forget(self) -> None:
         """The file has done its work; what is known of its rows can still be asked for."""

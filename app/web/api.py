@@ -256,6 +256,7 @@ def _summary(
         "title": grid.title,
         "status": grids.status(grid, progress),
         "created_at": grid.created_at,
+        "imported": grid.imported,
         "progress": ProgressItem(**{name: getattr(progress, name) for name in names}),
         "spending": SpendingItem(
             usd=spending.usd if spending.known else None,

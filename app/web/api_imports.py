@@ -1,7 +1,9 @@
 """The JSON API of importing prompts."""
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -17,6 +19,7 @@ from app.web.api import PROBLEMS
 from app.web.deps import Server, Services
 from app.web.who import OWNER, needs
 
+U = TypeVar("U", bound=Upload)
 router = APIRouter(
     prefix="/api/prompts", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)]
 )
@@ -91,12 +94,21 @@ async def import_file(
 async def _import(
     request: Request, server: Services, name: str, choices: Choices, only_look: bool, skip_bad: bool
 ) -> ImportReport:
-    upload = await run_in_threadpool(Upload.begin, server.settings.uploads, name)
+    async with received(request, server, Upload, name) as upload:
+        return await run_in_threadpool(_report, server, upload, choices, only_look, skip_bad)
+
+
+@asynccontextmanager
+async def received(
+    request: Request, server: Services, kind: type[U], name: str
+) -> AsyncIterator[U]:
+    """The body of a request as an upload, for as long as it is looked at."""
+    upload = await run_in_threadpool(kind.begin, server.settings.uploads, name)
     try:
         with await run_in_threadpool(upload.file.open, "wb") as file:
             async for chunk in request.stream():
                 await run_in_threadpool(file.write, chunk)
-        return await run_in_threadpool(_report, server, upload, choices, only_look, skip_bad)
+        yield upload
     finally:
         await asyncio.shield(run_in_threadpool(upload.remove))
 
@@ -148,12 +160,15 @@ def _row(row: Row, only_look: bool) -> ImportedRow:
 
 
 def _columns(given: list[str] | None) -> dict[str, str] | None:
-    if not given:
-        return None
+    return told(given, "column is name:field, such as question:text") if given else None
+
+
+def told(given: list[str], example: str) -> dict[str, str]:
+    """“name:what” as a dictionary; a name may contain colons. Raises InvalidInput."""
     found = {}
     for one in given:
-        name, colon, field = one.rpartition(":")
+        name, colon, what = one.rpartition(":")
         if not colon:
-            raise InvalidInput(f"column is name:field, such as question:text, not “{one[:40]}”.")
-        found[name] = field
+            raise InvalidInput(f"{example}, not “{one[:40]}”.")
+        found[name] = what
     return found

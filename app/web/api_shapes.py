@@ -91,6 +91,7 @@ class GridItem(BaseModel):
     title: str
     status: str = Field(description="running, paused, done, cancelled or stopped (at a ceiling)")
     created_at: datetime
+    imported: bool = Field(description="It came out of a file: nothing of it is ever called")
     repeats: int
     progress: ProgressItem
     spending: SpendingItem
@@ -114,6 +115,7 @@ class GridSummary(BaseModel):
     title: str
     status: str
     created_at: datetime
+    imported: bool = Field(description="It came out of a file: nothing of it is ever called")
     progress: ProgressItem
     spending: SpendingItem
 

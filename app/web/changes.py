@@ -12,6 +12,7 @@ from app.gridqueries import load_changed
 from app.gridshape import Shape, answers_per_minute, load_shape
 from app.look import Look
 from app.money import Spending
+from app.origins import origin_of
 from app.tables import Grid, HeldState
 from app.web.notices import NOTHING, Notice
 from app.web.render import render
@@ -35,6 +36,7 @@ def head(session: Session, shape: Shape) -> dict[str, Any]:
     waiting = {c.model for c in columns if c.held and c.held.state is HeldState.waiting}
     return {
         "grid": grid,
+        "origin": origin_of(session, grid),
         "seq": grid.seq,
         "progress": progress,
         "spending": sum((c.tally.spending for c in columns), Spending()),

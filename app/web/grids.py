@@ -85,7 +85,7 @@ def show_grid(
         only_practice=all(practice),
         notice=server.runner_notice(grid.id),
         snapshot=snapshot_of(session, grid),
-        origin=session.get(Grid, grid.snapshot_of) if grid.frozen else None,
+        live=session.get(Grid, grid.snapshot_of) if grid.frozen else None,
         **head(session, shape),
     )
     if not browser:

@@ -12,6 +12,7 @@ from app.deletion import deleted_grids
 from app.errors import NotFound
 from app.grids import recent_grids, status
 from app.labels import get_reviewer
+from app.origins import origins_of
 from app.web.compose import choices
 from app.web.deps import (
     REVIEWER_COOKIE,
@@ -47,6 +48,7 @@ def show_home(
         blinded=blinded_of(session, (grid for grid, _ in grids), person.viewer),
         spending=spending,
         deleted=len(deleted_grids(session)),
+        origins=origins_of(session, [g.id for g, _ in grids if g.imported]),
         more=not everything and len(grids) > RECENT,
         only_practice=only_practice(server.providers),
         reviewer=reviewer,

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
@@ -29,7 +29,7 @@ from app.imports.uploads import GONE, Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Noted, Reading, Server, Services
 from app.web.render import page
-from app.web.who import OWNER, READER, PersonHere, needs
+from app.web.who import OWNER, READER, Person, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(OWNER)])
 library = APIRouter(dependencies=[needs(READER)])  # as a file
@@ -77,30 +77,42 @@ def upload(
     person: PersonHere,
 ) -> Response:
     """Keep the file for an hour, and look at what importing it would do."""
-    file, text = data.get("file"), str(data.get("text", ""))
-    chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
     choices = Choices(str(data.get("format", "")), header=data.get("header") != "no")
     try:
-        if chosen == bool(text.strip()):
-            raise InvalidInput(
-                "Choose a file or paste text, not both." if chosen else "Choose a file, or paste."
-            )
-        name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
-        with kept_on_disk():
-            kept = Upload.begin(server.settings.uploads, name, person.viewer.reviewer_id)
-            try:
-                with kept.file.open("wb") as target:
-                    if isinstance(file, UploadFile) and chosen:
-                        shutil.copyfileobj(file.file, target, 1 << 20)
-                    else:
-                        target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
-                _check(session, kept, choices)
-            except BaseException:
-                kept.remove()
-                raise
+        kept = receive(server, data, person, Upload, lambda kept: _check(session, kept, choices))
     except BluffcheckError as exc:
+        text = str(data.get("text", ""))
         return _form(exc, text=text, choices=choices, reviewer=reviewer)
     return _to(kept)
+
+
+U = TypeVar("U", bound=Upload)
+
+
+def receive(
+    server: Services, data: FormData, person: Person, kind: type[U], check: Callable[[U], None]
+) -> U:
+    """Keep the file or the text of a form, if ``check`` does not raise. Raises InvalidInput."""
+    file, text = data.get("file"), str(data.get("text", ""))
+    chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
+    if chosen == bool(text.strip()):
+        raise InvalidInput(
+            "Choose a file or paste text, not both." if chosen else "Choose a file, or paste."
+        )
+    name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
+    with kept_on_disk():
+        kept = kind.begin(server.settings.uploads, name, person.viewer.reviewer_id)
+        try:
+            with kept.file.open("wb") as target:
+                if isinstance(file, UploadFile) and chosen:
+                    shutil.copyfileobj(file.file, target, 1 << 20)
+                else:
+                    target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
+            check(kept)
+        except BaseException:
+            kept.remove()
+            raise
+    return kept
 
 
 @router.get("/library/import/{token}")
@@ -168,15 +180,19 @@ def _download(pieces: Iterator[str], name: str, media_type: str) -> StreamingRes
     )
 
 
+def pairs(data: FormData, names: str, values: str, problem: str) -> dict[str, str]:
+    """What a form says of each of several names. Raises InvalidInput."""
+    given = [[str(one) for one in data.getlist(field)] for field in (names, values)]
+    if len(given[0]) != len(given[1]):
+        raise InvalidInput(problem)
+    return dict(zip(*given, strict=True))
+
+
 def _choices(data: FormData) -> Choices:
-    columns = [str(name) for name in data.getlist("column")]
-    fields = [str(name) for name in data.getlist("field")]
-    if len(columns) != len(fields):
-        raise InvalidInput("Say of each column what it is.")
     return Choices(
         str(data.get("format", "")),
         header=data.get("header") != "no",
-        columns=dict(zip(columns, fields, strict=True)),
+        columns=pairs(data, "column", "field", "Say of each column what it is."),
         separator=str(data.get("separator", "")),
         tags=str(data.get("tags", "")),
         source=str(data.get("source", "")),
@@ -190,11 +206,12 @@ def _differ(choices: Choices, kept: Upload) -> bool:
 
 
 def _as_checked(kept: Upload) -> Choices:
+    chosen: Choices = kept.choices
     if kept.found is None:
-        return kept.choices
+        return chosen
     mapping = kept.found.mapping
     return Choices(
-        kept.choices.format or kept.found.format, kept.choices.header, mapping.columns,
+        chosen.format or kept.found.format, chosen.header, mapping.columns,
         mapping.separator, mapping.tags, mapping.source, mapping.answerable,
     )  # fmt: skip
 

@@ -28,7 +28,9 @@ TOO_LARGE = "What was sent is too large. Send less at a time, or raise BLUFFCHEC
 UPLOAD_TOO_LARGE = (
     "The file is too large. Import it in parts, or raise BLUFFCHECK_MAX_UPLOAD_BYTES."
 )
-UPLOADS = frozenset({"/library/import", "/api/prompts/import"})  # where files may come
+UPLOADS = frozenset(  # where files may come
+    ("/library/import", "/api/prompts/import", "/grids/import", "/api/grids/import")
+)
 _SENTENCES = {
     404: NOT_FOUND,
     405: "This address does not take that kind of request.",

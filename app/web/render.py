@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app import __version__, look
+from app import __version__, look, origins
 from app.answerview import observed, received
 from app.db import ROOT
 from app.gridview import bar_parts
@@ -118,6 +118,7 @@ environment.filters |= {
     "penalty": penalty,
     "measured": measured,
     "meaning": meaning,
+    "origin_in_words": origins.in_words,
 }
 environment.globals |= {
     "version": __version__,

@@ -88,3 +88,24 @@ def test_file_that_is_too_large_gets_its_sentence(
     page.get_by_label("A file").set_input_files(large)
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("main")).to_contain_text(UPLOAD_TOO_LARGE)
+
+
+def test_answers_are_explained_and_imported(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "evals.csv"
+    file.write_text("prompt,model,answer,grade,effort\nWhy?,a/one,so,good,\nHow?,a/one,so,,loud\n")
+    page = open_page("/")
+    page.get_by_role("link", name="Import answers and labels…").click()
+    found = findings(page, LOOKS[::3])
+    page.get_by_label("A file").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("alert")).to_contain_text("what this value of a label means")
+    expect(page.locator("#problems")).to_contain_text("line 3")
+    found += findings(page, LOOKS[::3])
+    page.get_by_label("good").select_option(label="correct")
+    page.get_by_role("button", name="Check again").first.click()
+    page.get_by_role("button", name="Import 1 answer, leave 1 line out").click()
+    expect(page.get_by_role("heading", name="Imported")).to_be_visible()
+    found += findings(page, LOOKS[::3])
+    page.get_by_role("link", name="Open the grid").click()
+    expect(page.locator(".grid-title")).to_contain_text("imported from a table (evals.csv)")
+    assert found == []

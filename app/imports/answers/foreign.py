@@ -1,0 +1,74 @@
+"""What the files of others have in common."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.imports.answers.records import in_words
+from app.imports.answers.stage import Stage
+from app.imports.tables import Record
+from app.providers import Outcome
+from app.tables import storable
+
+CUT = ("length", "max_tokens", "model_length")
+FILTERED = ("content_filter", "safety")
+Facts = dict[str, Any]
+
+
+def read_each(records: Iterable[Record], stage: Stage, read: Callable[[int, Facts], None]) -> None:
+    """``read`` stages one element; what it cannot take becomes a problem."""
+    for record in records:
+        if record.problem:
+            stage.bad(record.line, record.problem, record.raw)
+            continue
+        try:
+            read(record.line, storable(record.values))
+        except ValidationError as exc:
+            stage.bad(record.line, in_words(exc))
+        except (ValueError, TypeError, AttributeError, KeyError) as exc:
+            stage.bad(record.line, f"not as expected: {exc}")
+
+
+def outcome_of(text: str, finish: str, failed: bool) -> Outcome:
+    if failed:
+        return Outcome.error
+    if finish in FILTERED:
+        return Outcome.refused
+    if finish in CUT:
+        return Outcome.truncated
+    return Outcome.answered if text.strip() else Outcome.empty
+
+
+def of_role(messages: Sequence[Facts], *roles: str) -> str:
+    texts = (parts_of(one.get("content"), {})[0] for one in messages if one.get("role") in roles)
+    return "\n\n".join(filter(None, texts))
+
+
+def parts_of(content: Any, attached: Facts) -> tuple[str, str]:
+    """The text and the thinking of a message."""
+    if not isinstance(content, list):
+        return whole_text(shown(content), attached), ""
+    texts: list[str] = []
+    thinking: list[str] = []
+    for part in content:
+        if not isinstance(part, dict):
+            continue
+        if part.get("type") == "text":
+            texts.append(whole_text(shown(part.get("text")), attached))
+        elif part.get("type") == "reasoning" and not part.get("redacted"):
+            thinking.append(whole_text(shown(part.get("reasoning")), attached))
+    return "\n\n".join(texts), "\n\n".join(thinking)
+
+
+def whole_text(text: str, attached: Facts) -> str:
+    """Long texts of a log stand once, apart."""
+    name = text.removeprefix("attachment://")
+    return shown(attached[name]) if name != text and name in attached else text
+
+
+def shown(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,238 @@
+"""A table of answers and labels, whatever its columns are called; and our own CSV of labels."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.errors import InvalidInput
+from app.exports.dictionary import LABEL_COLUMNS
+from app.exports.jsonl import FORMAT
+from app.imports.answers import bodies
+from app.imports.answers.names import FIELDS, SEVERAL, fields_of
+from app.imports.answers.records import PromptRecord, VariantRecord, in_words
+from app.imports.answers.stage import Stage, Staged
+from app.imports.encoding import visible
+from app.imports.mapping import (
+    RowProblem,
+    answerable_of,
+    listed_texts,
+    original_cell,
+    refuse_damage,
+    says_yes,
+    tags_of,
+    text_of,
+)
+from app.imports.tables import Record
+from app.providers import Outcome
+from app.tables import Wording, storable
+
+NOBODY = "imported"  # who labelled, where neither the file nor a person says
+OWN_LABELS = {
+    "answer": "key", "prompt": "prompt", "model": "model", "wording": "wording",
+    "thinking": "thinking", "repeat": "repeat", "reviewer": "reviewer", "label": "label",
+    "tags": "tags", "note": "note", "decides": "decides", "labelled_at": "labelled_at",
+}  # fmt: skip
+
+
+@dataclass
+class Columns:
+    """What is made of the columns, and what holds where a row says nothing."""
+
+    columns: dict[str, str]  # to fields; empty: left out
+    own: bool = False  # our labels: an apostrophe stands before what could be a formula
+    model: str = ""
+    reviewer: str = ""
+    title: str = ""
+
+    def check(self) -> None:
+        """Raises InvalidInput."""
+        used = [name for name in self.columns.values() if name]
+        if unknown := set(used) - set(FIELDS):
+            raise InvalidInput(f"There is no field “{visible(unknown.pop())[:40]}”.")
+        for name in FIELDS:
+            if name not in SEVERAL and used.count(name) > 1:
+                raise InvalidInput(f"Only one column can be the {FIELDS[name]}.")
+        if "prompt" not in used:
+            raise InvalidInput("Say which column holds the prompts.")
+        if "text" not in used and "label" not in used:
+            raise InvalidInput("Say which column holds the answers, or which the labels.")
+        if "model" not in used and not self.model.strip():
+            raise InvalidInput("Say which column names the model, or name the one that answered.")
+
+
+def columns_told(columns: list[str], *, table: bool) -> Columns:
+    """What the columns usually are."""
+    if table and set(columns) == set(LABEL_COLUMNS):
+        return Columns(dict(OWN_LABELS), own=True)
+    return Columns(fields_of(columns))
+
+
+def read_table(
+    records: Iterable[Record], stage: Stage, columns: Columns, wordings: Sequence[Wording]
+) -> None:
+    """Stage what the rows say; those that say nothing of an answer become problems."""
+    with_text = "text" in columns.columns.values()
+    for record in records:
+        raw = record.raw or " | ".join(text_of(value) for value in record.values.values())
+        if record.problem:
+            stage.bad(record.line, record.problem, raw)
+            continue
+        try:
+            _Row(record, columns, wordings, with_text).stage(stage)
+        except ValidationError as exc:
+            stage.bad(record.line, in_words(exc), raw)
+        except (RowProblem, ValueError) as exc:
+            stage.bad(record.line, str(exc), raw)
+
+
+class _Row:
+    """One row: an answer, or one more label of an answer that an earlier row had."""
+
+    def __init__(
+        self, record: Record, columns: Columns, wordings: Sequence[Wording], with_text: bool
+    ) -> None:
+        self.line = record.line
+        self.columns = columns
+        self.wordings = wordings
+        self.with_text = with_text
+        self.values: dict[str, list[Any]] = {}
+        for column, name in columns.columns.items():
+            if name and column in record.values:
+                value = record.values[column]
+                if columns.own and isinstance(value, str):
+                    value = original_cell(value)
+                refuse_damage(column, value)
+                self.values.setdefault(name, []).append(storable(value))
+
+    def said(self, name: str) -> str:
+        return text_of(self.values[name][0]) if name in self.values else ""
+
+    def number(self, name: str, of: type[int] | type[float] = int) -> Any:
+        """Raises ValueError."""
+        text = self.said(name).strip()
+        if not text:
+            return None
+        try:
+            return of(text)
+        except ValueError:
+            raise ValueError(f"{FIELDS[name]}: “{text[:40]}” is no number") from None
+
+    def stage(self, stage: Stage) -> None:
+        """Raises RowProblem, ValueError and ValidationError."""
+        prompt = self._prompt()
+        model = self.said("model").strip() or self.columns.model.strip()
+        if not model:
+            raise ValueError("it names no model")
+        if len(model) > 500:
+            raise ValueError("the name of its model is too long")
+        variant = VariantRecord(
+            thinking=bodies.thinking_of(self.said("thinking")),
+            system_prompt=self.said("system"),
+            temperature=self.number("temperature", float),
+            wording=bodies.wording_of(self.said("wording"), self.wordings),
+        )
+        attempt, label = self._attempt(prompt), self._label()
+        title = self.said("grid").strip() or self.columns.title
+        grid = stage.grid_named(title, {"format": FORMAT, "title": title[:500], "created_at": None})
+        cell = (grid, stage.prompt(grid, prompt), model, stage.variant(grid, variant))
+        there, repeat = self._there(stage, cell)
+        if there:
+            self._add_to(stage, there, attempt, label)
+            return
+        stage.model(grid, model)
+        place = {"prompt": cell[1], "model": model, "variant": cell[3], "repeat": repeat}
+        labels = [label] if label else []
+        body = bodies.answer(attempt, labels, answer=self.said("key").strip(), **place)
+        stage.answer(grid, self.line, body)
+        if label:
+            stage.value(self.line, label["raw"])
+
+    def _there(self, stage: Stage, cell: tuple[int, int, str, int]) -> tuple[Staged | None, int]:
+        """The answer that an earlier row had, or None; and which repeat it is."""
+        repeat = self.number("repeat")
+        if repeat is not None:
+            if not 1 <= repeat <= 10_000:
+                raise ValueError("repeat: a number from 1 to 10,000, please")
+            found = next(iter(stage.at(*cell, repeat)), None)
+            if found and found.body["answer"] != self.said("key").strip():
+                raise ValueError(
+                    f"line {found.line} has the same repeat under another number: in what these two"
+                    " answers differ, the file does not say"
+                )
+            return found, repeat
+        found = next(iter(stage.keyed(cell[0], self.said("key").strip())), None)
+        return found, found.repeat if found else stage.count_in(*cell) + 1
+
+    def _add_to(
+        self, stage: Stage, there: Staged, attempt: dict[str, Any], label: dict[str, Any] | None
+    ) -> None:
+        body = there.body
+        known = body["attempts"][0]
+        if any(known[name] != attempt[name] for name in ("text", "thinking_text", "outcome")):
+            raise ValueError(f"line {there.line} has another text for the same repeat")
+        if label is None or label in body["labels"]:
+            stage.duplicates += 1
+            stage.remark(self.line, f"says what line {there.line} says: left out")
+            return
+        if label["reviewer"] in [one["reviewer"] for one in body["labels"]]:
+            who = label["reviewer"]
+            raise ValueError(f"{who} labelled the answer of line {there.line} already")
+        body["labels"].append(label)
+        stage.set_answer(there.number, body)
+        stage.value(self.line, label["raw"])
+
+    def _prompt(self) -> PromptRecord:
+        references: list[str] = []
+        for value in self.values.get("references", []):
+            listed = value if isinstance(value, list) else listed_texts(value or "")
+            references += listed if listed is not None else (value or "").split("\n")
+        question, text = self.said("question"), self.said("prompt")
+        return PromptRecord(
+            text=text,
+            question="" if question == text else question,
+            references=references,
+            constraint=self.said("constraint"),
+            answerable=answerable_of(self.said("answerable")),
+        )
+
+    def _attempt(self, prompt: PromptRecord) -> dict[str, Any]:
+        text = self.said("text")
+        there = bool(text.strip()) or not self.with_text
+        return bodies.attempt(
+            prompt,
+            Outcome.answered if there else Outcome.empty,
+            text,
+            self.said("thinking_text"),
+            started_at=bodies.time_of(self.said("asked_at")),
+            system_message=self.said("system"),
+            cost_usd=self.number("cost_usd", float),
+            input_tokens=self.number("input_tokens"),
+            output_tokens=self.number("output_tokens"),
+            total_ms=self.number("total_ms"),
+        )
+
+    def _label(self) -> dict[str, Any] | None:
+        """None: nobody says anything of the answer."""
+        raw = " ".join(self.said("label").split())
+        tags = [
+            tag.strip()
+            for value in self.values.get("tags", [])
+            for one in tags_of(value)
+            for tag in (one.split() if self.columns.own else [one])
+            if tag.strip()
+        ]
+        note = self.said("note")
+        if not self.columns.own and not note.strip():
+            note = ""
+        if not (raw or tags or note):
+            return None
+        return bodies.label(
+            self.said("reviewer").strip() or self.columns.reviewer.strip() or NOBODY,
+            raw,
+            bodies.time_of(self.said("labelled_at")),
+            tags=tags,
+            note=note,
+            decides=says_yes(self.said("decides")),
+        )

@@ -1,0 +1,31 @@
+"""Files of answers that wait to be imported."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from app.imports import uploads
+from app.imports.answers.grids import Coming, DryRun, Value
+from app.imports.answers.reading import Choices
+from app.imports.answers.table import Columns
+
+
+@dataclass
+class Upload(uploads.Upload):
+    kind: ClassVar[str] = "answers"
+
+    choices: Any = field(default_factory=Choices)
+
+    @classmethod
+    def revived(cls, told: dict[str, Any]) -> dict[str, Any]:
+        found = told["found"]
+        if found:
+            columns = found["columns"]
+            found = DryRun(
+                **found
+                | {
+                    "columns": Columns(**columns) if columns else None,
+                    "values": [Value(**value) for value in found["values"]],
+                    "grids": [Coming(**grid) for grid in found["grids"]],
+                }
+            )
+        return {"choices": Choices(**told["choices"]), "found": found}

@@ -1,0 +1,192 @@
+"""Importing answers and labels: choose a file, look at what it would become, do it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import RedirectResponse, Response
+from sqlmodel import Session
+from starlette.datastructures import FormData
+
+from app.audit import By, note
+from app.errors import BluffcheckError, Conflict, InvalidInput
+from app.imports.answers.grids import dry_run, listing, refuse_unready
+from app.imports.answers.names import FIELDS
+from app.imports.answers.reading import FORMATS, Choices
+from app.imports.answers.storing import Imported, import_answers
+from app.imports.answers.uploads import Upload
+from app.imports.answers.vocabulary import MEANINGS
+from app.imports.uploads import kept_on_disk
+from app.tables import Reviewer
+from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
+from app.web.imports import CHANGED, UploadForm, pairs, receive
+from app.web.render import page
+from app.web.who import OWNER, PersonHere, needs
+
+router = APIRouter(prefix="/grids/import", dependencies=[needs(OWNER)])
+
+
+def upload_at(server: Server, token: str, person: PersonHere) -> Upload:
+    """The upload named in the path, or 404."""
+    return Upload.at(server.settings.uploads, token, person.viewer.reviewer_id)
+
+
+UploadHere = Annotated[Upload, Depends(upload_at)]
+
+
+@router.get("")
+def show_form(reviewer: MaybeReviewer) -> Response:
+    return _form(reviewer=reviewer)
+
+
+@router.post("")
+def upload(
+    server: Server,
+    data: UploadForm,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    person: PersonHere,
+) -> Response:
+    """Keep the file for an hour, and look at what importing it would do."""
+    choices = Choices(str(data.get("format", "")), header=data.get("header") != "no")
+    try:
+        kept = receive(server, data, person, Upload, lambda kept: _check(session, kept, choices))
+    except BluffcheckError as exc:
+        text = str(data.get("text", ""))
+        return _form(exc, text=text, choices=choices, reviewer=reviewer)
+    return _to(kept)
+
+
+@router.get("/{token}")
+def show_upload(kept: UploadHere, reviewer: MaybeReviewer) -> Response:
+    return _upload(kept, reviewer=reviewer)
+
+
+@router.post("/{token}")
+def act(
+    server: Server,
+    kept: UploadHere,
+    data: Form,
+    session: Reading,
+    reviewer: MaybeReviewer,
+    by: ByHere,
+) -> Response:
+    """Check again, import, or forget the file."""
+    action = str(data.get("action", "check"))
+    if action == "cancel":
+        kept.remove()
+        return RedirectResponse("/grids/import", status_code=303)
+    if kept.done is not None:
+        return _to(kept)
+    try:
+        choices = _choices(data)
+        if action == "import" and choices == _as_checked(kept):
+            _import(server, by, kept, reviewer)
+        else:
+            _check(session, kept, choices, CHANGED if action == "import" else "")
+    except BluffcheckError as exc:
+        return _upload(kept, exc, reviewer=reviewer)
+    return _to(kept)
+
+
+def _choices(data: FormData) -> Choices:
+    return Choices(
+        str(data.get("format", "")),
+        header=data.get("header") != "no",
+        columns=pairs(data, "column", "field", "Say of each column what it is.") or None,
+        meanings=pairs(data, "value", "meaning", "Say of each value what it means."),
+        model=str(data.get("model", ""))[:500],
+        reviewer=str(data.get("reviewer", ""))[:80],
+        title=str(data.get("title", ""))[:500],
+        again="again" in data,
+        rest_unlabelled="rest" in data,
+    )
+
+
+def _as_checked(kept: Upload) -> Choices:
+    """What a form says that was left as it was shown."""
+    chosen, found = kept.choices, kept.found
+    return Choices(
+        chosen.format,
+        chosen.header,
+        found.columns.columns if found.columns else None,
+        {value.text: value.meaning for value in found.values},
+        chosen.model,
+        chosen.reviewer,
+        chosen.title,
+        chosen.again,
+        chosen.rest_unlabelled,
+    )
+
+
+def _check(session: Session, kept: Upload, choices: Choices, notice: str = "") -> None:
+    with kept_on_disk():
+        kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
+        kept.choices, kept.notice = choices, notice
+        kept.keep()
+
+
+def _import(server: Services, by: By, kept: Upload, reviewer: Reviewer | None) -> None:
+    found = kept.found
+    refuse_unready(found, kept.rows, skip_bad=True, instead="")
+    if not found.importable:
+        raise InvalidInput("There is nothing in it to import.")
+    name = reviewer.name if reviewer else ""
+    try:
+        with kept_on_disk():
+            grids = import_answers(
+                server.database, kept.rows, found.source, kept.name, name, again=kept.choices.again
+            )
+    except Conflict:
+        with server.database.read() as now:
+            _check(now, kept, _as_checked(kept), "It came here since this was checked.")
+        return
+    note_imported(server, by, grids)
+    kept.done = {"grids": [vars(grid) for grid in grids]}
+    kept.notice = ""
+    kept.keep()
+    kept.forget()
+
+
+def note_imported(server: Services, by: By, grids: Sequence[Imported]) -> None:
+    """In the audit log."""
+    with server.database.write() as session:
+        for grid in grids:
+            if grid.new:
+                note(session, by, "grid imported", "grid", grid.public_id)
+        session.commit()
+
+
+def _to(kept: Upload) -> Response:
+    return RedirectResponse(f"/grids/import/{kept.token}", status_code=303)
+
+
+def _form(error: BluffcheckError | None = None, **more: Any) -> Response:
+    return page(
+        "pages/answers_import.html",
+        status_code=error.status if error else 200,
+        error=str(error or ""),
+        formats=FORMATS,
+        **{"text": "", "choices": Choices(), **more},
+    )
+
+
+def _upload(kept: Upload, error: BluffcheckError | None = None, **more: Any) -> Response:
+    if kept.done is not None:
+        return page(
+            "pages/answers_imported.html", upload=kept, found=kept.found, done=kept.done, **more
+        )
+    return page(
+        "pages/answers_import_check.html",
+        status_code=error.status if error else 200,
+        error=str(error or ""),
+        upload=kept,
+        found=kept.found,
+        chosen=kept.choices,
+        bad=listing(kept.rows, bad=True),
+        remarks=listing(kept.rows, bad=False),
+        formats=FORMATS,
+        fields=FIELDS,
+        label_meanings=MEANINGS,
+        **more,
+    )

@@ -1,0 +1,150 @@
+"""What promptfoo 0.121 and Inspect 0.3.285 really wrote (shortened), as grids."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from app.db import Database
+from app.errors import InvalidInput
+from app.exports.jsonl import export_jsonl
+from app.exports.rows import open_export
+from app.grids import get_grid
+from app.imports.answers.zips import zipfile
+from tests.imports.answers.importing import bring_in, look
+
+SAMPLES = Path(__file__).parent / "samples"
+PASS = {"pass": "correct", "fail": "hallucinated"}
+
+
+def lines(session: Session, public_id: str) -> list[Any]:
+    export = open_export(session, get_grid(session, public_id))
+    return [json.loads(line) for line in "".join(export_jsonl(export)).splitlines()]
+
+
+def said(record: Any) -> tuple[Any, ...]:
+    return (
+        record["prompt"], record["model"], record["variant"], record["repeat"],
+        record["attempts"][0]["text"], record["label"],
+    )  # fmt: skip
+
+
+def test_promptfoo_results_become_a_grid(database: Database) -> None:
+    content = (SAMPLES / "promptfoo.json").read_bytes()
+    first = look(database, content)
+    assert (first.found.source, first.meanings) == ("promptfoo", {"fail": "", "pass": ""})
+    assert first.found.importable == 0  # that an assertion passed may mean anything
+    grid = bring_in(database, content, "out.json", meanings=PASS)
+    with database.read() as session:
+        head, *answers, _ = lines(session, grid.public_id)
+    assert (head["title"], head["repeats"]) == ("tiny", 2)
+    assert [p["text"] for p in head["prompts"]] == [
+        "How many Ds are in DEEPSEEK?", "=Capital of France?",
+    ]  # fmt: skip
+    assert head["prompts"][0]["references"] == ["1"]
+    assert [m["model"] for m in head["models"]] == ["echo", "one"]
+    wordings = [v["wording"] for v in head["variants"]]
+    assert [w["slug"] for w in wordings] == ["as-published", "promptfoo-may-abstain"]
+    assert wordings[1]["opt_out"] == "If you are not sure, say so."
+    assert (wordings[1]["title"], wordings[1]["mode"]) == ("may abstain", "parts")
+    assert said(answers[0]) == (1, "echo", 1, 1, "How many Ds are in DEEPSEEK?", "hallucinated")
+    assert {said(a)[5] for a in answers if a["model"] == "one" and a["prompt"] == 1} == {"correct"}
+    [label] = answers[0]["labels"]
+    assert (label["reviewer"], label["note"]) == ("promptfoo", 'Expected output to contain "1"')
+    assert answers[1]["attempts"][0]["user_message"].endswith("If you are not sure, say so.")
+    assert look(database, content, meanings=PASS).counts["here"] == 1
+
+
+def test_promptfoo_errors_are_no_answers(database: Database) -> None:
+    whole = json.loads((SAMPLES / "promptfoo.json").read_bytes())
+    results = whole["results"]["results"] = whole["results"]["results"][:3]
+    results[0] |= {"response": {"error": "429"}, "failureReason": 2, "error": "429"}
+    results[1]["response"] |= {"output": {"a": [1]}, "finishReason": "length"}
+    results[2]["gradingResult"] |= {"componentResults": []}
+    results.append("no result")
+    found = look(database, json.dumps(whole), meanings=PASS)
+    assert [p.text for p in found.bad] == ["not an object with names and values"]
+    grid = bring_in(database, json.dumps(whole), meanings=PASS)
+    with database.read() as session:
+        _, first, second, third, _ = lines(session, grid.public_id)
+    assert (first["state"], first["attempts"][0]["error_message"]) == ("failed", "429")
+    assert (second["attempts"][0]["outcome"], second["attempts"][0]["text"]) == (
+        "truncated", '{"a": [1]}',
+    )  # fmt: skip
+    assert [len(a["labels"]) for a in (first, second, third)] == [0, 1, 0]
+    assert second["labels"][0]["label"] is None  # a cut answer takes no label, its note stays
+
+
+def test_inspect_logs_become_a_grid_whichever_way_they_are_packed(database: Database) -> None:
+    content = (SAMPLES / "inspect.json").read_bytes()
+    log = json.loads(content)
+    packed = {}
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_ZSTANDARD):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as archive:
+            archive.writestr("header.json", json.dumps({**log, "samples": None}))
+            for sample in log["samples"]:
+                name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
+                archive.writestr(name, json.dumps(sample))
+        packed[method] = file.getvalue()
+    first = look(database, content)
+    assert (first.found.source, first.meanings) == (
+        "inspect",
+        {"C": "correct", "I": "hallucinated"},
+    )
+    grid = bring_in(database, content, "log.json")
+    with database.read() as session:
+        head, *answers, _ = lines(session, grid.public_id)
+    assert (head["title"], [m["model"] for m in head["models"]]) == ("tiny", ["mockllm/model"])
+    assert head["variants"][0]["system_prompt"] == "Be brief."
+    assert {tuple(p["references"]) for p in head["prompts"]} == {("1",), ("Paris", "paris")}
+    assert sorted(a["repeat"] for a in answers) == [1, 1, 2, 2]
+    for answer in answers:
+        [attempt] = answer["attempts"]
+        assert [la["reviewer"] for la in answer["labels"]] == [
+            "Inspect: match",
+            "Inspect: includes",
+        ]
+        assert (attempt["input_tokens"], attempt["reasoning_tokens"]) == (11, 1)
+        assert attempt["finish_reason"] == "stop"
+    for data in packed.values():
+        found = look(database, data, "log.eval").found
+        assert (found.title, found.counts["answers"]) == ("Inspect log (.eval)", 4)
+
+
+def test_scores_that_nobody_explained_wait(database: Database) -> None:
+    log = json.loads((SAMPLES / "inspect.json").read_bytes())
+    log["samples"][0]["scores"]["match"]["value"] = "N"
+    log["samples"][1]["scores"]["match"]["value"] = {"a": 1}
+    log["samples"][2] |= {"error": {"message": "broke"}, "attachments": {"x1": "Long?"}}
+    log["samples"][2]["input"] = [
+        {"role": "system", "content": "s"}, {"role": "user", "content": "attachment://x1"},
+    ]  # fmt: skip
+    content = json.dumps(log)
+    found = look(database, content)
+    assert [value.text for value in found.found.unknown] == ["N"]
+    assert [r.text for r in found.remarks] == ["the score of match is no single value: left out"]
+    grid = bring_in(database, content, meanings={"N": "abstained"})
+    with database.read() as session:
+        head, *answers, _ = lines(session, grid.public_id)
+    assert answers[0]["labels"][0]["label"] == "abstained"
+    assert (answers[2]["state"], answers[2]["labels"]) == ("failed", [])
+    assert "Long?" in [p["text"] for p in head["prompts"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"PK\x03\x04 and nothing else", "This ZIP cannot be read"),
+        (b"", "The file is empty."),
+        (b"\x1f\x8b\x08", "It is compressed."),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_sentence(
+    database: Database, content: bytes, why: str
+) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        look(database, content)
