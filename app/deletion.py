@@ -113,6 +113,8 @@ def _remove_some(database: Database, grid_id: int) -> int:
         else:
             _delete(session, "grid", [grid_id])
         session.commit()
+    if not ids:
+        database.kept.pop(grid_id, None)  # SQLite may give the number to another
     return len(ids)
 
 

@@ -141,7 +141,9 @@ def test_old_ones_are_removed_from_every_table(
         assert [one.grid.id for one in deleted_grids(session)] == [recent.id]
         with pytest.raises(NotFound):
             restore_grid(session, old.public_id)
+    database.kept[old.id] = "what readers keep of it"
     assert remove_old(database, now() - KEPT) == 2  # it, and its snapshot
+    assert old.id not in database.kept
     with database.read() as session:
         assert session.get(Grid, old.id) is None
         assert session.get(Grid, recent.id) is not None
