@@ -258,7 +258,10 @@ def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) 
     )
     before = [client.get(address + end).text for end in ends]
 
-    lines = client.get(f"{address}/export.jsonl").text.splitlines()
+    file = client.get(f"{address}/export.jsonl")
+    assert file.headers["content-disposition"].endswith(f'{address[3:9]}-v1.jsonl"')
+    assert "noindex" in file.headers["x-robots-tag"]
+    lines = file.text.splitlines()
     assert json.loads(lines[-1])["content_hash"] == content_hash(lines) == hash_
     assert hash_ in client.get(f"{address}/export.html").text
 
