@@ -120,7 +120,9 @@ def encoded(pieces: Pieces) -> Iterator[bytes]:
 def file_name(export: Export, format_: Format, *, labelled: bool = False) -> str:
     ending = format_.ending.replace("*", "-labelled" if labelled else "")
     version = f"-v{export.shown.snapshot.number}" if export.shown.snapshot else ""
-    return f"bluffcheck-{export.shown.public_id}{version}{ending}"
+    # The whole address of a share is a secret, and names of files are seen by many.
+    name = export.shown.public_id[:6] if export.shown.shared else export.shown.public_id
+    return f"bluffcheck-{name}{version}{ending}"
 
 
 def _count_labels(export: Export) -> int:

@@ -100,8 +100,10 @@ def everything(client: TestClient, address: str) -> str:
             path = target.removeprefix("http://127.0.0.1:8000").partition("#")[0]
             if not path.startswith("/static/"):
                 assert path.startswith(address), f"{link} leads out of the share"
-                # One look of each kind, and pictures as text.
-                if path.count("=") < 2 and "," not in path and not path.endswith(".png"):
+                # One look of each kind, pictures as text, and files of all of it.
+                file = path.partition("?")[0].rpartition("/")[2] in FORMATS
+                once = path.count("=") < (1 if file else 2)
+                if once and "," not in path and not path.endswith(".png"):
                     todo.append(path)
     return unescape("".join(pages.values()))
 
@@ -119,25 +121,34 @@ def test_stranger_sees_the_grid_its_results_and_every_answer(
     assert "<script" not in client.get(address).text
 
 
+def some(client: TestClient, address: str) -> str:
+    """The grid, an answer with its label and all files."""
+    page = client.get(address).text
+    answers = sorted(set(re.findall(r"answers/\d+", page)))
+    texts = [text_of(client.get(f"{address}/{end}")) for end in (*answers, *FORMATS)]
+    return unescape(page + "".join(texts))
+
+
 @pytest.mark.parametrize("of", ["live", "new"])
 def test_what_is_left_out_is_nowhere(client: TestClient, grid_id: str, of: str) -> None:
     """On no page, in no picture and in no file. What is not left out, is there."""
+    nothing = everything(client, share(client, grid_id, of=of, hide=list(HIDEABLE)))
+    for secret in (*SECRETS.values(), "fourteen-ish", "sk-never", grid_id):
+        assert secret not in nothing
+    of = of.replace("new", "1")  # the same snapshot, shared again
     for hidden in HIDEABLE:
         address = share(client, grid_id, of=of, hide=hidden)
-        seen = everything(client, address)
+        seen = some(client, address)
         assert SECRETS[hidden] not in seen, hidden
         others = [text for name, text in SECRETS.items() if name != hidden]
         assert [text for text in others if text not in seen] == [], hidden
-        assert "fourteen-ish" in seen or hidden == "prompts"
+        assert ("fourteen-ish" in seen) is (hidden != "prompts")
+        assert ("Reviewer 1" in seen) is (hidden == "reviewers")
         assert "sk-never" not in seen
         assert grid_id not in seen
-        if hidden == "prompts":
-            assert "fourteen-ish" not in seen
-            assert client.get(f"{address}/figures/heat.svg").status_code == 404
-        if hidden == "reviewers":
-            assert "Reviewer 1" in seen
         assert "Some chat" in seen
-        of = "1" if of == "new" else of  # the same snapshot, shared again
+        heat = client.get(f"{address}/figures/heat.svg")
+        assert heat.status_code == (404 if hidden == "prompts" else 200)
 
 
 def test_what_is_left_out_cannot_be_searched_for(client: TestClient, grid_id: str) -> None:
@@ -247,7 +258,10 @@ def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) 
     )
     before = [client.get(address + end).text for end in ends]
 
-    lines = client.get(f"{address}/export.jsonl").text.splitlines()
+    file = client.get(f"{address}/export.jsonl")
+    assert file.headers["content-disposition"].endswith(f'{address[3:9]}-v1.jsonl"')
+    assert "noindex" in file.headers["x-robots-tag"]
+    lines = file.text.splitlines()
     assert json.loads(lines[-1])["content_hash"] == content_hash(lines) == hash_
     assert hash_ in client.get(f"{address}/export.html").text
 
