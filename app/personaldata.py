@@ -7,9 +7,9 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.audit import By, note
 from app.credentials import digest, new_secret
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.logins import end_all
-from app.people import Member, deactivate
+from app.people import deactivate
 from app.peopletables import Account, ApiToken, AuditLine, GridAccess, GridPerson, Invite, Login
 from app.tables import PASTED, Answer, Attempt, Grid, Label, LabelChange, Reviewer, Share
 
@@ -58,19 +58,23 @@ def data_of(session: Session, reviewer: Reviewer) -> dict[str, Any]:
     }
 
 
-def remove(session: Session, by: By, member: Member) -> str:
+def get_person(session: Session, reviewer_id: int) -> Reviewer:
+    """With an account or, from before there were any, without. Raises NotFound."""
+    reviewer = session.get(Reviewer, reviewer_id)
+    if reviewer is None:
+        raise NotFound("There is no such person.")
+    return reviewer
+
+
+def remove(session: Session, by: By, reviewer: Reviewer) -> str:
     """Remove a person's account; what they labelled stays, under another name, which it gives.
 
     The audit log keeps their number, of which nothing tells any more whose it was. Raises Conflict
     for the last owner.
     """
-    deactivate(session, by, member.id)
-    return forget(session, by, member.reviewer)
-
-
-def forget(session: Session, by: By, reviewer: Reviewer) -> str:
-    """The same for a reviewer who may have no account."""
     own, name = reviewer.id, pseudonym(reviewer.id)
+    if session.get(Account, own) is not None:
+        deactivate(session, by, own)
     taken = select(Reviewer).where(Reviewer.name_key == name.casefold(), col(Reviewer.id) != own)
     if session.exec(taken).first():
         raise Conflict(f"Somebody else is called {name}: ask them to take another name first.")

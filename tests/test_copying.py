@@ -16,15 +16,21 @@ from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 from sqlmodel import Session, SQLModel, col
+from sqlmodel import select as sqlmodel_select
 
+from app import logins, people
 from app.__main__ import main
+from app.access import AccessInput, set_access
+from app.apitokens import make_token
+from app.audit import By
 from app.copying import BATCH, Copied, copy_database
 from app.db import Database, alembic_config
 from app.errors import BluffcheckError
 from app.labels import get_reviewer, set_label
+from app.peopletables import Role, Scope
 from app.prompts import PromptInput, save_prompt
 from app.settings import Settings
-from app.tables import Attempt, LabelValue, Prompt, Reviewer, now
+from app.tables import Attempt, Grid, LabelValue, Prompt, Reviewer, now
 from tests.factories import answers_of, finish, new_grid, run_grid
 from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import answers, running
@@ -148,18 +154,33 @@ def fill(client: TestClient) -> None:
     assert client.post(f"/grids/{grid_id}/shares", data=frozen).status_code == 200
 
 
+def fill_people(database_url: str) -> None:
+    """Accounts and what belongs to them, as a team that logs in leaves them."""
+    with closing(Database(database_url)) as database, database.write() as session:
+        by = By(None, "127.0.0.1")
+        secret = people.invite(session, by, Role.owner)
+        member = people.join(session, by, secret, f"Olga {ODD[:10]}", "olga", "a password of hers")
+        logins.begin(session, member.id, "127.0.0.1", ODD)
+        logins.count_try(session, "olga", "127.0.0.1")
+        make_token(session, by, member.account, "東京", Scope.run, 30)
+        grid = session.exec(sqlmodel_select(Grid)).one()
+        set_access(session, by, grid, AccessInput(True, readers=frozenset({member.id})))
+        session.commit()
+
+
 def test_everything_arrives_in_the_other_database_and_comes_back(
     database_url: str, settings: Settings, wire: WireServer, new_url: NewUrl
 ) -> None:
     wire.handler = lambda request: Script(text=LONG, thinking=ODD)
     with running(settings, preflight_calls=12) as client:
         fill(client)
+    fill_people(database_url)
     before = dump(database_url)
     there, back = new_url(other(database_url)), new_url("sqlite")
 
     copied = copy(database_url, there)
 
-    assert sum(map(bool, before.values())) >= 15  # the tables that there are
+    assert sum(map(bool, before.values())) >= 23  # the tables that there are
     said = {(row["value"] is None, bool(row["tags"]), row["decides"]) for row in before["label"]}
     assert {(True, True, False), (False, True, True)} <= said
     assert {"decided", "tags"} <= set(before["answer"][0])

@@ -1,6 +1,9 @@
 """Accounts without the web: the command line, and what holds when two do it at once."""
 
+import re
 import threading
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from app.db import Database
 from app.errors import BluffcheckError, Conflict, Gone, InvalidInput
 from app.labels import get_reviewer
 from app.peopletables import Role
+from tests.forking import app_server
+from tests.polling import wait_for
 
 
 def owner(database: Database, name: str) -> int:
@@ -101,6 +106,15 @@ def test_passwords_that_are_easy_to_guess_are_refused() -> None:
     assert fits("über 10 Zeichen ✓", kept)
     for wrong, hashed in (("über 10 Zeichen", kept), ("x" * 12, ""), ("x", "nonsense"), ("", kept)):
         assert not fits(wrong, hashed)
+
+
+def test_start_prints_a_link_for_the_first_owner(tmp_path: Path) -> None:
+    with app_server(tmp_path, {"BLUFFCHECK_LOGIN": "password"}) as process:
+        link = wait_for(lambda: re.search(r"http://\S+/invites/\S+", process.text), "the link")[0]
+        with urllib.request.urlopen(link, timeout=20) as page:
+            assert "The first owner" in page.read().decode()
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            process.get("/api/grids")
 
 
 def test_command_line_invites_beside_a_server(tmp_path: Path, sqlite_template: Path) -> None:

@@ -7,12 +7,12 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app import apitokens, logins, personaldata
-from app.audit import note
+from app.audit import By, note
 from app.credentials import LONGEST, SHORTEST, fits
 from app.errors import BluffcheckError, Forbidden, InvalidInput, NotFound
 from app.people import Member, get_member, login_key, set_password
 from app.peopletables import Scope
-from app.tables import now
+from app.tables import Reviewer, now
 from app.web.deps import MAX_INTEGER, ByHere, Form, Reading, Server
 from app.web.login import logged_in, logins_on
 from app.web.peers import address_of
@@ -123,13 +123,7 @@ def revoke_token(server: Server, token_id: Number, by: ByHere) -> Response:
 @router.get("/data.json")
 def download_data(server: Server, session: Reading, me: Myself, by: ByHere) -> Response:
     """All that is kept of me."""
-    found = personaldata.data_of(session, me.reviewer)
-    with server.database.write() as writing:
-        note(writing, by, "data", "person", me.id)
-        writing.commit()
-    return JSONResponse(
-        found, headers={"Content-Disposition": 'attachment; filename="bluffcheck-my-data.json"'}
-    )
+    return data_file(server, session, by, me.reviewer)
 
 
 @router.post("/removal")
@@ -141,13 +135,23 @@ def leave(
         if login_key(str(data.get("login", ""))) != me.account.login_key:
             raise Forbidden("Type your login to confirm that all this shall go.")
         with server.database.write() as writing:
-            personaldata.remove(writing, by, get_member(writing, me.id))
+            personaldata.remove(writing, by, me.reviewer)
             writing.commit()
     except BluffcheckError as exc:
         return _page(session, me, person, exc, "removal")
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(SESSION_COOKIE)
     return response
+
+
+def data_file(server: Server, session: Reading, by: By, reviewer: Reviewer) -> Response:
+    """All that is kept of somebody, as a file."""
+    found = personaldata.data_of(session, reviewer)
+    with server.database.write() as writing:
+        note(writing, by, "data", "person", reviewer.id)
+        writing.commit()
+    name = f"bluffcheck-person-{reviewer.id}.json"
+    return JSONResponse(found, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def browser_in_words(told: str) -> str:

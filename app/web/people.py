@@ -10,6 +10,7 @@ from app import people, personaldata
 from app.errors import BluffcheckError, InvalidInput
 from app.peopletables import Role
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
+from app.web.me import data_file
 from app.web.problems import validated
 from app.web.render import page
 from app.web.who import OWNER, needs
@@ -96,6 +97,12 @@ def activate(
     return _done(server, session, reviewer, lambda s: people.activate(s, by, person_id))
 
 
+@router.get("/{person_id}/data.json")
+def download_data(server: Server, session: Reading, by: ByHere, person_id: Number) -> Response:
+    """All that is kept of a person, for whoever cannot get it themselves."""
+    return data_file(server, session, by, personaldata.get_person(session, person_id))
+
+
 @router.post("/{person_id}/removal")
 def remove(
     server: Server,
@@ -105,12 +112,12 @@ def remove(
     person_id: Number,
     data: Form,
 ) -> Response:
-    """Remove a person's account; the form's tick says that this is meant."""
+    """Remove a person, account and name; the form's tick says that this is meant."""
 
     def act(writing: Reading) -> None:
         if "sure" not in data:
-            raise InvalidInput("Tick that the account shall be gone for good.")
-        personaldata.remove(writing, by, people.get_member(writing, person_id))
+            raise InvalidInput("Tick that this person shall be gone for good.")
+        personaldata.remove(writing, by, personaldata.get_person(writing, person_id))
 
     return _done(server, session, reviewer, act)
 
@@ -140,7 +147,11 @@ def _page(
         reviewer=reviewer,
         login=server.settings.login,
         members=people.members(session),
-        without=people.without_account(session),
+        without=[
+            one
+            for one in people.without_account(session)
+            if one.name != personaldata.pseudonym(one.id)
+        ],
         invites=people.open_invites(session),
         roles=list(Role),
         link=link,

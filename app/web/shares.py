@@ -50,7 +50,7 @@ from app.web.render import page
 from app.web.results import drawn
 from app.web.who import OPEN, OWNER, needs
 
-router = APIRouter(dependencies=[needs(OWNER)])
+router = APIRouter(dependencies=[needs(OWNER, by_token=False)])
 visits = APIRouter(dependencies=[needs(OPEN)])
 PRIVATE = {"Referrer-Policy": "no-referrer"}
 NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}

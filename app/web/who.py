@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
@@ -98,20 +99,29 @@ class VisitorMiddleware:
         await self.app(scope, receive, send)
 
 
-async def person_at(request: Request) -> Person:
+BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A personal token, where people log in; see “Your account”.",
+)
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+
+
+async def person_at(request: Request, bearer: Bearer) -> Person:
     """By their token, their session, or what our proxy says of them."""
     server: Services = request.app.state.services
     if server.settings.login == "none":  # of which each request should be told at once
         return EVERYBODY
-    return await run_in_threadpool(_identify, server, request)
+    token = bearer.credentials if bearer else None
+    return await run_in_threadpool(_identify, server, request, token)
 
 
 PersonHere = Annotated[Person, Depends(person_at)]
 
 
-def _identify(server: "Services", request: Request) -> Person:
+def _identify(server: "Services", request: Request, token: str | None) -> Person:
     with server.database.read() as session:
-        person = _find(session, request, server.settings.login)
+        person = _find(session, request, server.settings.login, token)
     if server.settings.login == "proxy" and not person.by_token:
         person = _named_by_proxy(server, request)
     _note_use(server, person)
@@ -119,9 +129,8 @@ def _identify(server: "Services", request: Request) -> Person:
     return person
 
 
-def _find(session: Session, request: Request, login: str) -> Person:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.casefold() == "bearer":
+def _find(session: Session, request: Request, login: str, token: str | None) -> Person:
+    if token is not None:
         found = apitokens.find_token(session, token.strip())
         if found is None:
             raise NotLoggedIn("This token is not known here. It was revoked, or its day has come.")

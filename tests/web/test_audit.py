@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from app.audit import ACTIONS, By, note
 from app.db import Database
-from app.labels import reviewer_by_secret
+from app.labels import get_reviewer, reviewer_by_secret
 from app.settings import Settings
 from app.tables import Reviewer
 from tests.factories import run_grid
@@ -135,6 +135,16 @@ def test_who_did_what_and_a_person_is_given_all_and_removed(settings: Settings) 
             gone = session.get_one(Reviewer, t.bob.id)
             assert reviewer_by_secret(session, gone.secret) is not None
             assert not session.exec(select(Reviewer).where(Reviewer.name_key == "bob")).first()
+
+        # Reviewer of before there were accounts, too.
+        with t.services.database.write() as session:
+            old = get_reviewer(session, "Olga").id
+            session.commit()
+        data = t.alice.get(f"/people/{old}/data.json").json()
+        assert (data["reviewer"]["name"], data["account"]) == ("Olga", None)
+        assert t.alice.post(f"/people/{old}/removal", data={"sure": "1"}).status_code == 303
+        assert "Olga" not in t.alice.get("/people").text
+        assert t.alice.get("/people/999/data.json").status_code == 404
 
         # An owner removes somebody else, and has to mean it.
         url = f"/people/{t.carol.id}/removal"

@@ -171,9 +171,11 @@ def test_tokens_do_what_they_are_for(settings: Settings) -> None:
         assert program.post("/api/grids", json={}).status_code == 403  # it may only read
         assert program.get("/people").status_code == 403
         assert program.get("/me").status_code == 403  # a token makes no tokens
-        for wrong in ("bluff_x", token[:-1], ""):
+        for wrong in ("bluff_x", token[:-1], "x y"):
             unknown = Someone(t.client, headers={"Authorization": f"Bearer {wrong}"})
             assert unknown.get("/api/grids").status_code == 401
+        schemes = t.alice.get("/api/openapi.json").json()["components"]["securitySchemes"]
+        assert schemes["token"]["scheme"] == "bearer"
         asked = {"name": "Too much", "scope": "run", "days": "30"}
         assert t.bob.post("/me/tokens", data=asked).status_code == 422
         assert t.bob.post("/me/tokens", data=asked | {"scope": "label"}).status_code == 200
