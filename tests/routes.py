@@ -34,7 +34,9 @@ def role_of(route: RouteContext) -> Role | None:
 def filled(path: str, ids: dict[str, Any]) -> str:
     values = {
         "other_id": ids["answer_id"], "share_id": 1, "token": "x" * 22, "name": "rates",
-        "kind": "svg", "key": "new", "slug": "new", "model": "practice/honest",
+        "kind": "svg",
+        "file": "export.csv", "deleted_id": "nothing", "key": "new",
+        "slug": "new", "model": "practice/honest",
         "account": "practice", "price_id": 1, "person_id": 1, "invite_id": 1, "login_id": 1,
         "token_id": 1, "secret": "nothing", **ids,
     }  # fmt: skip

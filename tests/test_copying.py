@@ -163,7 +163,7 @@ def fill_people(database_url: str) -> None:
         logins.begin(session, member.id, "127.0.0.1", ODD)
         logins.count_try(session, "olga", "127.0.0.1")
         make_token(session, by, member.account, "東京", Scope.run, 30)
-        grid = session.exec(sqlmodel_select(Grid)).one()
+        grid = session.exec(sqlmodel_select(Grid).limit(1)).one()
         set_access(session, by, grid, AccessInput(True, readers=frozenset({member.id})))
         session.commit()
 

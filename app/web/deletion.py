@@ -45,9 +45,9 @@ def show_deleted(session: Reading, reviewer: MaybeReviewer) -> Response:
     return page("pages/deleted.html", found=deleted_grids(session), reviewer=reviewer)
 
 
-@pages.post("/deleted/{grid_id}/restoration")
-def restore_here(server: Server, by: ByHere, grid_id: str) -> Response:
-    grid = actions.restore_grid(server, by, grid_id)
+@pages.post("/deleted/{deleted_id}/restoration")
+def restore_here(server: Server, by: ByHere, deleted_id: str) -> Response:
+    grid = actions.restore_grid(server, by, deleted_id)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 
@@ -74,8 +74,8 @@ def list_deleted(session: Reading) -> DeletedGrids:
     )
 
 
-@api.post("/deleted-grids/{grid_id}/restoration")
-def restore_grid(request: Request, server: Server, by: ByHere, grid_id: str) -> Restored:
+@api.post("/deleted-grids/{deleted_id}/restoration")
+def restore_grid(request: Request, server: Server, by: ByHere, deleted_id: str) -> Restored:
     """Restore a deleted grid as it was. What had not been called yet is paused."""
-    grid = actions.restore_grid(server, by, grid_id)
+    grid = actions.restore_grid(server, by, deleted_id)
     return Restored(id=grid.public_id, url=f"{request.base_url}grids/{grid.public_id}")

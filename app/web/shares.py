@@ -223,7 +223,7 @@ def show_preview(visit: VisitHere, report: ReportHere) -> Response:
     return Response(image, media_type="image/png", headers=visit.headers)
 
 
-@router.get("/s/{token}/{file}")
+@visits.get("/s/{token}/{file}")
 def download_shared(
     server: Server,
     session: Reading,

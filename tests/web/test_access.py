@@ -9,6 +9,7 @@ from app.access import AccessInput, set_access
 from app.audit import By
 from app.peopletables import Role
 from app.settings import Settings
+from app.snapshots import take_snapshot
 from app.tables import Grid
 from app.web.deps import grid_to_review_at
 from tests.factories import run_grid
@@ -62,6 +63,13 @@ def test_blind_by_rule_there_is_no_way_around(settings: Settings) -> None:
         page = t.bob.get(f"/grids/{grid_id}", headers={"Accept": "text/html"})
         assert page.headers["location"] == f"/grids/{grid_id}/review"
         assert t.bob.get(f"/grids/{other}/comparison?with={grid_id}").status_code == 403
+        with t.services.database.write() as session:
+            grid = session.exec(select(Grid).where(Grid.public_id == grid_id)).one()
+            snapshot = session.get_one(Grid, take_snapshot(session, grid.id).grid_id).public_id
+            session.commit()
+        for path in (f"/grids/{snapshot}", f"/grids/{snapshot}/export.csv"):
+            assert t.bob.get(path).status_code == 403
+            assert t.alice.get(path).status_code == 200
 
         # Lists tell nothing of its labels, and the review nothing of what it hides.
         assert [g["id"] for g in t.bob.get("/api/grids").json()["items"]] == [other]

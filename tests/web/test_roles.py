@@ -37,6 +37,7 @@ def test_every_route_declares_its_role(shared_client: TestClient) -> None:
         "/s/{token}/answers/{answer_id}",
         "/s/{token}/figures/{name}.{kind}",
         "/s/{token}/preview.png",
+        "/s/{token}/{file}",
     }
 
 
