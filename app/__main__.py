@@ -18,7 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 
-from app import __version__, upkeep
+from app import __version__
+from app.cli import upkeep
 from app.errors import SettingsError, Unavailable
 from app.logs import logging_config
 from app.settings import Settings, load_settings
@@ -153,7 +154,7 @@ def copy(source: str, target: str) -> None:
     (postgresql://user@host/name, which must exist; a password may stand in PGPASSWORD instead).
     No server may run on either. Every row is read again and compared; TO gets all of it or nothing.
     """
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     commands.copy(source, target)
 
@@ -168,7 +169,7 @@ def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
     Its answers are kept where “serve” shows them; a run that is interrupted is continued there.
     Exit status 1 when an answer failed.
     """
-    from app import running  # takes a second
+    from app.cli import running  # takes a second
 
     if not running.run_probe(probe, server, data_dir):
         sys.exit(1)
@@ -192,7 +193,7 @@ def export(grid: str, file: str, format_: str, labelled: bool, data_dir: Path | 
 
     Without FILE it goes to the standard output. A server may run meanwhile.
     """
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     try:
         settings = load_settings(data_dir=data_dir)
@@ -230,7 +231,7 @@ def import_prompts(
     Prompts that are in the library already are updated. It is one transaction: where a row cannot
     be imported, none is, unless --bad-rows names a file for those. A server may run meanwhile.
     """
-    from app import importing  # takes a second
+    from app.cli import importing  # takes a second
 
     settings = load(data_dir=data_dir)
     importing.import_prompts(
@@ -294,7 +295,7 @@ def import_answers(
     log of Inspect. It is one transaction, and what is here already is not imported once more. A
     server may run meanwhile.
     """
-    from app import importing  # takes a second
+    from app.cli import importing  # takes a second
 
     try:
         settings = load_settings(data_dir=data_dir)
@@ -315,7 +316,7 @@ def models() -> None:
 @click.argument("text", default="")
 def list_models(text: str) -> None:
     """Print the models of ready providers whose id contains TEXT."""
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     commands.list_models(text)
 
@@ -330,7 +331,7 @@ def check_models(names: tuple[str, ...], every: bool, yes: bool) -> None:
     Without names, one model of each ready provider is tried. Each takes one or two small calls of
     at most 2,048 tokens of output. Exit status 1 when something fails or ignores its switch.
     """
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     if not commands.check_models(names, every=every, yes=yes):
         sys.exit(1)
@@ -345,7 +346,7 @@ def people() -> None:
 @DATA_DIR
 def list_people(data_dir: Path | None) -> None:
     """Print everybody who has an account."""
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     commands.list_people(load(data_dir=data_dir))
 
@@ -357,7 +358,7 @@ def list_people(data_dir: Path | None) -> None:
 @DATA_DIR
 def invite_person(role: str, name: str | None, data_dir: Path | None) -> None:
     """Print a link that makes an account. It works once, for a week. A server may run meanwhile."""
-    from app import commands  # takes a second
+    from app.cli import commands  # takes a second
 
     commands.invite_person(load(data_dir=data_dir), role, name)
 
@@ -389,7 +390,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _announce(app: FastAPI, url: str, settings: Settings, open_: bool) -> None:
     click.echo(f"Bluffcheck is ready on {url}  (data: {settings.url_for_people})")
     if settings.login != "none":
-        from app.people import first_link
+        from app.people.members import first_link
 
         if path := first_link(app.state.services.database):
             click.echo(

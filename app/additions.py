@@ -13,10 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import tuple_, update
 from sqlmodel import Session, col, select
 
-from app.ceilings import Ceilings
 from app.errors import InvalidInput
+from app.grid.shape import load_prompts
 from app.grids import stamp
-from app.gridshape import load_prompts
 from app.hindrances import find_hindrances, nothing_left
 from app.origins import refuse_imported
 from app.planrows import insert_rows
@@ -39,6 +38,7 @@ from app.plans import (
     check_size,
     find_prompt,
 )
+from app.pricing.ceilings import Ceilings
 from app.prompts import Line, PromptInput, current_wording, same, shorten
 from app.providers import Thinking
 from app.tables import (

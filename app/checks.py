@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from app.errors import ProviderError
 from app.grids import stamp
 from app.plans import Plan
-from app.prices import PriceBook, believable, usage_of
+from app.pricing.prices import PriceBook, believable, usage_of
 from app.providers import (
     Call,
     Completion,

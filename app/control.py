@@ -11,8 +11,8 @@ from sqlmodel import Session, SQLModel, col
 
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import stamp
-from app.money import dollars
 from app.origins import refuse_imported
+from app.pricing.money import dollars
 from app.providers import Outcome
 from app.tables import (
     PASTED,

@@ -8,10 +8,10 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, bindparam, true, update
 from sqlmodel import Session, SQLModel, col, func, select
 
-from app.ceilings import NO_CEILINGS, Ceilings
 from app.errors import Conflict, InvalidInput, NotFound
 from app.planrows import insert_rows
 from app.plans import Plan, check_size
+from app.pricing.ceilings import NO_CEILINGS, Ceilings
 from app.providers import Outcome
 from app.pubid import new_public_id
 from app.tables import (

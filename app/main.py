@@ -11,22 +11,22 @@ from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from app import __version__, prompts
-from app.backups import keep_before_migrating
 from app.catalogue import configured, in_use
-from app.costs import price_unpriced
 from app.db import ROOT, Database, newer
-from app.deletion import removing
 from app.errors import SettingsError
-from app.gridshape import reading_ahead
+from app.grid.shape import reading_ahead
 from app.imports import uploads
-from app.oidc import OidcProvider
-from app.ownprices import own_prices
 from app.partials import Partials
+from app.people.oidc import OidcProvider
 from app.plans import Providers
-from app.prices import PriceBook
+from app.pricing.costs import price_unpriced
+from app.pricing.own import own_prices
+from app.pricing.prices import PriceBook
 from app.runner.local import LocalRunner
 from app.settings import Settings
 from app.suggestions import catching_up
+from app.upkeep.backups import keep_before_migrating
+from app.upkeep.deletion import removing
 from app.web import (
     access,
     additions,

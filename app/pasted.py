@@ -13,15 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlmodel import Session, col, func, select
 
 from app.errors import InvalidInput, NotFound
+from app.grid.shape import load_columns, load_prompts
+from app.grid.view import Column
 from app.grids import get_answer, stamp
-from app.gridshape import load_columns, load_prompts
-from app.gridview import Column
-from app.labels import forget_labels
 from app.messages import Message, compose
 from app.origins import refuse_imported
 from app.prompts import Text
 from app.providers import Outcome, ThinkingKind
 from app.providers.observing import Evidence, Thought
+from app.reviewing.labels import forget_labels
 from app.suggestions import suggestion
 from app.tables import (
     PASTED,

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel import Session
 
 from app.errors import InvalidInput
-from app.gridshape import load_columns, load_prompts
-from app.gridview import forced_settings
+from app.grid.shape import load_columns, load_prompts
+from app.grid.view import forced_settings
 from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
 from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings

@@ -6,11 +6,11 @@ import sqlalchemy
 from sqlmodel import Session, col, func, select
 
 from app.control import ENDED, WHOLE, Scope
-from app.estimates import Estimator
-from app.gridshape import load_columns, load_prompts
+from app.grid.shape import load_columns, load_prompts
 from app.messages import compose
-from app.money import Spending
 from app.origins import refuse_imported
+from app.pricing.estimates import Estimator
+from app.pricing.money import Spending
 from app.tables import PASTED, Answer, AnswerState, Grid, Label
 
 NOTHING = Spending()

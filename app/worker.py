@@ -9,10 +9,10 @@ from prometheus_client import start_http_server
 from app.catalogue import configured, in_use
 from app.errors import SettingsError
 from app.main import open_database, open_runner
-from app.metrics import REGISTRY
 from app.partials import Partials
-from app.prices import PriceBook
+from app.pricing.prices import PriceBook
 from app.settings import Settings
+from app.upkeep.metrics import REGISTRY
 
 
 def run(settings: Settings, ready: Callable[[], None], metrics_port: int | None = None) -> None:

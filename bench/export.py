@@ -65,7 +65,7 @@ def make(path: Path, kind: str) -> None:
     from app.exports.formats import encoded, formats
     from app.exports.rows import open_export
     from app.grids import recent_grids
-    from app.snapshots import freeze
+    from app.sharing.snapshots import freeze
     from app.web.render import render_pieces
 
     name = "labels.csv" if kind == "labels" else f"export.{kind}"

@@ -9,12 +9,12 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, select
 
 from app.db import Database
+from app.grid.shape import load_prompts
 from app.grids import start_grid
-from app.gridshape import load_prompts
-from app.labels import get_reviewer
 from app.plans import GridInput, plan_grid
 from app.prompts import ship
 from app.providers import Outcome, load_providers
+from app.reviewing.labels import get_reviewer
 from app.suggestions import suggestion
 from app.tables import Answer, Grid, Prompt, now
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from app import peopletables  # noqa: F401  (fills the metadata, with tables)
+from app.people import tables as peopletables  # noqa: F401  (fills the metadata, with tables)
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -5,10 +5,10 @@ from typing import Any
 from sqlmodel import Session, select
 
 from app.additions import AdditionInput, add_to_grid, plan_addition
-from app.ceilings import NO_CEILINGS
+from app.grid.shape import load_columns
 from app.grids import start_grid
-from app.gridshape import load_columns
 from app.plans import GridInput, Plan, Providers, plan_grid
+from app.pricing.ceilings import NO_CEILINGS
 from app.providers import load_providers
 from app.tables import (
     Grid,

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from app.grids import start_grid
 from app.plans import GridInput, plan_grid
-from app.prices import Cost
+from app.pricing.prices import Cost
 from app.providers import Call, Completion, Outcome, Provider, Request, ThinkingKind, load_providers
 from app.runner.records import came
 from app.tables import Answer, AnswerState, Attempt, Grid, Prompt, Variant, now

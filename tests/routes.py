@@ -7,7 +7,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from app.main import routes
-from app.peopletables import Role
+from app.people.tables import Role
 from app.web.who import Needs
 
 OPEN_MOUNTS = {"/static"}  # style, scripts and pictures that are shipped

@@ -12,12 +12,12 @@ from typing import Any
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app import logins
-from app.audit import By
-from app.labels import get_reviewer
 from app.main import create_app
-from app.people import add_account
-from app.peopletables import Role
+from app.people import logins
+from app.people.audit import By
+from app.people.members import add_account
+from app.people.tables import Role
+from app.reviewing.labels import get_reviewer
 from app.settings import Settings
 from app.web.deps import Services
 from app.web.who import SESSION_COOKIE

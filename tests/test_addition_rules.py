@@ -7,13 +7,13 @@ from sqlalchemy import update
 from sqlmodel import Session, select
 
 from app.additions import add_to_grid
-from app.ceilings import NO_CEILINGS, Ceilings
 from app.checks import hold_back
 from app.control import cancel
 from app.db import Database
 from app.errors import InvalidInput
+from app.grid.shape import load_columns
 from app.grids import progress, status
-from app.gridshape import load_columns
+from app.pricing.ceilings import NO_CEILINGS, Ceilings
 from app.providers import Thinking, load_providers
 from app.tables import (
     Answer,

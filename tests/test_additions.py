@@ -9,13 +9,13 @@ from sqlmodel import Session, col, func, select
 from app import prompts
 from app.db import Database
 from app.errors import InvalidInput, NotFound
-from app.estimates import Estimator
-from app.gridqueries import load_view
+from app.grid.queries import load_view
+from app.grid.shape import load_columns
+from app.grid.view import Cell
 from app.grids import stamp
-from app.gridshape import load_columns
-from app.gridview import Cell
 from app.plans import requests_preview
-from app.prices import PriceBook
+from app.pricing.estimates import Estimator
+from app.pricing.prices import PriceBook
 from app.prompts import PromptInput, WordingInput
 from app.tables import (
     Answer,

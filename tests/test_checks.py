@@ -17,7 +17,7 @@ from app.checks import (
     settings_to_check,
 )
 from app.db import Database
-from app.prices import PriceBook
+from app.pricing.prices import PriceBook
 from app.providers import Thinking, load_providers
 from app.tables import CheckState
 from tests.providers.calling import environ_for, with_providers

@@ -13,8 +13,8 @@ from sqlmodel import select, text
 
 from app.db import Database, alembic_config, revisions
 from app.errors import SettingsError
-from app.labels import set_label
 from app.main import create_app
+from app.reviewing.labels import set_label
 from app.settings import Settings
 from app.tables import Answer, Label, LabelChange, LabelValue, Reviewer
 from tests.firstversion import LABELS_OF_0001, first_version

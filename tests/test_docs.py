@@ -10,15 +10,15 @@ from pydantic_core import PydanticUndefined
 
 from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
-from app.commands import ASK_ABOVE
+from app.cli.commands import ASK_ABOVE
 from app.exports.dictionary import ANSWERS, LABELS, LINES, Fields, as_markdown
-from app.labels import TAGS
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S
 from app.providers.observing import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
 from app.providers.registry import MODELS, PROVIDERS
 from app.providers.spec import ProviderSpec, read_toml
 from app.providers.target import Limits
+from app.reviewing.labels import TAGS
 from app.runner.attempt import TRIES, WAIT_MAX_S, WAIT_S
 from app.settings import Settings
 from app.tables import CheckState

@@ -8,8 +8,8 @@ from sqlmodel import func, select
 from app.control import cancel, rerun
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
+from app.grid.shape import load_columns
 from app.grids import get_grid, progress, stamp, start_grid, status
-from app.gridshape import load_columns
 from app.plans import GridInput, Plan, plan_grid
 from app.providers import Outcome, load_providers
 from app.tables import Answer, AnswerState, Grid, Prompt

@@ -10,14 +10,14 @@ from app.additions import AdditionInput, plan_addition
 from app.control import Scope, rerun
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
-from app.gridqueries import load_view
-from app.gridview import Cell
-from app.labels import get_reviewer, set_label
+from app.grid.queries import load_view
+from app.grid.view import Cell
 from app.pasted import PasteInput, paste, places, products, split_answers, take_out
 from app.plans import Providers
 from app.probes import save_probe
 from app.results.choice import Choice
 from app.results.report import load_report
+from app.reviewing.labels import get_reviewer, set_label
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now
 from tests.factories import answers_of, finish, new_grid, practice
 

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.errors import InvalidInput
-from app.gridshape import load_columns, load_prompts
+from app.grid.shape import load_columns, load_prompts
 from app.plans import GridInput, plan_grid
 from app.probes import Probe, again, grid_of, read_probe, save_probe
 from app.prompts import WordingInput, current_wording, save_wording, wordings

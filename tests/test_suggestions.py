@@ -10,12 +10,12 @@ from sqlmodel import Session, col, select, text
 
 from app import suggestions
 from app.db import Database
-from app.gridqueries import GridView, load_changed, load_view
-from app.gridshape import load_shape
-from app.gridview import Cell
-from app.labels import get_reviewer, set_label
+from app.grid.queries import GridView, load_changed, load_view
+from app.grid.shape import load_shape
+from app.grid.view import Cell
 from app.main import create_app
 from app.providers import Outcome
+from app.reviewing.labels import get_reviewer, set_label
 from app.settings import Settings
 from app.suggest import METHOD
 from app.suggestions import BATCH, catching_up, read_some

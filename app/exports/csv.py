@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import sqlalchemy
 from sqlmodel import col
 
-from app.answerview import thinking_seen
 from app.exports.dictionary import COLUMNS, LABEL_COLUMNS
 from app.exports.rows import (
     SUSPECT,
@@ -24,7 +23,8 @@ from app.exports.rows import (
     within,
     without_nul,
 )
-from app.gridview import Column
+from app.grid.answer import thinking_seen
+from app.grid.view import Column
 from app.messages import opt_out_text
 from app.providers import Evidence, ThinkingKind, Thought
 from app.tables import Answer, AnswerState, Attempt

@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 from sqlmodel import col, select
 
-from app.answerview import AnswerView
-from app.chips import Chip
 from app.db import ROOT
 from app.exports.rows import Export, without_nul
-from app.gridqueries import load_rows
-from app.gridshape import Shape, load_shape
-from app.gridview import Cell, Column, GridRow
-from app.hiding import Shown
-from app.labels import labels_of
+from app.grid.answer import AnswerView
+from app.grid.chips import Chip
+from app.grid.queries import load_rows
+from app.grid.shape import Shape, load_shape
+from app.grid.view import Cell, Column, GridRow
 from app.results.choice import Choice
 from app.results.pictures import pictures
 from app.results.report import load_report
+from app.reviewing.labels import labels_of
+from app.sharing.hiding import Shown
 from app.tables import Answer, Attempt, Label, Prompt, Reviewer, now
 
 STYLES = ("base", "grid", "chips", "drawer", "figures", "results", "file")

@@ -18,7 +18,7 @@ from sqlmodel import SQLModel, col
 
 from app import __version__
 from app.exports.rows import Export, flag, iso, plain, raw_json, raw_time, within
-from app.gridshape import load_prompts
+from app.grid.shape import load_prompts
 from app.tables import (
     Answer,
     Attempt,

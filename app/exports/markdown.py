@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from app.chips import Chip
 from app.exports.rows import Export, without_nul
-from app.gridqueries import load_rows
-from app.gridshape import Shape, load_shape
-from app.gridview import Cell, Column, GridRow
+from app.grid.chips import Chip
+from app.grid.queries import load_rows
+from app.grid.shape import Shape, load_shape
+from app.grid.view import Cell, Column, GridRow
 from app.messages import opt_out_text
 from app.results.choice import Choice
 from app.results.report import Report, load_report

@@ -15,11 +15,11 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, Integer, String, Text, literal, type_coerce
 from sqlmodel import Session, col, select
 
-from app.gridshape import EVERYTHING, load_columns, matching
-from app.gridview import Column
-from app.hiding import Shown, whole
-from app.look import Look
+from app.grid.look import Look
+from app.grid.shape import EVERYTHING, load_columns, matching
+from app.grid.view import Column
 from app.origins import in_words, origin_of
+from app.sharing.hiding import Shown, whole
 from app.tables import Answer, Grid, GridPrompt, Label, Origin, Prompt, Reviewer, Variant, Wording
 
 BATCH = 1_000

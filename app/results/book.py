@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, fields
 import sqlalchemy
 from sqlmodel import Session, col
 
-from app.gridfacts import Fact, Facts, load_facts
-from app.gridshape import load_columns
-from app.gridtally import NO_ANSWER
-from app.gridview import Column
+from app.grid.facts import Fact, Facts, load_facts
+from app.grid.shape import load_columns
+from app.grid.tally import NO_ANSWER
+from app.grid.view import Column
 from app.stats.measures import Counts
 from app.tables import AnswerState, Grid, GridPrompt, Prompt
 

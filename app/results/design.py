@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.errors import InvalidInput
-from app.gridview import Column
+from app.grid.view import Column
 from app.providers import Thinking
 from app.results.book import Book, factors
 from app.results.choice import By, Choice

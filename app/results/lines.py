@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.gridview import Column
+from app.grid.view import Column
 from app.results.book import Book, Cells, Outside, total
 from app.results.choice import By
 from app.stats.measures import Abstention, Counts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sqlalchemy
 from sqlmodel import Session, col
 
-from app.gridfacts import load_facts
-from app.gridview import Column
+from app.grid.facts import load_facts
+from app.grid.view import Column
 from app.results.book import Book, Key, Question
 from app.stats.repeats import Pattern, all_k, at_least_one, consistency, pattern
 from app.tables import Answer, Attempt, Grid

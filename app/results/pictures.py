@@ -22,7 +22,7 @@ from app.figures.slopes import Slope, Slopes, slopes
 from app.figures.square import Square as SquareFigure
 from app.figures.square import SquareCell, square
 from app.figures.values import Estimate
-from app.gridview import Column
+from app.grid.view import Column
 from app.results.book import total
 from app.results.design import Square
 from app.results.effects import Effect

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from app.gridview import Column
+from app.grid.view import Column
 from app.results.book import Book, Cells, total
 from app.results.lines import Line
 from app.stats.measures import Counts, swaps

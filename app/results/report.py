@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
-from app.gridfacts import Facts, load_facts
+from app.grid.facts import Facts, load_facts
 from app.results.agreement import Agreement, load_agreement
 from app.results.book import Book, Outside, load_book, total
 from app.results.choice import By, Choice

@@ -8,8 +8,8 @@ import sqlalchemy
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
+from app.grid.view import Column
 from app.grids import IS_LISTED
-from app.gridview import Column
 from app.results.book import load_book
 from app.results.choice import By, Choice
 from app.results.effects import Effect, adjusted, compare

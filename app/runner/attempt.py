@@ -6,11 +6,10 @@ import random
 from itertools import count
 from time import monotonic
 
-from app import metrics
 from app.errors import BluffcheckError, ProviderError
 from app.partials import Partials
 from app.plans import Providers, call_of, find_model
-from app.prices import PriceBook, Usage, usage_of
+from app.pricing.prices import PriceBook, Usage, usage_of
 from app.providers import Completion, Provider, Request
 from app.runner import records
 from app.runner.limits import Slot
@@ -18,6 +17,7 @@ from app.runner.queue import Queued
 from app.runner.records import Close, Running
 from app.runner.writer import Writer
 from app.tables import AnswerState, now
+from app.upkeep import metrics
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 import asyncio
 
 from app.db import Database
-from app.estimates import Estimator
 from app.plans import Providers
-from app.prices import PriceBook
+from app.pricing.estimates import Estimator
+from app.pricing.prices import PriceBook
 from app.runner import queue
 from app.runner.queue import Queued
 

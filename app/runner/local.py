@@ -16,9 +16,9 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from app import checks
-from app.estimates import Estimator
 from app.pace import Pace
-from app.prices import Cost
+from app.pricing.estimates import Estimator
+from app.pricing.prices import Cost
 from app.ratelimits import account_of, members, paces
 from app.runner import preflight, queue, records
 from app.runner.limits import Limit, Slot

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.checks import CheckResult, Waiting, check_model, release, save_checks
 from app.errors import BluffcheckError
 from app.plans import Providers, find_model
-from app.prices import PriceBook
+from app.pricing.prices import PriceBook
 from app.runner.limits import Limit
 from app.runner.writer import Writer
 from app.tables import CheckState

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from sqlmodel import Session
 
-from app.costs import price_again
 from app.db import Database
 from app.partials import Partials
 from app.plans import Providers
-from app.prices import PriceBook
+from app.pricing.costs import price_again
+from app.pricing.prices import PriceBook
 from app.runner import queue
 from app.runner.attempt import Attempts
 from app.runner.records import Running

@@ -8,9 +8,9 @@ from sqlalchemy import and_, case, func, or_, select, update
 from sqlmodel import Session, col
 
 from app.control import break_off, state_without_call
-from app.estimates import Estimator, input_tokens
 from app.grids import stamp
 from app.messages import Message, compose
+from app.pricing.estimates import Estimator, input_tokens
 from app.tables import (
     Answer,
     AnswerState,

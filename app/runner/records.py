@@ -17,9 +17,9 @@ from sqlmodel import Session, col
 from app.control import break_off, commit_usd, take_back
 from app.errors import ProviderError
 from app.grids import stamp
-from app.labels import forget_labels
-from app.prices import Cost, believable, usage_of
+from app.pricing.prices import Cost, believable, usage_of
 from app.providers import Completion, Outcome, Request, Thinking, mismatch, observe
+from app.reviewing.labels import forget_labels
 from app.runner import queue, statements
 from app.runner.queue import Queued
 from app.suggestions import suggestion

@@ -23,10 +23,10 @@ from app import ratelimits
 from app.checks import Waiting
 from app.db import Database
 from app.errors import Unavailable
-from app.ownprices import own_prices
 from app.partials import Partials
 from app.plans import Providers
-from app.prices import Cost, PriceBook
+from app.pricing.own import own_prices
+from app.pricing.prices import Cost, PriceBook
 from app.runner import jobs, preflight, records
 from app.runner.loader import Loader
 from app.runner.preflight import Preflights

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app.access import AccessInput, access_of, set_access
 from app.errors import InvalidInput
-from app.people import members
-from app.peopletables import Role
+from app.people.access import AccessInput, access_of, set_access
+from app.people.members import members
+from app.people.tables import Role
 from app.tables import Grid, Reviewer
 from app.web.deps import ByHere, Form, GridHere, MaybeReviewer, Reading, Server
 from app.web.render import page

@@ -5,17 +5,20 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from app import access, additions, checks, control, deletion, grids, ownprices, ratelimits
+from app import additions, checks, control, grids, ratelimits
 from app.additions import AdditionInput
-from app.audit import By, note
-from app.ceilings import Ceilings
-from app.costs import spending_of_grids
 from app.errors import InvalidInput
-from app.estimates import Estimate, Estimator
-from app.ownprices import PriceInput
+from app.people import access
+from app.people.audit import By, note
 from app.plans import GridInput, Plan, find_model, plan_grid
+from app.pricing import own as ownprices
+from app.pricing.ceilings import Ceilings
+from app.pricing.costs import spending_of_grids
+from app.pricing.estimates import Estimate, Estimator
+from app.pricing.own import PriceInput
 from app.ratelimits import LimitInput
 from app.tables import Grid, ModelCheck, Price
+from app.upkeep import deletion
 from app.web.api_shapes import Wanted
 from app.web.deps import Services
 

@@ -8,10 +8,10 @@ from sqlmodel import Session, func, select
 
 from app import prompts as library
 from app.additions import models_of, variants_of
-from app.ceilings import Ceilings
-from app.costs import spending_of_grids
 from app.errors import BluffcheckError
-from app.gridshape import load_prompts
+from app.grid.shape import load_prompts
+from app.pricing.ceilings import Ceilings
+from app.pricing.costs import spending_of_grids
 from app.tables import Answer, Grid, Reviewer
 from app.web import actions
 from app.web.actions import Draft

@@ -8,7 +8,6 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from app.audit import By, note
 from app.errors import BluffcheckError, Conflict, InvalidInput
 from app.imports.answers.grids import dry_run, listing, refuse_unready
 from app.imports.answers.names import FIELDS
@@ -17,6 +16,7 @@ from app.imports.answers.storing import Imported, import_answers
 from app.imports.answers.uploads import Upload
 from app.imports.answers.vocabulary import MEANINGS
 from app.imports.uploads import kept_on_disk
+from app.people.audit import By, note
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
 from app.web.imports import CHANGED, UploadForm, pairs, receive

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from sqlmodel import Session
 
-from app.answerview import (
+from app.grid.answer import (
     AnswerLook,
     AnswerText,
     candidates,

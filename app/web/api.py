@@ -6,14 +6,14 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from sqlmodel import col, select
 
 from app import grids
-from app.access import blinded_of, visible
-from app.answerview import observed
-from app.costs import spending_of_grids
-from app.gridshape import load_columns, load_prompts
-from app.gridview import forced_settings
-from app.labels import labels_of
-from app.money import Spending
+from app.grid.answer import observed
+from app.grid.shape import load_columns, load_prompts
+from app.grid.view import forced_settings
+from app.people.access import blinded_of, visible
 from app.plans import GridInput, Plan
+from app.pricing.costs import spending_of_grids
+from app.pricing.money import Spending
+from app.reviewing.labels import labels_of
 from app.tables import Answer, Attempt, Grid
 from app.web import actions
 from app.web.api_shapes import (

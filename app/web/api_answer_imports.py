@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from app.audit import By
 from app.imports.answers.grids import DryRun, dry_run, listing, refuse_unready
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
@@ -16,6 +15,7 @@ from app.imports.answers.uploads import Upload
 from app.imports.answers.vocabulary import MEANINGS
 from app.imports.encoding import visible
 from app.imports.uploads import kept_on_disk
+from app.people.audit import By
 from app.web.answer_imports import note_imported
 from app.web.api import PROBLEMS
 from app.web.api_imports import ANY_FILE, received, told

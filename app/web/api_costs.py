@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from app.estimates import Estimator
 from app.plans import GridInput, plan_grid
+from app.pricing.estimates import Estimator
 from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.api_shapes import CeilingInput, CeilingSet, EstimateItem, EstimateResult

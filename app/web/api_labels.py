@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlmodel import Session
 
-from app.audit import note
-from app.decisions import PAGE, history, load_disputed
 from app.errors import Forbidden, NotFound
 from app.grids import progress
-from app.labels import KEEP, clear_label, get_reviewer, set_label
+from app.people.audit import note
 from app.prompts import Line
+from app.reviewing.decisions import PAGE, history, load_disputed
+from app.reviewing.labels import KEEP, clear_label, get_reviewer, set_label
 from app.tables import Answer, Reviewer
 from app.web.api import PROBLEMS
 from app.web.api_shapes import (

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from app.ownprices import PriceInput, own_prices
 from app.plans import find_model
-from app.prices import LIST_DATE, LIST_VERSION
+from app.pricing.own import PriceInput, own_prices
+from app.pricing.prices import LIST_DATE, LIST_VERSION
 from app.prompts import Line
 from app.tables import now
 from app.web import actions

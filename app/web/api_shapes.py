@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session
 
 from app.control import WHOLE, Extent, Scope, scope_around
-from app.labels import TAGS
 from app.prompts import Line, Text
+from app.reviewing.labels import TAGS
 from app.tables import Grid, Label, LabelValue, Reviewer
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
-from app.audit import ACTIONS, KINDS, PAGE, About, as_csv, lines, names_in, note, people_in
+from app.people.audit import ACTIONS, KINDS, PAGE, About, as_csv, lines, names_in, note, people_in
 from app.web.deps import MAX_INTEGER, ByHere, MaybeReviewer, Reading, Server
 from app.web.render import page
 from app.web.who import OWNER, needs

@@ -7,12 +7,12 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
 from app import grids
-from app.ceilings import near
-from app.gridqueries import load_changed
-from app.gridshape import Shape, answers_per_minute, load_shape
-from app.look import Look
-from app.money import Spending
+from app.grid.look import Look
+from app.grid.queries import load_changed
+from app.grid.shape import Shape, answers_per_minute, load_shape
 from app.origins import origin_of
+from app.pricing.ceilings import near
+from app.pricing.money import Spending
 from app.tables import Grid, HeldState
 from app.web.notices import NOTHING, Notice
 from app.web.render import render

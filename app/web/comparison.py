@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from app.access import visible
 from app.errors import InvalidInput
+from app.people.access import visible
 from app.results.runs import compare_grids, offers
 from app.tables import LabelValue
 from app.web.deps import GridHere, MaybeReviewer, Reading, grid_at

@@ -8,9 +8,9 @@ from sqlmodel import Session
 
 from app import prompts as library
 from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thinking_choices
-from app.ceilings import Ceilings
 from app.errors import BluffcheckError
 from app.plans import GridInput
+from app.pricing.ceilings import Ceilings
 from app.probes import again
 from app.tables import Answerable
 from app.web import actions

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from app.decisions import PAGE, count_decided, load_disputed
 from app.grids import progress
+from app.reviewing.decisions import PAGE, count_decided, load_disputed
 from app.web.deps import MaybeReviewer, OpenGrid, Reading
 from app.web.render import page
 from app.web.who import READER, needs

@@ -12,8 +12,8 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from app.control import Extent, Labelled
-from app.estimates import Estimator
-from app.gridshape import column_of
+from app.grid.shape import column_of
+from app.pricing.estimates import Estimator
 from app.reruns import preview
 from app.tables import Answer, Grid, Prompt
 from app.web import actions, changes

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
-from app.deletion import deleted_grids
+from app.upkeep.deletion import deleted_grids
 from app.web import actions
 from app.web.api import PROBLEMS
 from app.web.deps import ByHere, GridHere, MaybeReviewer, Reading, Server

@@ -12,18 +12,18 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from app import access
-from app.audit import By, note
 from app.db import Database
 from app.errors import BluffcheckError, Conflict, Unavailable
+from app.grid.look import Look
 from app.grids import FROZEN
-from app.labels import reviewer_by_secret
-from app.look import Look
-from app.oidc import OidcProvider
 from app.partials import Partials
+from app.people import access
+from app.people.audit import By, note
+from app.people.oidc import OidcProvider
 from app.plans import Providers
-from app.prices import PriceBook
+from app.pricing.prices import PriceBook
 from app.results.resampling import Resamples
+from app.reviewing.labels import reviewer_by_secret
 from app.runner import Runner
 from app.settings import Settings
 from app.tables import Grid, Reviewer

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Cookie, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from app.errors import InvalidInput
-from app.gridfacts import reviewers_of
-from app.gridplaces import Step, next_unlabelled, row_of
-from app.gridqueries import load_rows, load_view
+from app.grid.facts import reviewers_of
+from app.grid.places import Step, next_unlabelled, row_of
+from app.grid.queries import load_rows, load_view
+from app.grid.shape import Shape, load_shape
+from app.grid.view import BLOCK_ROWS
 from app.grids import snapshot_of
-from app.gridshape import Shape, load_shape
-from app.gridview import BLOCK_ROWS
 from app.providers import is_practice
 from app.tables import Grid
 from app.web.changes import Wanted, answer_changes, head, status_of

@@ -4,10 +4,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from app import metrics
 from app.errors import NotFound, Unavailable
-from app.health import readiness, waiting_and_labels
 from app.settings import LOOPBACK
+from app.upkeep import metrics
+from app.upkeep.health import readiness, waiting_and_labels
 from app.web.deps import Server
 from app.web.problems import NOT_FOUND
 from app.web.security import OPEN_TO_PROBES, host_name

@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 
-from app.access import blinded_of, visible
 from app.catalogue import only_practice, suggested
-from app.costs import spending_of_grids
-from app.deletion import deleted_grids
 from app.errors import NotFound
 from app.grids import recent_grids, status
-from app.labels import get_reviewer
 from app.origins import origins_of
+from app.people.access import blinded_of, visible
+from app.pricing.costs import spending_of_grids
+from app.reviewing.labels import get_reviewer
+from app.upkeep.deletion import deleted_grids
 from app.web.compose import choices
 from app.web.deps import (
     REVIEWER_COOKIE,

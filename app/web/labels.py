@@ -9,16 +9,16 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from app.audit import note
-from app.chips import Chip
-from app.decisions import Labels, agreement, decision, history
+from app.grid.chips import Chip
+from app.grid.look import Look
+from app.grid.shape import column_of
 from app.grids import get_answer
-from app.gridshape import column_of
-from app.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
-from app.look import Look
+from app.people.audit import note
 from app.prompts import Line, Text
+from app.reviewing.decisions import Labels, agreement, decision, history
+from app.reviewing.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
+from app.reviewing.undo import last_change, restore
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
-from app.undo import last_change, restore
 from app.web.changes import Wanted, answer_changes
 from app.web.deps import (
     MAX_INTEGER,

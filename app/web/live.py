@@ -22,12 +22,12 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
-from app import metrics
 from app.db import Database
-from app.gridview import CHARACTERS
-from app.look import Look
+from app.grid.look import Look
+from app.grid.view import CHARACTERS
 from app.partials import KEPT, Partial, Partials
 from app.tables import Grid, GridPrompt
+from app.upkeep import metrics
 from app.web.changes import Wanted, render_changes
 from app.web.notices import NOTHING, Notice
 from app.web.render import render

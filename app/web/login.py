@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app import entering, logins, oidc
-from app.audit import By, note
-from app.credentials import LONGEST, SHORTEST
 from app.errors import BluffcheckError, NotFound
-from app.people import Member, join, member_of_login, open_invite, welcome
-from app.peopletables import Account, Login, Role
+from app.people import entering, logins, oidc
+from app.people.audit import By, note
+from app.people.credentials import LONGEST, SHORTEST
+from app.people.members import Member, join, member_of_login, open_invite, welcome
+from app.people.tables import Account, Login, Role
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, Reading, Server, own_path
 from app.web.peers import address_of

@@ -6,12 +6,14 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from app import apitokens, logins, personaldata
-from app.audit import By, note
-from app.credentials import LONGEST, SHORTEST, fits
 from app.errors import BluffcheckError, Forbidden, InvalidInput, NotFound
-from app.people import Member, get_member, login_key, set_password
-from app.peopletables import Scope
+from app.people import logins
+from app.people import personal as personaldata
+from app.people import tokens as apitokens
+from app.people.audit import By, note
+from app.people.credentials import LONGEST, SHORTEST, fits
+from app.people.members import Member, get_member, login_key, set_password
+from app.people.tables import Scope
 from app.tables import Reviewer, now
 from app.web.deps import MAX_INTEGER, ByHere, Form, Reading, Server
 from app.web.login import logged_in, logins_on

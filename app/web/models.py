@@ -13,9 +13,9 @@ from sqlmodel import Session
 from app.catalogue import OWN_FILE, Entry, entries, list_models, thinking_in_words
 from app.checks import latest_checks, settings_to_check
 from app.errors import BluffcheckError, InvalidInput, NotFound
-from app.ownprices import PriceInput, own_prices
 from app.plans import find_model
-from app.prices import Quote
+from app.pricing.own import PriceInput, own_prices
+from app.pricing.prices import Quote
 from app.providers import ModelInfo, Thinking, ThinkingRule, switch_titles
 from app.ratelimits import LimitInput
 from app.tables import ModelCheck, now

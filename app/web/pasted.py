@@ -8,9 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from app.audit import note
 from app.errors import BluffcheckError, InvalidInput
-from app.gridshape import load_columns
+from app.grid.shape import load_columns
 from app.pasted import (
     BETWEEN,
     PasteInput,
@@ -21,6 +20,7 @@ from app.pasted import (
     split_answers,
     take_out,
 )
+from app.people.audit import note
 from app.tables import Grid
 from app.web.api import PROBLEMS
 from app.web.deps import (

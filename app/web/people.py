@@ -6,9 +6,10 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
-from app import people, personaldata
 from app.errors import BluffcheckError, InvalidInput
-from app.peopletables import Role
+from app.people import members as people
+from app.people import personal as personaldata
+from app.people.tables import Role
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
 from app.web.me import data_file
 from app.web.problems import validated

@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
-from app.access import Blinded
 from app.errors import BluffcheckError, InvalidInput, Unavailable
-from app.logins import TooOften
 from app.logs import request_id
+from app.people.access import Blinded
+from app.people.logins import TooOften
 from app.web.render import page
 
 log = logging.getLogger(__name__)

@@ -8,12 +8,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from app import __version__, look, origins
-from app.answerview import observed, received
+from app import __version__, origins
 from app.db import ROOT
-from app.gridview import bar_parts
-from app.labels import NO_LABEL, TAGS
-from app.money import dollars, rate
+from app.grid import look
+from app.grid.answer import observed, received
+from app.grid.view import bar_parts
+from app.pricing.money import dollars, rate
 from app.prompts import shorten
 from app.results.patterns import meaning
 from app.results.words import (
@@ -27,7 +27,8 @@ from app.results.words import (
     sentence,
     shares,
 )
-from app.review import ORDERS
+from app.reviewing.labels import NO_LABEL, TAGS
+from app.reviewing.review import ORDERS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
 from app.web.who import visitor_now

@@ -8,8 +8,8 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import metrics
 from app.logs import request_id
+from app.upkeep import metrics
 
 log = logging.getLogger(__name__)
 HEADER = "X-Request-ID"

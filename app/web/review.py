@@ -16,15 +16,14 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from app import grids
-from app.aliases import answer_of
-from app.audit import note
 from app.errors import NotFound
-from app.gridshape import column_of, matching
-from app.labels import clear_label, labels_of
-from app.look import Look
+from app.grid.look import Look
+from app.grid.shape import column_of, matching
+from app.people.audit import note
 from app.prompts import Text
-from app.review import Item, Queue, Sitting
-from app.reviewqueries import (
+from app.reviewing.aliases import answer_of
+from app.reviewing.labels import clear_label, labels_of
+from app.reviewing.queries import (
     can_label,
     count_own,
     label_all,
@@ -32,8 +31,9 @@ from app.reviewqueries import (
     load_said,
     load_standing,
 )
+from app.reviewing.review import Item, Queue, Sitting
+from app.reviewing.undo import undo_last
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
-from app.undo import undo_last
 from app.web.deps import (
     ByHere,
     Form,

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 
-from app.access import blinded
-from app.aliases import alias_of, answer_of
 from app.errors import NotFound
-from app.review import Item, Order, Queue
+from app.people.access import blinded
+from app.reviewing.aliases import alias_of, answer_of
+from app.reviewing.review import Item, Order, Queue
 from app.web.deps import MAX_INTEGER, GridToReview, Reading
 from app.web.who import PersonHere
 

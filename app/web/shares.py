@@ -7,21 +7,21 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from app.answerview import load_answer
-from app.audit import note
 from app.errors import NotFound
 from app.exports.html import read
 from app.exports.rows import open_export
 from app.figures.png import png
 from app.figures.preview import preview
-from app.gridfacts import load_facts
-from app.gridqueries import load_view
-from app.hiding import HIDEABLE, Shown
+from app.grid.answer import load_answer
+from app.grid.facts import load_facts
+from app.grid.queries import load_view
+from app.people.audit import note
 from app.providers import is_practice
 from app.results.choice import Choice
 from app.results.pictures import card, pictures
 from app.results.report import Report, load_report
-from app.shares import (
+from app.sharing.hiding import HIDEABLE, Shown
+from app.sharing.shares import (
     create_share,
     look_of,
     new_share,
@@ -31,7 +31,7 @@ from app.shares import (
     shares_of,
     shown_by,
 )
-from app.snapshots import find_snapshot, freeze, keep_hash, snapshots_of
+from app.sharing.snapshots import find_snapshot, freeze, keep_hash, snapshots_of
 from app.tables import Grid, Share, now
 from app.web.deps import (
     MAX_INTEGER,

@@ -16,12 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import apitokens, logins
-from app.access import EVERYTHING, Viewer
-from app.audit import By
 from app.errors import BluffcheckError, Conflict, Forbidden, Unavailable
-from app.people import Member, member_of_login, welcome
-from app.peopletables import Account, ApiToken, Login, Role
+from app.people import logins
+from app.people import tokens as apitokens
+from app.people.access import EVERYTHING, Viewer
+from app.people.audit import By
+from app.people.members import Member, member_of_login, welcome
+from app.people.tables import Account, ApiToken, Login, Role
 from app.settings import Settings
 from app.tables import Reviewer, now
 from app.web.peers import address_of, from_proxy, over_https

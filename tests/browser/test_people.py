@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.people import first_link
+from app.people.members import first_link
 from app.settings import Settings
 from tests.browser.conftest import Open, Served, axe_findings, served, start_example
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from app.db import Database
 from app.exports.rows import Export, open_export
 from app.grids import recent_grids
-from app.labels import decide, get_reviewer, set_label
+from app.reviewing.labels import decide, get_reviewer, set_label
 from app.tables import Grid, LabelValue
 from tests.factories import answers_of, finish, new_grid
 

@@ -20,9 +20,9 @@ from app.db import Database
 from app.exports import safe_cell
 from app.exports.csv import answers_csv, cell, labels_csv
 from app.exports.dictionary import ANSWERS, COLUMNS, LABEL_COLUMNS
-from app.labels import decide, get_reviewer, set_label
-from app.look import Look
+from app.grid.look import Look
 from app.providers import Outcome, ThinkingKind
+from app.reviewing.labels import decide, get_reviewer, set_label
 from app.tables import LabelValue
 from tests.exports.reading import (
     TRICKY,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.db import ROOT, Database
 from app.exports.jsonl import content_hash, export_jsonl
-from app.look import Look
+from app.grid.look import Look
 from app.tables import Attempt
 from tests.exports.reading import TRICKY, exported_text, open_newest, small_grid
 from tests.factories import answers_of, run_grid

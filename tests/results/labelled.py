@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.gridshape import load_columns
-from app.labels import get_reviewer, set_label
+from app.grid.shape import load_columns
+from app.reviewing.labels import get_reviewer, set_label
 from app.tables import Grid, LabelValue
 from tests.factories import answers_of, finish, new_grid
 

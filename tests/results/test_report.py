@@ -7,12 +7,12 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.errors import InvalidInput
-from app.labels import get_reviewer, set_label
 from app.providers import Outcome
 from app.results.book import Outside
 from app.results.choice import By, Choice
 from app.results.report import Report, load_report
 from app.results.words import sentence
+from app.reviewing.labels import get_reviewer, set_label
 from app.stats.measures import Counts
 from app.stats.repeats import Pattern
 from app.tables import AnswerState, Attempt, Grid, LabelValue

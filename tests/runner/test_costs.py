@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.costs import spending_of_grids
 from app.grids import get_grid
-from app.prices import LISTED, PRACTICE, REPORTED, Usage
+from app.pricing.costs import spending_of_grids
+from app.pricing.prices import LISTED, PRACTICE, REPORTED, Usage
 from app.providers import Completion, Outcome
 from app.settings import Settings
 from tests.polling import wait_for, wait_until_done

@@ -9,13 +9,13 @@ from sqlmodel import Session, col, select
 from app.control import Scope, cancel, pause, rerun, resume
 from app.db import Database
 from app.errors import Conflict, ProviderError
-from app.estimates import Estimator
 from app.grids import start_grid
-from app.labels import get_reviewer, set_label
 from app.plans import GridInput, plan_grid
-from app.prices import Cost, PriceBook
+from app.pricing.estimates import Estimator
+from app.pricing.prices import Cost, PriceBook
 from app.prompts import PromptInput
 from app.providers import Completion, Outcome
+from app.reviewing.labels import get_reviewer, set_label
 from app.runner import queue, records
 from app.runner.queue import Queued
 from app.runner.records import Close, Running

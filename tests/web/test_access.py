@@ -5,11 +5,11 @@ import re
 import pytest
 from sqlmodel import select
 
-from app.access import AccessInput, set_access
-from app.audit import By
-from app.peopletables import Role
+from app.people.access import AccessInput, set_access
+from app.people.audit import By
+from app.people.tables import Role
 from app.settings import Settings
-from app.snapshots import take_snapshot
+from app.sharing.snapshots import take_snapshot
 from app.tables import Grid
 from app.web.deps import grid_to_review_at
 from tests.factories import run_grid

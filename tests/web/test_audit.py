@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
-from app.audit import ACTIONS, By, note
 from app.db import Database
-from app.labels import get_reviewer, reviewer_by_secret
+from app.people.audit import ACTIONS, By, note
+from app.reviewing.labels import get_reviewer, reviewer_by_secret
 from app.settings import Settings
 from app.tables import Reviewer
 from tests.factories import run_grid

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.prices import LISTED
+from app.pricing.prices import LISTED
 from tests.factories import run_grid
 
 GPT = "openai-chat/gpt-5.2"  # 11 tokens in, 7 out: 1.75 × 11 + 14 × 7 millionths of a dollar

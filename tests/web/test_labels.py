@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.labels import TAGS
+from app.reviewing.labels import TAGS
 from tests.factories import run_grid
 
 HTMX = {"HX-Request": "true"}
@@ -260,7 +260,7 @@ def test_decision_that_makes_no_sense_is_refused(
 
 
 def test_conflicts_come_in_pages(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("app.decisions", "app.web.conflicts", "app.web.api_labels"):
+    for module in ("app.reviewing.decisions", "app.web.conflicts", "app.web.api_labels"):
         monkeypatch.setattr(f"{module}.PAGE", 2)
     grid_id = run_grid(client, repeats=3)
     ids = sorted(a["id"] for a in answers(client, grid_id))[:5]

@@ -18,8 +18,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from pydantic import SecretStr
 
-from app import people
 from app.main import create_app
+from app.people import members as people
 from app.settings import Settings
 from tests.team import BASE_URL
 

@@ -17,7 +17,7 @@ from app.errors import SettingsError
 from app.grids import get_grid
 from app.main import create_app
 from app.settings import Settings, load_settings
-from app.shares import shares_of
+from app.sharing.shares import shares_of
 from app.web import security
 from app.web.protocol import PatientProtocol
 from tests.conftest import BASE_URL

@@ -8,9 +8,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 from sqlmodel import select
 
-from app import logins, people
 from app.main import create_app
-from app.peopletables import Account, Login, Role
+from app.people import logins
+from app.people import members as people
+from app.people.tables import Account, Login, Role
 from app.settings import Settings
 from app.tables import now
 from app.web.who import SESSION_COOKIE

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.prices import LIST_DATE, LIST_VERSION, LISTED
+from app.pricing.prices import LIST_DATE, LIST_VERSION, LISTED
 from app.tables import now
 from tests.factories import run_grid
 from tests.wire import WireServer

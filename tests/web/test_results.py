@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from app.gridshape import load_prompts
+from app.grid.shape import load_prompts
 from app.results.choice import Choice
 from app.results.report import load_report
 from app.results.words import measured

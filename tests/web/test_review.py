@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlmodel import Session, col, select
 
-from app.aliases import alias_of
-from app.labels import get_reviewer, set_label
+from app.reviewing.aliases import alias_of
+from app.reviewing.labels import get_reviewer, set_label
 from app.tables import Answer, Attempt, Grid, Label, LabelValue
 from tests.factories import run_grid
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.testclient import TestClient
 
-from app.peopletables import Role
+from app.people.tables import Role
 from app.settings import Settings
 from app.web.deps import answer_at, grid_at, grid_id_at, grid_to_label_at, grid_to_review_at
 from app.web.who import Needs

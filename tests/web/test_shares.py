@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, select, update
 
 from app.exports.jsonl import content_hash
-from app.hiding import HIDEABLE
-from app.labels import get_reviewer, set_label
+from app.reviewing.labels import get_reviewer, set_label
+from app.sharing.hiding import HIDEABLE
 from app.tables import Answer, Attempt, Grid, LabelValue, Share, now
 from app.web.exports import FORMATS
 from tests.factories import answers_of, run_grid

@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from app.gridshape import load_shape, matching
-from app.labels import get_reviewer, set_label
-from app.look import Look
+from app.grid.look import Look
+from app.grid.shape import load_shape, matching
+from app.reviewing.labels import get_reviewer, set_label
 from app.tables import Answer, Attempt, Grid, LabelValue
 from tests.factories import answers_of, run_grid
 

@@ -11,8 +11,8 @@ from app.imports.answers import bodies, vocabulary
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
 from app.imports.answers.table import Columns
-from app.labels import NO_LABEL, final_label, known_tags
 from app.providers import Outcome
+from app.reviewing.labels import NO_LABEL, final_label, known_tags
 from app.tables import Grid, LabelValue, Origin, Wording
 
 SHOWN = 50  # grids

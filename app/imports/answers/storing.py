@@ -14,10 +14,10 @@ from app.db import Database
 from app.errors import Conflict
 from app.imports.answers.stage import Stage, Staged, staged
 from app.imports.staging import BATCH_SIZE
-from app.labels import known_tags
 from app.origins import IMPORTED
 from app.prompts import PromptInput, WordingInput, same
 from app.pubid import new_public_id, new_public_ids
+from app.reviewing.labels import known_tags
 from app.tables import (
     Answer,
     Attempt,

@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlmodel import Session, select
 
-from app.costs import price_unpriced
 from app.db import Database
 from app.exports.archive import export_zip
 from app.exports.csv import answers_csv, labels_csv
 from app.exports.jsonl import export_jsonl
 from app.exports.rows import Export, open_export
 from app.grids import get_grid
-from app.labels import get_reviewer, set_label
-from app.prices import PriceBook
+from app.pricing.costs import price_unpriced
+from app.pricing.prices import PriceBook
 from app.prompts import WordingInput, save_wording, wordings
 from app.providers import Outcome, ThinkingKind
+from app.reviewing.labels import get_reviewer, set_label
 from app.suggest import METHOD
 from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer

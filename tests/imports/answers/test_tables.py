@@ -15,7 +15,7 @@ from app.exports.jsonl import export_jsonl
 from app.exports.rows import open_export
 from app.grids import get_grid
 from app.imports.answers.names import fields_of
-from app.labels import get_reviewer
+from app.reviewing.labels import get_reviewer
 from app.tables import Answer, Grid, Label, Reviewer
 from tests.exports.reading import duckdb_rows, read_csv
 from tests.imports.answers.importing import bring_in, look

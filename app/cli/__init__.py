@@ -1,0 +1,7 @@
+"""What commands do and print; ``app/__main__.py`` lists them with their options.
+
+commands   models, copy, export, people
+importing  import-prompts, import-answers
+running    run: a probe file, in a terminal
+upkeep     backup, restore, doctor
+"""
