@@ -14,7 +14,7 @@ export UV_COMPILE_BYTECODE := 1
 # The same for our own modules, whatever the environment says: tests start the app many times.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run worker test bench python
+.PHONY: help run worker test servers checks bench python
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -27,14 +27,20 @@ worker: $(UV_STAMP) ## run answers of a Postgres database beside other processes
 
 test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k grids")
 	$(UV) sync --frozen
-	$(UV) run --frozen python -m tests.support.chromium
-	$(UV) run --frozen python -m tests.support.postgres
-	$(UV) run --frozen ruff format --check .
-	$(UV) run --frozen ruff check .
-	$(UV) run --frozen mypy
+# One waits for downloads while the other computes.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target servers checks
 # What failed is tried once more, alone: three processes on two cores make some tests wait too long.
 	$(UV) run --frozen pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || \
 		{ test $$? -eq 1 && $(UV) run --frozen pytest --last-failed --last-failed-no-failures none $(ARGS); }
+
+servers:
+	$(UV) run --frozen python -m tests.support.chromium
+	$(UV) run --frozen python -m tests.support.postgres
+
+checks:
+	$(UV) run --frozen ruff format --check .
+	$(UV) run --frozen ruff check .
+	$(UV) run --frozen mypy
 
 bench: $(UV_STAMP) ## measure the fan-out beside a bare loop, 5 minutes (ARGS=pages)
 	$(UV) run --frozen python -m bench $(ARGS)

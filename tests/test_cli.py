@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from app.__main__ import main
 from app.exports.jsonl import content_hash
+from tests import serving
+from tests.forking import app_server
 from tests.polling import wait_for
-from tests.serving import ROOT, app_server, plain_environ, providers_at, request_json
+from tests.serving import ROOT, plain_environ, providers_at, request_json
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
@@ -43,7 +45,7 @@ def refused(result: subprocess.CompletedProcess[str]) -> str:
 def test_serve_prints_its_address_and_keeps_to_its_data_folder(tmp_path: Path) -> None:
     data = tmp_path / "new" / "data"
     before = files(ROOT)
-    with app_server(data) as server:
+    with serving.app_server(data) as server:
         assert f"Bluffcheck is ready on {server.url}" in server.text
         assert str(data / "bluffcheck.db") in server.text
         with urllib.request.urlopen(server.url, timeout=10) as page:

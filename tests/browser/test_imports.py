@@ -11,7 +11,7 @@ from tests.browser.conftest import Open, axe_findings
 
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-    for scheme, width in (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
+    for scheme, width in (("light", 1440), ("dark", 390))
 ]
 FRAGEN = 'Frage;Antwort\n"Was heißt ""oui""?";ja\nHow many Ls are in SPELL?;zwei\nWer?;"er\n'
 
@@ -61,7 +61,7 @@ def test_file_is_mapped_checked_and_imported(open_page: Open, fragen: Path) -> N
 
     page.get_by_role("button", name="Import 1 new and 1 changed").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Imported")
-    found += findings(page, LOOKS[2:])
+    found += findings(page, LOOKS)
     page.get_by_role("link", name='Was heißt "oui"?').click()
     expect(page.get_by_label("Tags")).to_have_value("deutsch")
     assert found == []
@@ -95,17 +95,17 @@ def test_answers_are_explained_and_imported(open_page: Open, tmp_path: Path) -> 
     file.write_text("prompt,model,answer,grade,effort\nWhy?,a/one,so,good,\nHow?,a/one,so,,loud\n")
     page = open_page("/")
     page.get_by_role("link", name="Import answers and labels…").click()
-    found = findings(page, LOOKS[::3])
+    found = findings(page, LOOKS)
     page.get_by_label("A file").set_input_files(file)
     page.get_by_role("button", name="Look at it").click()
     expect(page.get_by_role("alert")).to_contain_text("what this value of a label means")
     expect(page.locator("#problems")).to_contain_text("line 3")
-    found += findings(page, LOOKS[::3])
+    found += findings(page, LOOKS)
     page.get_by_label("good").select_option(label="correct")
     page.get_by_role("button", name="Check again").first.click()
     page.get_by_role("button", name="Import 1 answer, leave 1 line out").click()
     expect(page.get_by_role("heading", name="Imported")).to_be_visible()
-    found += findings(page, LOOKS[::3])
+    found += findings(page, LOOKS)
     page.get_by_role("link", name="Open the grid").click()
     expect(page.locator(".grid-title")).to_contain_text("imported from a table (evals.csv)")
     assert found == []

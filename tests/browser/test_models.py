@@ -17,7 +17,7 @@ from tests.wire_scripts import Script, script_for
 OPUS = "anthropic/claude-opus-5-5"
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-    for scheme, width in (("light", 1440), ("dark", 1024), ("light", 390), ("dark", 390))
+    for scheme, width in (("light", 1440), ("dark", 390))
 ]
 
 

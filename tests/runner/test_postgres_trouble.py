@@ -146,7 +146,7 @@ def test_server_that_is_stopped_and_started_costs_nothing(tmp_path: Path, wire: 
             client.put(f"/api/answers/{first}/label", json=label).raise_for_status()
 
             server.halt()
-            wait_for(lambda: trouble(client), "that the runner notices")
+            wait_for(lambda: client.get("/readyz").status_code == 503, "that it is noticed")
             wait_for(lambda: wire.in_flight == 0, "the end of the calls in flight")
             made = len(wire.calls)
             refused = client.put(f"/api/answers/{second}/label", json=label)
