@@ -58,6 +58,13 @@ class Pace:
             wait = max(wait, granted - BURST_S - now)
         return wait
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set, forward or back: what was granted is as far away as before."""
+        self.requests_at += seconds
+        self.tokens_at += seconds
+        self.paused_until += seconds
+        self.lowered_at += seconds
+
     def used(self, more_tokens: int) -> None:
         """A call took so many tokens more (or fewer) than were reserved."""
         if self.tokens_per_minute is not None:

@@ -16,6 +16,7 @@ from app.plans import Providers
 from app.tables import ProviderLimit
 
 # What is kept of a pace beside its limits.
+SET_BACK_S = 1.0  # more than two readings of one clock can differ
 STATE = ("requests_at", "tokens_at", "paused_until", "low", "lowered_at", "refusals")
 Limit = Annotated[int | None, Field(ge=1, le=1_000_000_000)]
 
@@ -86,6 +87,10 @@ def change(session: Session, changes: Sequence[Change]) -> list[tuple[Pace, floa
         calls = next(one.calls for one in changes if one.account == account)
         found[account] = row, _pace(row, calls)
     now = clock(session)
+    for row, pace in found.values():
+        if now < row.seen_at - SET_BACK_S:
+            pace.shift(now - row.seen_at)
+        row.seen_at = now
     results = [(found[one.account][1], one.change(found[one.account][1], now)) for one in changes]
     for row, pace in found.values():
         for name in STATE:

@@ -454,6 +454,8 @@ class ProviderLimit(SQLModel, table=True):
     low: int | None = None  # calls in flight that were left when it last had to slow down
     lowered_at: float = 0.0
     refusals: int = 0  # in a row
+    # The last time by that clock: it can be set back.
+    seen_at: float = Field(default=0.0, sa_column_kwargs={"server_default": text("0")})
 
 
 class Share(SQLModel, table=True):

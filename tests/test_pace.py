@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.db import Database
 from app.pace import BURST_S, MINUTE_S, PAUSE_MAX_S, PAUSE_S, RECOVERY_S, Pace
+from app.ratelimits import Change, change
+from app.tables import ProviderLimit
 
 gaps = st.lists(st.floats(0, 20), min_size=2, max_size=200)
 
@@ -109,3 +112,25 @@ def test_without_limits_nothing_waits() -> None:
     pace = Pace(3)
     assert not pace.metered
     assert starts_of(pace, [0.0] * 50, [100_000] * 50) == [0.0] * 50
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # one process has no clock
+def test_clock_that_was_set_back_makes_nobody_wait_for_it(database: Database) -> None:
+    def reserve() -> float:
+        one = Change("openai", 8, lambda pace, now: pace.reserve(now, 0))
+        with database.write() as session:
+            [(_, wait)] = change(session, [one])
+            session.commit()
+        return wait
+
+    with database.write() as session:
+        session.add(ProviderLimit(account="openai", requests_per_minute=1))
+        session.commit()
+    assert reserve() == 0
+    assert 50 < reserve() < 60
+    with database.write() as session:  # as if this had been by a clock that was an hour ahead
+        row = session.get_one(ProviderLimit, "openai")
+        row.seen_at += 3600
+        row.requests_at += 3600
+        session.commit()
+    assert 110 < reserve() < 130

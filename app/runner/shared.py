@@ -75,7 +75,7 @@ class SharedLimits:
         self._database = database
         self._providers = providers
         self._concurrency = concurrency
-        self._offset = 0.0  # of the database's clock
+        self._offset = 0.0  # of the database's clock; ours may be set meanwhile
         self._busy: dict[int, set[str]] = {}  # accounts that let a grid wait
         self.by_account = {
             name: SharedLimit(name, Pace(concurrency), writer, self._now)
@@ -104,11 +104,11 @@ class SharedLimits:
         self._busy = await asyncio.to_thread(self._read_busy, waits) if waits else {}
 
     def _now(self) -> float:
-        return time.time() + self._offset
+        return time.monotonic() + self._offset
 
     def _read_paces(self) -> dict[str, Pace]:
         with self._database.read() as session:
-            self._offset = ratelimits.clock(session) - time.time()
+            self._offset = ratelimits.clock(session) - time.monotonic()
             return ratelimits.paces(session, self._concurrency)
 
     def _read_busy(self, accounts: set[str]) -> dict[int, set[str]]:

@@ -5,6 +5,7 @@ Whether a grid is there is decided in grids.py alone. Its prompts belong to the 
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from app.tables import Answer, AnswerState, Grid, now
 log = logging.getLogger(__name__)
 KEPT = timedelta(days=30)
 LOOK_S = 3600.0
+JUMP = timedelta(days=1)  # of the clock, which may have been set wrong
 BATCH = 500  # answers in a transaction, so that whoever labels need not wait for the removal
 _TABLES = SQLModel.metadata.tables
 _RESTORABLE = col(Grid.snapshot_of).is_(None)
@@ -131,10 +133,23 @@ def _pointing(table: Table, name: str) -> list[str]:
     return [key.parent.name for key in table.foreign_keys if key.column.table.name == name]
 
 
+def booted_at() -> datetime:
+    """Of this machine, by its clock: as long as nobody sets that, always the same."""
+    return now() - timedelta(seconds=time.monotonic())
+
+
+def jumped(began: datetime) -> bool:
+    """Whether the clock was set far ahead since ``booted_at`` gave this."""
+    return booted_at() - began > JUMP
+
+
 async def _remove_now_and_then(database: Database, stop: asyncio.Event) -> None:
+    began = booted_at()
     while not stop.is_set():
         try:
-            if count := await asyncio.to_thread(remove_old, database, now() - KEPT):
+            if jumped(began):
+                log.warning("the clock jumped: no deleted grid is removed until the next start")
+            elif count := await asyncio.to_thread(remove_old, database, now() - KEPT):
                 log.info("%d deleted grids were removed for good", count)
         except Unavailable as exc:
             log.info("deleted grids could not be removed yet: %s", exc.reason)

@@ -14,7 +14,15 @@ from app.reviewing.labels import get_reviewer, set_label
 from app.sharing.shares import new_share
 from app.sharing.snapshots import take_snapshot
 from app.tables import Answer, Grid, HeldBack, LabelValue, Prompt, now
-from app.upkeep.deletion import KEPT, delete_grid, deleted_grids, remove_old, restore_grid
+from app.upkeep.deletion import (
+    KEPT,
+    booted_at,
+    delete_grid,
+    deleted_grids,
+    jumped,
+    remove_old,
+    restore_grid,
+)
 from tests.factories import answers_of, finish, grid_input, new_grid, run_grid
 from tests.polling import wait_for
 from tests.wire import WireServer
@@ -154,3 +162,8 @@ def test_old_ones_are_removed_from_every_table(
         assert session.scalar(select(func.count()).select_from(Answer)) == 2 * 4
         with pytest.raises(NotFound):
             get_grid(session, recent.public_id)
+
+
+def test_clock_that_was_set_far_ahead_removes_nothing() -> None:
+    assert not jumped(booted_at())
+    assert jumped(booted_at() - KEPT)
