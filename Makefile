@@ -29,13 +29,15 @@ test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k 
 	$(UV) sync --frozen
 # One waits for downloads while the other computes.
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target servers checks
-# What failed is tried once more, alone: three processes on two cores make some tests wait too long.
-	$(UV) run --frozen pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS) || \
+# What failed is tried once more, alone: four processes on two cores make some tests wait too long.
+	$(UV) run --frozen pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS) || \
 		{ test $$? -eq 1 && $(UV) run --frozen pytest --last-failed --last-failed-no-failures none $(ARGS); }
 
 servers:
 	$(UV) run --frozen python -m tests.support.chromium
 	$(UV) run --frozen python -m tests.support.postgres
+# So that each process of pytest need not compile all tests for itself.
+	@$(UV) run --frozen pytest --collect-only -qqq >/dev/null
 
 checks:
 	$(UV) run --frozen ruff format --check .

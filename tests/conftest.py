@@ -23,7 +23,7 @@ from tests.wire import WireServer
 
 BASE_URL = "http://127.0.0.1:8000"
 # An example that has to wait for a busy machine is not wrong.
-hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.register_profile("patient", deadline=None, max_examples=50)
 hypothesis_settings.load_profile("patient")
 
 

@@ -22,7 +22,7 @@ from tests.support.chromium import chromium_path, launch_args
 AXE = Path(__file__).parent.parent / "support" / "axe.min.js"
 EVERYTHING = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What can be otherwise on a page that was looked at in light too.
-OF_LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
+OF_LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]
 IS_DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
