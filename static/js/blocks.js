@@ -25,9 +25,9 @@ async function read(block) {
 
 async function put(block, smoothly) {
   for (const row of await read(block)) {
+    if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
     block.append(row);
     htmx.process(row.querySelector(".more"));
-    if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
   }
   block.style.minHeight = "";
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
@@ -51,10 +51,9 @@ function later(ms) {
 }
 
 function update() {
-  for (const block of filled.keys()) {
-    const filling = block.style.minHeight;
-    if (!near.has(block) && !filling && !block.querySelector(KEPT)) hold(block, heightOf(block));
-  }
+  const far = [...filled.keys()].filter((it) => !near.has(it) && !it.style.minHeight && !it.querySelector(KEPT));
+  const heights = far.map(heightOf); // before any changes: each would be laid out again
+  far.forEach((block, at) => hold(block, heights[at]));
   for (const block of near) fill(block, true).catch(() => later(RETRY_MS));
 }
 
