@@ -463,6 +463,7 @@ def test_what_postgres_does_not_take_is_named_and_not_shown(source: str, new_url
     assert not any(dump(target).values())
 
 
+@pytest.mark.parametrize("target", ["postgres"], indirect=True)  # there, and back
 def test_memory_stays_flat(source: str, target: str, new_url: NewUrl) -> None:
     rows, size = 20 * BATCH, 20_000
     with closing(Database(source)) as database, database.write() as session:
