@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.cli import upkeep
+from app.cli.options import DATA_DIR, load
 from app.errors import SettingsError, Unavailable
 from app.logs import logging_config
 from app.settings import Settings, load_settings
@@ -54,13 +55,6 @@ class Server(uvicorn.Server):
         self.should_exit = True
         if self.started:
             self.app.state.services.stopping.set()
-
-
-DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
 
 
 @click.group()
@@ -183,11 +177,7 @@ def run(probe: Path, server: str | None, data_dir: Path | None) -> None:
     help="csv, labels (a CSV row per label), jsonl, md, html or zip.  [default: as FILE ends]",
 )  # fmt: skip
 @click.option("--labelled", is_flag=True, help="Only answers that somebody labelled.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
+@DATA_DIR
 def export(grid: str, file: str, format_: str, labelled: bool, data_dir: Path | None) -> None:
     """Write a grid to FILE. GRID is its id, the last part of its address; snapshots have one too.
 
@@ -195,10 +185,7 @@ def export(grid: str, file: str, format_: str, labelled: bool, data_dir: Path | 
     """
     from app.cli import commands  # takes a second
 
-    try:
-        settings = load_settings(data_dir=data_dir)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings = load(data_dir=data_dir)
     commands.export(settings, grid, file, format_, labelled=labelled)
 
 
@@ -270,11 +257,7 @@ def import_prompts(
 @click.option("--title", default="", help="Of the grid that a table becomes.")
 @click.option("--again", is_flag=True, help="Import also what is here already.")
 @click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be imported.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
+@DATA_DIR
 def import_answers(
     file: Path,
     dry_run: bool,
@@ -297,10 +280,7 @@ def import_answers(
     """
     from app.cli import importing  # takes a second
 
-    try:
-        settings = load_settings(data_dir=data_dir)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings = load(data_dir=data_dir)
     said = importing.Said(
         format_, columns, meanings, rest_unlabelled, model, reviewer, title, again, skip_bad
     )
@@ -361,14 +341,6 @@ def invite_person(role: str, name: str | None, data_dir: Path | None) -> None:
     from app.cli import commands  # takes a second
 
     commands.invite_person(load(data_dir=data_dir), role, name)
-
-
-def load(**given: object) -> Settings:
-    """The settings, or the end of the command."""
-    try:
-        return load_settings(**given)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -51,7 +51,8 @@ class Progress:
 
 
 IS_THERE = col(Grid.deleted_at).is_(None)  # whether a grid is: nobody else decides that
-IS_LISTED = sqlalchemy.and_(IS_THERE, col(Grid.snapshot_of).is_(None))  # snapshots are with theirs
+IS_ORIGINAL = col(Grid.snapshot_of).is_(None)  # and no snapshot
+IS_LISTED = sqlalchemy.and_(IS_THERE, IS_ORIGINAL)  # snapshots are with theirs
 
 # Built once: the runner needs it for every transaction.
 _GRID = SQLModel.metadata.tables["grid"]

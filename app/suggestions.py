@@ -11,7 +11,7 @@ from sqlmodel import Session, SQLModel, col
 
 from app.db import Database
 from app.errors import Unavailable
-from app.grids import stamp
+from app.grids import IS_ORIGINAL, stamp
 from app.meanwhile import meanwhile, rest
 from app.origins import ASKED_HERE
 from app.providers import Outcome
@@ -90,7 +90,7 @@ def read_some(database: Database) -> int:
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .join(Prompt, col(Prompt.id) == col(Answer.prompt_id))
             .join(Grid, col(Grid.id) == col(Answer.grid_id))
-            .where(_UNREAD, ASKED_HERE, col(Grid.snapshot_of).is_(None))
+            .where(_UNREAD, ASKED_HERE, IS_ORIGINAL)
             .limit(BATCH)
         ).all()
     found = []

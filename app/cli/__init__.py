@@ -4,4 +4,5 @@ commands   models, copy, export, people
 importing  import-prompts, import-answers
 running    run: a probe file, in a terminal
 upkeep     backup, restore, doctor
+options    what several of them have in common
 """

@@ -2,27 +2,20 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
+from app.cli.options import DATA_DIR, load
 from app.errors import BluffcheckError
-from app.settings import load_settings
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-data_dir_option: Callable[[Any], Any] = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the database.  [default: the user's data folder]",
-)
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
 @click.argument("file", type=FILE)
-@data_dir_option
+@DATA_DIR
 def backup(file: Path, data_dir: Path | None) -> None:
     """Write everything in the database to a new FILE. A server may run meanwhile.
 
@@ -31,8 +24,9 @@ def backup(file: Path, data_dir: Path | None) -> None:
     """
     from app.upkeep.backups import back_up  # takes a second
 
+    settings = load(data_dir=data_dir)
     try:
-        size = back_up(load_settings(data_dir=data_dir).url, file)
+        size = back_up(settings.url, file)
     except (BluffcheckError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"{file} holds everything ({size:,} bytes).")
@@ -41,7 +35,7 @@ def backup(file: Path, data_dir: Path | None) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 @click.option("--force", is_flag=True, help="Also where there is a database, which is kept aside.")
-@data_dir_option
+@DATA_DIR
 def restore(file: Path, force: bool, data_dir: Path | None) -> None:
     """Put a backup FILE in the place of the database. No server may run on it.
 
@@ -49,8 +43,8 @@ def restore(file: Path, force: bool, data_dir: Path | None) -> None:
     """
     from app.upkeep.backups import restore as put_back  # takes a second
 
+    settings = load(data_dir=data_dir)
     try:
-        settings = load_settings(data_dir=data_dir)
         aside = put_back(settings.url, file, force=force)
     except (BluffcheckError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
@@ -62,7 +56,7 @@ def restore(file: Path, force: bool, data_dir: Path | None) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, for machines.")
 @click.option("--calls/--no-calls", default=True, help="Ask ready providers for their models.")
-@data_dir_option
+@DATA_DIR
 def doctor(as_json: bool, calls: bool, data_dir: Path | None) -> None:
     """Look at settings, database, keys, providers, disk and clock, and say what is wrong.
 

@@ -11,15 +11,17 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from sqlmodel import Session
+
 from app.errors import NotFound, Unavailable
 from app.imports.mapping import Mapping
-from app.imports.prompts import Choices, DryRun
+from app.imports.prompts import Choices, DryRun, dry_run
 
 KEPT_S = 3600
 GONE = (
@@ -34,6 +36,7 @@ class Upload:
     """One file, and what is known of it so far."""
 
     kind: ClassVar[str] = "prompts"
+    dry_run: ClassVar[Callable[..., Any]] = staticmethod(dry_run)
 
     folder: Path
     name: str
@@ -64,6 +67,13 @@ class Upload:
         if told["by"] != by or told.pop("kind") != cls.kind:
             raise NotFound(GONE)
         return cls(parent / token, **told | cls.revived(told))
+
+    def check(self, session: Session, choices: Any, notice: str = "") -> None:
+        """Look at what importing it so would do, and keep that."""
+        with kept_on_disk():
+            self.found = self.dry_run(session, self.file, self.name, choices, self.rows)
+            self.choices, self.notice = choices, notice
+            self.keep()
 
     @classmethod
     def revived(cls, told: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import bindparam, delete, text, update
 from sqlmodel import Session, col, select
@@ -17,6 +18,7 @@ IDLE = timedelta(days=7)  # not used for so long, it ends earlier
 TRIES, WINDOW = 10, timedelta(minutes=15)
 TRIES_OF_ADDRESS = 50  # a whole office may have one
 NOTED_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
+U = TypeVar("U", Login, ApiToken)
 _FIRST_TRY = text(
     "INSERT INTO login_try (key, tries, began_at) VALUES (:key, 0, :at) ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("at", type_=UTCDateTime()))
@@ -79,14 +81,19 @@ def begin(session: Session, reviewer_id: int, address: str, browser: str) -> str
 
 def find(session: Session, secret: str) -> tuple[Login, Account, Reviewer] | None:
     """The session of a cookie, while it and its account hold."""
-    statement = (
-        select(Login, Account, Reviewer)
-        .join(Account, col(Account.reviewer_id) == Login.reviewer_id)
-        .join(Reviewer, col(Reviewer.id) == Login.reviewer_id)
-        .where(Login.secret_hash == digest(secret), col(Account.deactivated_at).is_(None))
-    )
-    found = session.exec(statement).first()
+    found = of_secret(session, Login, secret)
     return found if found and ends_at(found[0]) > now() else None
+
+
+def of_secret(session: Session, kind: type[U], secret: str) -> tuple[U, Account, Reviewer] | None:
+    """The session or token with this secret and whose it is, while the account holds."""
+    statement = (
+        select(kind, Account, Reviewer)
+        .join(Account, col(Account.reviewer_id) == kind.reviewer_id)
+        .join(Reviewer, col(Reviewer.id) == kind.reviewer_id)
+        .where(kind.secret_hash == digest(secret), col(Account.deactivated_at).is_(None))
+    )
+    return session.exec(statement).first()
 
 
 def ends_at(login: Login) -> datetime:

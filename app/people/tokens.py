@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from app.errors import InvalidInput, NotFound
 from app.people.audit import By, note
 from app.people.credentials import digest, new_secret
+from app.people.logins import of_secret
 from app.people.tables import Account, ApiToken, Scope
 from app.tables import Reviewer, now
 
@@ -45,14 +46,8 @@ def make_token(
 
 def find_token(session: Session, token: str) -> tuple[ApiToken, Account, Reviewer] | None:
     """While it and its account hold."""
-    statement = (
-        select(ApiToken, Account, Reviewer)
-        .join(Account, col(Account.reviewer_id) == ApiToken.reviewer_id)
-        .join(Reviewer, col(Reviewer.id) == ApiToken.reviewer_id)
-        .where(ApiToken.secret_hash == digest(token), col(Account.deactivated_at).is_(None))
-        .where(col(ApiToken.expires_at) > now())
-    )
-    return session.exec(statement).first()
+    found = of_secret(session, ApiToken, token)
+    return found if found and found[0].expires_at > now() else None
 
 
 def tokens_of(session: Session, reviewer_id: int) -> Sequence[ApiToken]:

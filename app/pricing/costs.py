@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlalchemy import and_, bindparam, case, or_, update
 from sqlmodel import Session, SQLModel, col, func
 
-from app.grids import stamp
+from app.grids import IS_ORIGINAL, stamp
 from app.origins import ASKED_HERE
 from app.pricing.money import Spending
 from app.pricing.prices import REPORTED, PriceBook, Usage
@@ -48,7 +48,7 @@ def price_again(session: Session, prices: PriceBook, models: Iterable[str]) -> N
             )
             .join(Answer, col(Answer.id) == col(Attempt.answer_id))
             .join(Grid, col(Grid.id) == col(Answer.grid_id))
-            .where(col(Answer.model) == model, col(Grid.snapshot_of).is_(None), *_PRICED_BY_US)
+            .where(col(Answer.model) == model, IS_ORIGINAL, *_PRICED_BY_US)
         ):
             id_, answer_id, grid_id, started_at, *tokens, usd, source = row
             cost = prices.cost(model, started_at, Usage(*tokens))

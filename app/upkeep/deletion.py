@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel, col, func, select
 from app import control
 from app.db import Database
 from app.errors import NotFound, Unavailable
-from app.grids import stamp
+from app.grids import IS_ORIGINAL, stamp
 from app.meanwhile import meanwhile, rest
 from app.tables import Answer, AnswerState, Grid, now
 
@@ -28,7 +28,6 @@ LOOK_S = 3600.0
 JUMP = timedelta(days=1)  # of the clock, which may have been set wrong
 BATCH = 500  # answers in a transaction, so that whoever labels need not wait for the removal
 _TABLES = SQLModel.metadata.tables
-_RESTORABLE = col(Grid.snapshot_of).is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def restore_grid(session: Session, public_id: str) -> Grid:
     """Raises NotFound for one that is not deleted, or for too long."""
     grid = session.exec(
         select(Grid).where(
-            Grid.public_id == public_id, _RESTORABLE, col(Grid.deleted_at) > now() - KEPT
+            Grid.public_id == public_id, IS_ORIGINAL, col(Grid.deleted_at) > now() - KEPT
         )
     ).first()
     if grid is None:
@@ -73,7 +72,7 @@ def deleted_grids(session: Session) -> list[Deleted]:
     rows = session.execute(
         select(Grid, func.count(col(Answer.id)))
         .outerjoin(Answer, col(Answer.grid_id) == col(Grid.id))
-        .where(_RESTORABLE, col(Grid.deleted_at) > now() - KEPT)
+        .where(IS_ORIGINAL, col(Grid.deleted_at) > now() - KEPT)
         .group_by(col(Grid.id))
         .order_by(col(Grid.deleted_at).desc())
     ).all()

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse, Response
-from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from app.errors import BluffcheckError, Conflict, InvalidInput
-from app.imports.answers.grids import dry_run, listing, refuse_unready
+from app.imports.answers.grids import listing, refuse_unready
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
 from app.imports.answers.storing import Imported, import_answers
@@ -19,19 +18,14 @@ from app.imports.uploads import kept_on_disk
 from app.people.audit import By, note
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
-from app.web.imports import CHANGED, UploadForm, pairs, receive
+from app.web.imports import CHANGED, UploadForm, pairs, receive, waiting
 from app.web.render import page
 from app.web.who import OWNER, PersonHere, needs
 
 router = APIRouter(prefix="/grids/import", dependencies=[needs(OWNER)])
 
 
-def upload_at(server: Server, token: str, person: PersonHere) -> Upload:
-    """The upload named in the path, or 404."""
-    return Upload.at(server.settings.uploads, token, person.viewer.reviewer_id)
-
-
-UploadHere = Annotated[Upload, Depends(upload_at)]
+UploadHere = Annotated[Upload, Depends(waiting(Upload))]
 
 
 @router.get("")
@@ -50,7 +44,7 @@ def upload(
     """Keep the file for an hour, and look at what importing it would do."""
     choices = Choices(str(data.get("format", "")), header=data.get("header") != "no")
     try:
-        kept = receive(server, data, person, Upload, lambda kept: _check(session, kept, choices))
+        kept = receive(server, session, person, data, Upload, choices)
     except BluffcheckError as exc:
         text = str(data.get("text", ""))
         return _form(exc, text=text, choices=choices, reviewer=reviewer)
@@ -83,7 +77,7 @@ def act(
         if action == "import" and choices == _as_checked(kept):
             _import(server, by, kept, reviewer)
         else:
-            _check(session, kept, choices, CHANGED if action == "import" else "")
+            kept.check(session, choices, CHANGED if action == "import" else "")
     except BluffcheckError as exc:
         return _upload(kept, exc, reviewer=reviewer)
     return _to(kept)
@@ -119,13 +113,6 @@ def _as_checked(kept: Upload) -> Choices:
     )
 
 
-def _check(session: Session, kept: Upload, choices: Choices, notice: str = "") -> None:
-    with kept_on_disk():
-        kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
-        kept.choices, kept.notice = choices, notice
-        kept.keep()
-
-
 def _import(server: Services, by: By, kept: Upload, reviewer: Reviewer | None) -> None:
     found = kept.found
     refuse_unready(found, kept.rows, skip_bad=True, instead="")
@@ -139,7 +126,7 @@ def _import(server: Services, by: By, kept: Upload, reviewer: Reviewer | None) -
             )
     except Conflict:
         with server.database.read() as now:
-            _check(now, kept, _as_checked(kept), "It came here since this was checked.")
+            kept.check(now, _as_checked(kept), "It came here since this was checked.")
         return
     note_imported(server, by, grids)
     kept.done = {"grids": [vars(grid) for grid in grids]}

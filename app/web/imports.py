@@ -21,7 +21,6 @@ from app.imports.prompts import (
     Choices,
     archive_new,
     bad_rows_csv,
-    dry_run,
     import_prompts,
     listing,
 )
@@ -55,12 +54,19 @@ async def upload_form(server: Server, request: Request) -> AsyncIterator[FormDat
 UploadForm = Annotated[FormData, Depends(upload_form)]
 
 
-def upload_at(server: Server, token: str, person: PersonHere) -> Upload:
-    """The upload named in the path, or 404."""
-    return Upload.at(server.settings.uploads, token, person.viewer.reviewer_id)
+U = TypeVar("U", bound=Upload)
 
 
-UploadHere = Annotated[Upload, Depends(upload_at)]
+def waiting(kind: type[U]) -> Callable[..., U]:
+    """A dependency: the upload named in the path, or 404."""
+
+    def upload_at(server: Server, token: str, person: PersonHere) -> U:
+        return kind.at(server.settings.uploads, token, person.viewer.reviewer_id)
+
+    return upload_at
+
+
+UploadHere = Annotated[Upload, Depends(waiting(Upload))]
 
 
 @router.get("/library/import")
@@ -79,20 +85,17 @@ def upload(
     """Keep the file for an hour, and look at what importing it would do."""
     choices = Choices(str(data.get("format", "")), header=data.get("header") != "no")
     try:
-        kept = receive(server, data, person, Upload, lambda kept: _check(session, kept, choices))
+        kept = receive(server, session, person, data, Upload, choices)
     except BluffcheckError as exc:
         text = str(data.get("text", ""))
         return _form(exc, text=text, choices=choices, reviewer=reviewer)
     return _to(kept)
 
 
-U = TypeVar("U", bound=Upload)
-
-
 def receive(
-    server: Services, data: FormData, person: Person, kind: type[U], check: Callable[[U], None]
+    server: Services, session: Session, person: Person, data: FormData, kind: type[U], choices: Any
 ) -> U:
-    """Keep the file or the text of a form, if ``check`` does not raise. Raises InvalidInput."""
+    """Keep the file or the text of a form, and what importing it would do. Raises InvalidInput."""
     file, text = data.get("file"), str(data.get("text", ""))
     chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
     if chosen == bool(text.strip()):
@@ -108,7 +111,7 @@ def receive(
                     shutil.copyfileobj(file.file, target, 1 << 20)
                 else:
                     target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
-            check(kept)
+            kept.check(session, choices)
         except BaseException:
             kept.remove()
             raise
@@ -137,11 +140,11 @@ def act(
     choices = _choices(data)
     try:
         if action == "import" and _differ(choices, kept):
-            _check(session, kept, choices, CHANGED)
+            kept.check(session, choices, CHANGED)
         elif action == "import":
             _import(server, kept, session)
         else:
-            _check(session, kept, choices)
+            kept.check(session, choices)
     except BluffcheckError as exc:
         return _upload(kept, exc, reviewer=reviewer)
     return _to(kept)
@@ -216,13 +219,6 @@ def _as_checked(kept: Upload) -> Choices:
     )  # fmt: skip
 
 
-def _check(session: Session, kept: Upload, choices: Choices, notice: str = "") -> None:
-    with kept_on_disk():
-        kept.found = dry_run(session, kept.file, kept.name, choices, kept.rows)
-        kept.choices, kept.notice = choices, notice
-        kept.keep()
-
-
 def _import(server: Services, kept: Upload, session: Session) -> None:
     if kept.found is None or not kept.found.importable:
         raise InvalidInput("There is nothing in it to import.")
@@ -230,7 +226,7 @@ def _import(server: Services, kept: Upload, session: Session) -> None:
         first = import_prompts(server.database, kept.rows, kept.found.state)
     except Conflict:
         with server.database.read() as now:  # ours has seen the library as it was
-            _check(now, kept, _as_checked(kept), f"{STALE} This is what it would do now.")
+            kept.check(now, _as_checked(kept), f"{STALE} This is what it would do now.")
         return
     kept.done = {
         "first": [{"key": row.key, "text": row.prompt["text"]} for row in first],

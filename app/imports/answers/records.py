@@ -109,21 +109,19 @@ class GridRecord(BaseModel):
     imported: str = ""  # where it came from before
 
 
-class LabelRecord(Record):
+class SaidRecord(Record):
     reviewer: Name
     label: LabelValue | None
     tags: list[Tag] = []
     note: Text = ""
     decides: bool = False
+
+
+class LabelRecord(SaidRecord):
     labelled_at: Time
 
 
-class ChangeRecord(Record):
-    reviewer: Name
-    label: LabelValue | None
-    tags: list[Tag] = []
-    note: Text = ""
-    decides: bool = False
+class ChangeRecord(SaidRecord):
     changed_at: Time
 
 

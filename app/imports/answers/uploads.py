@@ -1,10 +1,11 @@
 """Files of answers that wait to be imported."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from app.imports import uploads
-from app.imports.answers.grids import Coming, DryRun, Value
+from app.imports.answers.grids import Coming, DryRun, Value, dry_run
 from app.imports.answers.reading import Choices
 from app.imports.answers.table import Columns
 
@@ -12,6 +13,7 @@ from app.imports.answers.table import Columns
 @dataclass
 class Upload(uploads.Upload):
     kind: ClassVar[str] = "answers"
+    dry_run: ClassVar[Callable[..., Any]] = staticmethod(dry_run)
 
     choices: Any = field(default_factory=Choices)
 
