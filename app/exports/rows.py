@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Integer, String, Text, literal, type_coerc
 from sqlmodel import Session, col, select
 
 from app.grid.look import Look
-from app.grid.shape import EVERYTHING, load_columns, matching
+from app.grid.shape import EVERYTHING, load_columns, load_shape
 from app.grid.view import Column
 from app.origins import in_words, origin_of
 from app.sharing.hiding import Shown, whole
@@ -224,8 +224,8 @@ def open_export(
     found: Iterable[int] = (row[0] for row in rows)
     about = [name for name, _ in look.chosen]
     if look.filters:
-        matches = matching(session, grid, look, reviewer)
-        found = (id_ for id_ in found if id_ in matches)
+        shape = load_shape(session, grid, look, reviewer.id if reviewer else None)
+        found = filter(shape.matching, found)
     if labelled:
         about.append("labelled by somebody")
     ids = array("q", found)

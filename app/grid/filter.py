@@ -1,14 +1,19 @@
 """Which answers of a grid match a look, and how many would match another one. Pure.
 
-Each answer is given a number whose bits say what it is. Then 60,000 answers are a few hundred kinds
-of answers, and all filters can be counted at once.
+Each answer gets a mark, a number whose bits say what it is. Of 60,000 answers a few hundred marks
+are different, by which all filters can be counted at once.
 """
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
+from itertools import chain, compress
+from math import isnan
+from operator import and_
 
-from app.grid.facts import Fact, Facts, Found
+from app.grid.facts import UNKNOWN, Fact, Facts, Found, Kind
 from app.grid.look import LABELS, ONLY, OUTCOMES, Look
 from app.providers import Outcome, Thought
 from app.tables import AnswerState
@@ -40,79 +45,85 @@ class Setting:
 class Matches:
     """The answers that match a look, and for each filter how many match it and all others."""
 
-    ids: set[int]
+    at: bytearray  # 1 or 0 for each place in the facts
     counts: dict[str, int]
     tags: dict[str, int]
 
 
-def marks_of(facts: Facts, settings: Mapping[int, Setting]) -> dict[int, int]:
-    """The bits of each answer, by its id; kept with the facts."""
+def marks_of(facts: Facts, settings: Mapping[int, Setting]) -> "array[int]":
+    """The bits of each answer, by its place; kept with the facts."""
 
-    def make() -> dict[int, int]:
-        earlier: dict[int, int] = facts.earlier("marks") or {}
-        fresh = list(facts.by_id.values())
-        if earlier:  # what is compared stands in one row
-            rows = {fact.prompt_id for fact in facts.changed.values()}
-            fresh = [fact for fact in fresh if fact.prompt_id in rows]
-        marks = earlier | {fact.id: _simple(fact) for fact in fresh}
-        _add(marks, relations(fresh, settings))
-        if earlier and not other_numbers(facts):
-            for fact in fresh:
-                marks[fact.id] |= earlier[fact.id] & _EXTREMES
-        else:
-            if earlier:
-                marks = {id_: kind & ~_EXTREMES for id_, kind in marks.items()}
-            _add(marks, extremes(facts.by_id.values()))
+    def make() -> "array[int]":
+        simple = facts.of_kinds(_simple)
+        earlier: array[int] | None = facts.earlier("marks")
+        if earlier is None:
+            marks = array("I", map(simple.__getitem__, facts.kind_numbers))
+            rows: Iterable[int] = facts.rows
+        else:  # what is compared stands in one row
+            marks = earlier[:]
+            rows = {facts.prompt_ids[at] for at in facts.changed}
+            for at in chain.from_iterable(facts.rows[row] for row in rows):
+                marks[at] = simple[facts.kind_numbers[at]] | marks[at] & _EXTREMES
+        _add(marks, relations(facts, rows, settings))
+        if earlier is None or other_numbers(facts):
+            if earlier is not None:
+                marks = array("I", [mark & ~_EXTREMES for mark in marks])
+            _add(marks, extremes(facts))
         return marks
 
     return facts.made("marks", make)
 
 
-def _add(marks: dict[int, int], found: Mapping[str, set[int]]) -> None:
-    for name, ids in found.items():
+def _add(marks: "array[int]", found: Mapping[str, Iterable[int]]) -> None:
+    for name, places in found.items():
         bit = BITS[f"only-{name}"]
-        for id_ in ids:
-            marks[id_] |= bit
+        for at in places:
+            marks[at] |= bit
 
 
 def other_numbers(facts: Facts) -> bool:
     """Whether the changes touch times or costs, of which all answers together say what is slow."""
-    before = facts.before.by_id if facts.before else {}
 
-    def numbers(fact: Fact | None) -> tuple[object, ...]:
-        return (fact.state, fact.total_ms, fact.cost_usd) if fact else ()
+    def numbers(fact: Fact) -> tuple[object, ...]:
+        return fact.kind.state, fact.total_ms, fact.cost_usd
 
-    return any(numbers(it) != numbers(before.get(id_)) for id_, it in facts.changed.items())
+    before = facts.before
+    return before is None or any(
+        numbers(facts.at(it)) != numbers(before.at(it)) for it in facts.changed
+    )
 
 
-def match(facts: Facts, marks: Mapping[int, int], look: Look, found: Found) -> Matches:
+def match(facts: Facts, marks: Sequence[int], look: Look, found: Found) -> Matches:
     """``marks`` of these facts; ``found``: what only the database could tell."""
-    kinds = dict(marks)
-    for id_ in found.mine:
-        if id_ in kinds:
-            kinds[id_] &= ~_MINE
+    if found.mine:
+        marks = array("I", marks)
+        for at in compress(range(len(facts)), _are_in(found.mine, facts)):
+            marks[at] &= ~_MINE
+    of_look = bytearray(b"\1") * len(facts)  # as far as kinds of marks do not tell
     for ids in (found.text, found.by):
         if ids is not None:
-            kinds = {id_: kind for id_, kind in kinds.items() if id_ in ids}
-    tags = Counter(
-        tag
-        for id_, kind in (kinds.items() if facts.tagged else ())
-        if _fits(kind, look)
-        for tag in facts.by_id[id_].tags.split()
-    )
+            of_look = bytearray(map(and_, of_look, _are_in(ids, facts)))
+    tags: Counter[str] = Counter()
+    if facts.tagged:
+        of_both = Counter(compress(zip(marks, facts.kind_numbers, strict=True), of_look))
+        for (mark, number), n in of_both.items():
+            if _fits(mark, look):
+                tags.update(dict.fromkeys(facts.kinds[number].tags.split(), n))
     if look.tag:
-        kinds = {
-            id_: kind
-            for id_, kind in kinds.items()
-            if look.tag & set(facts.by_id[id_].tags.split())
-        }
-    of_kind = Counter(kinds.values())
-    fitting = {kind for kind in of_kind if _fits(kind, look)}
-    matching = {id_ for id_, kind in kinds.items() if kind in fitting}
-    return Matches(matching, _counts(of_kind, look), dict(sorted(tags.items())))
+        having = facts.of_kinds(lambda kind: not look.tag.isdisjoint(kind.tags.split()))
+        tagged = map(having.__getitem__, facts.kind_numbers)
+        of_look = bytearray(map(and_, of_look, tagged))
+    of_mark = Counter(compress(marks, of_look))
+    fits = {mark: _fits(mark, look) for mark in of_mark}
+    of_all = bytearray(is_it and fits[mark] for is_it, mark in zip(of_look, marks, strict=True))
+    return Matches(of_all, _counts(of_mark, look), dict(sorted(tags.items())))
 
 
-def _counts(of_kind: Mapping[int, int], look: Look) -> dict[str, int]:
+def _are_in(ids: Collection[int], facts: Facts) -> Iterator[bool]:
+    return map(ids.__contains__, facts.ids)
+
+
+def _counts(of_mark: Mapping[int, int], look: Look) -> dict[str, int]:
     """How many answers each filter would show beside the others that are on."""
     counts = {}
     for name, bit in BITS.items():
@@ -123,93 +134,98 @@ def _counts(of_kind: Mapping[int, int], look: Look) -> dict[str, int]:
             other = look.with_(only=look.only | {value})
         else:
             continue
-        fits = [n for kind, n in of_kind.items() if kind & bit and _fits(kind, other)]
+        fits = [n for mark, n in of_mark.items() if mark & bit and _fits(mark, other)]
         counts[name] = sum(fits)
-    counts["all"] = sum(n for kind, n in of_kind.items() if _fits(kind, look))
+    counts["all"] = sum(n for mark, n in of_mark.items() if _fits(mark, look))
     return counts
 
 
-def _fits(kind: int, look: Look) -> bool:
-    """Whether answers of this kind match, as far as bits can tell."""
+def _fits(mark: int, look: Look) -> bool:
+    """Whether answers with these bits match, as far as bits can tell."""
     return (
-        all(kind & BITS[f"only-{name}"] for name in look.only)
-        and (not look.label or any(kind & BITS[f"label-{name}"] for name in look.label))
-        and (not look.outcome or any(kind & BITS[f"outcome-{name}"] for name in look.outcome))
+        all(mark & BITS[f"only-{name}"] for name in look.only)
+        and (not look.label or any(mark & BITS[f"label-{name}"] for name in look.label))
+        and (not look.outcome or any(mark & BITS[f"outcome-{name}"] for name in look.outcome))
     )
 
 
-def _simple(fact: Fact) -> int:
-    """The bits that an answer has by itself."""
-    waiting = fact.state in _WAITING
-    outcome = "waiting" if waiting else fact.outcome if fact.state == "done" else None
+def _simple(it: Kind) -> int:
+    """The bits that answers of this kind have by themselves."""
+    waiting = it.state in _WAITING
+    outcome = "waiting" if waiting else it.outcome if it.state == "done" else None
     if outcome is None:
-        outcome = "cancelled" if fact.state == AnswerState.cancelled else "error"
-    kind = BITS[f"outcome-{outcome}"]
+        outcome = "cancelled" if it.state == AnswerState.cancelled else "error"
+    mark = BITS[f"outcome-{outcome}"]
     can_label = outcome == Outcome.answered
-    if fact.label:
-        kind |= BITS[f"label-{fact.label}"]
-    elif can_label and not fact.disputed:
-        kind |= BITS["only-unlabelled"]
+    if it.label:
+        mark |= BITS[f"label-{it.label}"]
+    elif can_label and not it.disputed:
+        mark |= BITS["only-unlabelled"]
     if can_label:
-        kind |= _MINE
-        if fact.thought in (Thought.yes, Thought.no):
-            kind |= BITS["judged"] | (BITS["thought"] if fact.thought == Thought.yes else 0)
-    if fact.disputed:
-        kind |= BITS["only-reviewers"]
-    if fact.mismatch and not waiting:
-        kind |= BITS["only-mismatch"]
-    if fact.suggested and fact.label and fact.suggested != fact.label:
-        kind |= BITS["only-suggestion"]
-    return kind
+        mark |= _MINE
+        if it.thought in (Thought.yes, Thought.no):
+            mark |= BITS["judged"] | (BITS["thought"] if it.thought == Thought.yes else 0)
+    if it.disputed:
+        mark |= BITS["only-reviewers"]
+    if it.mismatch and not waiting:
+        mark |= BITS["only-mismatch"]
+    if it.suggested and it.label and it.suggested != it.label:
+        mark |= BITS["only-suggestion"]
+    return mark
 
 
-def relations(facts: Iterable[Fact], settings: Mapping[int, Setting]) -> dict[str, set[int]]:
-    """The ids of answers by what a comparison with others of their row tells.
+def relations(
+    facts: Facts, rows: Iterable[int], settings: Mapping[int, Setting]
+) -> dict[str, list[int]]:
+    """The places of answers by what a comparison with others of their row tells; ``rows``: ids of
+    prompts.
 
     What changes a label compares cells by the label that most of their repeats have; a cell without
     such a label is left out. The answers that belong are the labelled ones of the cells compared.
     """
-    cells: dict[tuple[int, str, int], list[Fact]] = {}
-    for fact in facts:
-        if fact.label:
-            cells.setdefault((fact.prompt_id, fact.model, fact.variant_id), []).append(fact)
-    found: dict[str, set[int]] = {
-        "repeats": set(), "thinking": set(), "permission": set(), "models": set(),
-    }  # fmt: skip
-    alike: dict[tuple[object, ...], dict[str, list[Fact]]] = {}
-    for (prompt, model, variant), group in cells.items():
-        labels = Counter(fact.label for fact in group).most_common(2)
-        if len(labels) > 1:
-            found["repeats"].update(fact.id for fact in group)
-            if labels[0][1] == labels[1][1]:
-                continue
-        label, it = str(labels[0][0]), settings[variant]
-        for key in (
-            ("thinking", prompt, model, it.wording, it.rest),
-            ("permission", prompt, model, it.thinking, it.rest),
-            ("models", prompt, variant),
-        ):
-            alike.setdefault(key, {}).setdefault(label, []).extend(group)
-    for (name, *_), by_label in alike.items():
-        if len(by_label) > 1:
-            found[str(name)].update(fact.id for group in by_label.values() for fact in group)
+    found: dict[str, list[int]] = {"repeats": [], "thinking": [], "permission": [], "models": []}
+    columns = facts.of_kinds(lambda kind: kind.column)
+    labels = facts.of_kinds(lambda kind: kind.label)
+    for row in rows:
+        cells: dict[tuple[str, int], list[int]] = {}
+        for at in facts.rows[row]:
+            number = facts.kind_numbers[at]
+            if labels[number]:
+                cells.setdefault(columns[number], []).append(at)
+        alike: dict[tuple[object, ...], dict[str, list[int]]] = {}
+        for (model, variant), places in cells.items():
+            most = Counter(labels[facts.kind_numbers[at]] for at in places).most_common(2)
+            if len(most) > 1:
+                found["repeats"] += places
+                if most[0][1] == most[1][1]:
+                    continue
+            label, it = str(most[0][0]), settings[variant]
+            for key in (
+                ("thinking", model, it.wording, it.rest),
+                ("permission", model, it.thinking, it.rest),
+                ("models", variant),
+            ):
+                alike.setdefault(key, {}).setdefault(label, []).extend(places)
+        for (name, *_), by_label in alike.items():
+            if len(by_label) > 1:
+                found[str(name)] += chain.from_iterable(by_label.values())
     return found
 
 
-def extremes(facts: Iterable[Fact]) -> dict[str, set[int]]:
-    """The ids of the answers that took or cost far more than others."""
-    done = [fact for fact in facts if fact.state == "done"]
+def extremes(facts: Facts) -> dict[str, list[int]]:
+    """The places of the answers that took or cost far more than others."""
+    done = facts.of_kinds(lambda kind: kind.state == AnswerState.done)
+    places = [at for at, number in enumerate(facts.kind_numbers) if done[number]]
     return {
-        "slow": _most([(fact.id, fact.total_ms) for fact in done]),
-        "costly": _most([(fact.id, fact.cost_usd) for fact in done]),
+        "slow": _most(facts.times_ms, [at for at in places if facts.times_ms[at] != UNKNOWN]),
+        "costly": _most(facts.costs_usd, [at for at in places if not isnan(facts.costs_usd[at])]),
     }
 
 
-def _most(values: Sequence[tuple[int, float | None]]) -> set[int]:
-    """The ids with the largest values: at most ``SHARE`` of all that have one."""
-    known = sorted(((value, id_) for id_, value in values if value is not None), reverse=True)
-    if not known:
-        return set()
-    median = known[len(known) // 2][0]
-    first = known[: int(SHARE * len(known))]
-    return {id_ for value, id_ in first if value > TIMES * median}
+def _most(values: Sequence[float], places: Sequence[int]) -> list[int]:
+    """Where the largest values are: at most ``SHARE`` of all ``places``."""
+    if not places:
+        return []
+    median = sorted(values[at] for at in places)[(len(places) - 1) // 2]
+    far = ((values[at], at) for at in places if values[at] > TIMES * median)
+    return [at for _, at in nlargest(int(SHARE * len(places)), far)]

@@ -56,9 +56,8 @@ def load_view(
 ) -> GridView:
     """The grid with its first block of rows, or with that of the answer ``at``, or of ``row``."""
     shape = load_shape(session, grid, look, reviewer_id)
-    if at in shape.facts.by_id:
-        prompt = shape.facts.by_id[at].prompt_id
-        row = next((n for n, (_, id_) in enumerate(shape.rows, 1) if id_ == prompt), row)
+    if fact := shape.facts.get(at or 0):
+        row = next((n for n, (_, id_) in enumerate(shape.rows, 1) if id_ == fact.prompt_id), row)
     return GridView(
         shape,
         [
@@ -136,7 +135,7 @@ def _dress(shape: Shape, chips: Iterable[Chip]) -> list[Chip]:
     equals = mark_equals(chips)
     for chip in chips:
         chip.eq = equals.get(chip.id, 0)
-        chip.off = shape.look.filters and chip.id not in shape.matches.ids
+        chip.off = shape.look.filters and not shape.matching(chip.id)
     return chips
 
 
@@ -145,14 +144,17 @@ def _minis(shape: Shape, prompts: set[int]) -> dict[tuple[int, str], Mini]:
     groups = [slot for slot in shape.slots if not isinstance(slot, Column)]
     if not groups:
         return {}
+    facts = shape.facts
     of_column = {(c.model, c.variant.id): g for g in groups for c in g.parts}
+    of_kind = facts.of_kinds(lambda kind: (of_column.get(kind.column), kind.label))
     counts: Counter[tuple[int, str, str]] = Counter()
-    for fact in shape.facts.by_id.values():
-        group = of_column.get((fact.model, fact.variant_id))
-        if group and fact.prompt_id in prompts:
-            counts[fact.prompt_id, group.key, "total"] += 1
-            if fact.label:
-                counts[fact.prompt_id, group.key, fact.label] += 1
+    for prompt in prompts:
+        for at in facts.rows.get(prompt, ()):
+            group, label = of_kind[facts.kind_numbers[at]]
+            if group:
+                counts[prompt, group.key, "total"] += 1
+                if label:
+                    counts[prompt, group.key, label] += 1
     names = ("total", "correct", "hallucinated", "abstained")
     return {
         (prompt, group.key): Mini(

@@ -7,10 +7,11 @@ import asyncio
 import logging
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import compress
 from statistics import median
 
 import sqlalchemy
@@ -44,7 +45,6 @@ from app.tables import (
     GridPrompt,
     HeldBack,
     Prompt,
-    Reviewer,
     Variant,
     Wording,
     now,
@@ -78,6 +78,15 @@ class Shape:
         return blocks(len(self.rows), shown * self.grid.repeats)
 
     @property
+    def matching_ids(self) -> Iterator[int]:
+        return compress(self.facts.ids, self.matches.at)
+
+    def matching(self, answer_id: int) -> bool:
+        """Whether an answer is there and matches the filters."""
+        at = self.facts.place(answer_id)
+        return at is not None and bool(self.matches.at[at])
+
+    @property
     def rows_mark(self) -> str:
         """How many rows are shown, and which, in few characters."""
         ids = sorted(prompt_id for _, prompt_id in self.rows)
@@ -109,9 +118,7 @@ def load_shape(
         ("matches", found),
         lambda: match(facts, marks, look, find(session, grid.id, look, reviewer_id)),
     )
-    rows = facts.made(
-        ("rows", found), lambda: row_order(facts.prompts, look, facts.by_id, matches.ids)
-    )
+    rows = facts.made(("order", found), lambda: row_order(facts, look, matches))
     density = look.density or _density(session, grid.id)
     return Shape(
         grid,
@@ -144,11 +151,6 @@ def read_newest(database: Database, grids: int = 3) -> None:
                 load_shape(session, grid)
     except Unavailable as exc:
         log.info("grids were not read ahead: %s", exc.reason)
-
-
-def matching(session: Session, grid: Grid, look: Look, reviewer: Reviewer | None) -> set[int]:
-    """The ids of the answers that match the filters of ``look``."""
-    return load_shape(session, grid, look, reviewer.id if reviewer else None).matches.ids
 
 
 def load_columns(session: Session, grid_id: int) -> list[Column]:
@@ -226,8 +228,9 @@ def _spending(session: Session, grid_id: int, facts: Facts) -> dict[tuple[str, i
 
 
 def _progress(facts: Facts) -> Progress:
-    kinds = Counter((f.state, f.outcome, f.label, f.disputed) for f in facts.by_id.values())
-    return tally_progress((*kind, n) for kind, n in kinds.items())
+    counts = Counter(facts.kind_numbers)
+    kinds = ((facts.kinds[number], n) for number, n in counts.items())
+    return tally_progress((it.state, it.outcome, it.label, it.disputed, n) for it, n in kinds)
 
 
 def _density(session: Session, grid_id: int) -> Density:

@@ -1,13 +1,16 @@
 """The counts of a column, of columns folded into one, and of a whole grid. Pure."""
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from app.grid.facts import Fact, Facts
+from app.grid.facts import UNKNOWN, Facts
 from app.grid.filter import BITS
 from app.pricing.money import Spending
+from app.providers import Outcome
 from app.stats.rates import clustered
+from app.tables import LabelValue
 
 Key = tuple[str, int]  # of a column: model and variant id
 NO_ANSWER = ("empty", "refused", "truncated", "error")
@@ -48,7 +51,7 @@ class Tally:
     answer: int = 0  # one of the answers, by which the column can be named
     # (hallucinated, labelled) by prompt
     by_prompt: dict[int, tuple[int, int]] = field(default_factory=dict)
-    times_ms: list[int] = field(default_factory=list)  # in order
+    times_ms: "array[int]" = field(default_factory=lambda: array("q"))  # in order
     # Over all calls, also those that no longer count.
     spending: Spending = field(default_factory=Spending)
 
@@ -92,55 +95,56 @@ class Tally:
         """Of the answers, from the request to their end."""
         return self.times_ms[(len(self.times_ms) - 1) // 2] if self.times_ms else None
 
-    def count(self, kind: int, n: int = 1) -> None:
-        """Count ``n`` answers of this kind (see filter.py)."""
+    def count(self, mark: int, n: int = 1) -> None:
+        """Count ``n`` answers with this mark (see filter.py)."""
         self.total += n
         for name, bit in _BITS:
-            if kind & bit:
+            if mark & bit:
                 setattr(self, name, getattr(self, name) + n)
 
 
 _BITS = [(name, BITS[facet]) for name, facet in _FACETS.items()]
 
 
-def tallies(facts: Facts, marks: Mapping[int, int]) -> dict[Key, Tally]:
+def tallies(facts: Facts, marks: Sequence[int]) -> dict[Key, Tally]:
     """The counts of each column that has answers; kept with the facts."""
 
     def make() -> dict[Key, Tally]:
         earlier: dict[Key, Tally] | None = facts.earlier("tallies")
         if earlier is None:
-            return _tallies(facts.by_id.values(), marks)
+            return _tallies(facts, marks, range(len(facts)))
         # Marks may change in a whole row, but none of those that are counted here.
-        columns = {(fact.model, fact.variant_id) for fact in facts.changed.values()}
-        fresh = [f for f in facts.by_id.values() if (f.model, f.variant_id) in columns]
-        return earlier | _tallies(fresh, marks)
+        columns = {facts.at(it).kind.column for it in facts.changed}
+        touched = facts.of_kinds(lambda kind: kind.column in columns)
+        places = [at for at, number in enumerate(facts.kind_numbers) if touched[number]]
+        return earlier | _tallies(facts, marks, places)
 
     return facts.made("tallies", make)
 
 
-def _tallies(facts: Iterable[Fact], marks: Mapping[int, int]) -> dict[Key, Tally]:
-    kinds: Counter[tuple[str, int, int]] = Counter()
-    answers: dict[Key, int] = {}
-    by_prompt: dict[Key, dict[int, tuple[int, int]]] = {}
-    times: dict[Key, list[int]] = {}
-    for fact in facts:
-        key = (fact.model, fact.variant_id)
-        kinds[*key, marks[fact.id]] += 1
-        answers.setdefault(key, fact.id)
-        if fact.label:
-            prompts = by_prompt.setdefault(key, {})
-            bad, n = prompts.get(fact.prompt_id, (0, 0))
-            prompts[fact.prompt_id] = (bad + (fact.label == "hallucinated"), n + 1)
-        if fact.total_ms is not None and fact.outcome == "answered":
-            times.setdefault(key, []).append(fact.total_ms)
+def _tallies(facts: Facts, marks: Sequence[int], places: Iterable[int]) -> dict[Key, Tally]:
+    counts: Counter[tuple[int, int]] = Counter()
     found: dict[Key, Tally] = {}
-    for (model, variant, kind), n in kinds.items():
-        found.setdefault((model, variant), Tally()).count(kind, n)
-    for key, tally in found.items():
-        tally.answer = answers[key]
-        tally.by_prompt = by_prompt.get(key, {})
-        tally.times_ms = sorted(times.get(key, []))
-    return found
+    tallies = facts.of_kinds(lambda kind: found.setdefault(kind.column, Tally()))
+    labels = facts.of_kinds(lambda kind: kind.label)
+    answered = facts.of_kinds(lambda kind: kind.outcome == Outcome.answered)
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}  # one of equal ones
+    for at in places:
+        number, ms = facts.kind_numbers[at], facts.times_ms[at]
+        tally, label = tallies[number], labels[number]
+        counts[number, marks[at]] += 1
+        tally.answer = tally.answer or facts.ids[at]
+        if label:
+            bad, n = tally.by_prompt.get(facts.prompt_ids[at], (0, 0))
+            pair = bad + (label == LabelValue.hallucinated), n + 1
+            tally.by_prompt[facts.prompt_ids[at]] = pairs.setdefault(pair, pair)
+        if ms != UNKNOWN and answered[number]:
+            tally.times_ms.append(ms)
+    for (number, mark), n in counts.items():
+        tallies[number].count(mark, n)
+    for tally in found.values():
+        tally.times_ms = array("q", sorted(tally.times_ms))
+    return {key: tally for key, tally in found.items() if tally.total}
 
 
 def total(parts: Sequence[Tally]) -> Tally:
@@ -154,6 +158,6 @@ def total(parts: Sequence[Tally]) -> Tally:
         **{name: sum(getattr(part, name) for part in parts) for name in ("total", *_FACETS)},
         answer=parts[0].answer if parts else 0,
         by_prompt=by_prompt,
-        times_ms=sorted(ms for part in parts for ms in part.times_ms),
+        times_ms=array("q", sorted(ms for part in parts for ms in part.times_ms)),
         spending=sum((part.spending for part in parts), Spending()),
     )

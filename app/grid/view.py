@@ -2,13 +2,14 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Protocol
 
 from app.grid.chips import SHORT, Chip
-from app.grid.facts import Fact
+from app.grid.facts import UNKNOWN, Facts
+from app.grid.filter import Matches
 from app.grid.look import Level as LevelName
 from app.grid.look import Look
 from app.grid.tally import Tally, total
@@ -221,34 +222,28 @@ def levels(columns: Sequence[Column], look: Look) -> list[Level]:
     return found
 
 
-def row_order(
-    prompts: Sequence[int], look: Look, facts: Mapping[int, Fact], ids: Collection[int]
-) -> list[tuple[int, int]]:
+def row_order(facts: Facts, look: Look, matches: Matches) -> list[tuple[int, int]]:
     """(number, prompt id) of the rows that are shown, as they are shown."""
-    numbered = list(enumerate(prompts, start=1))
+    numbered = list(enumerate(facts.prompts, start=1))
     if look.filters:
-        having = {facts[id_].prompt_id for id_ in ids}
+        having = set(compress(facts.prompt_ids, matches.at))
         numbered = [pair for pair in numbered if pair[1] in having]
     if look.sort == "row":
         return numbered
-    scores = _scores(look.sort, facts.values())
+    scores = {prompt: _score(look.sort, facts, places) for prompt, places in facts.rows.items()}
     return sorted(numbered, key=lambda pair: -scores.get(pair[1], -1.0))
 
 
-def _scores(sort: str, facts: Iterable[Fact]) -> dict[int, float]:
-    found: dict[int, float] = {}
-    labels: dict[int, Counter[str]] = {}
-    for fact in facts:
-        if sort == "time" and fact.total_ms is not None:
-            found[fact.prompt_id] = found.get(fact.prompt_id, 0.0) + fact.total_ms
-        elif fact.label:
-            labels.setdefault(fact.prompt_id, Counter())[fact.label] += 1
-    for prompt, counts in labels.items():
-        if sort == "hallucinations":
-            found[prompt] = float(counts["hallucinated"])
-        elif sort == "disagreement":
-            found[prompt] = disagreement(counts)
-    return found
+def _score(sort: str, facts: Facts, places: Iterable[int]) -> float:
+    """What a row is sorted by: the highest comes first. -1: it has nothing of that."""
+    if sort == "time":
+        times = [facts.times_ms[at] for at in places if facts.times_ms[at] != UNKNOWN]
+        return float(sum(times)) if times else -1.0
+    kinds = (facts.kinds[facts.kind_numbers[at]] for at in places)
+    labels = Counter(kind.label for kind in kinds if kind.label)
+    if not labels:
+        return -1.0
+    return disagreement(labels) if sort == "disagreement" else float(labels["hallucinated"])
 
 
 def disagreement(counts: Mapping[str, int]) -> float:

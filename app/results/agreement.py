@@ -8,7 +8,9 @@ from itertools import combinations
 import sqlalchemy
 from sqlmodel import Session, col, func
 
+from app.grid.facts import load_facts
 from app.results.book import Book, total
+from app.results.report import Report
 from app.stats.agreement import (
     Kappa,
     cohen,
@@ -81,7 +83,15 @@ class Agreement:
     suggestions: list[SuggestionTable]
 
 
-def load_agreement(session: Session, grid: Grid, book: Book) -> Agreement:
+def load_agreement(session: Session, report: Report) -> Agreement:
+    """Kept with the facts."""
+    return load_facts(session, report.grid).made(
+        ("agreement", report.choice.tag, report.choice.ignored),
+        lambda: _agreement(session, report.grid, report.book),
+    )
+
+
+def _agreement(session: Session, grid: Grid, book: Book) -> Agreement:
     units, names = _units(session, grid.id)
     said = [list(unit.values()) for unit in units.values()]
     everybody = bool(said) and len({frozenset(unit) for unit in units.values()}) == 1

@@ -1,12 +1,13 @@
 """The final labels of a grid by column and prompt: all that results are computed from."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import sqlalchemy
 from sqlmodel import Session, col
 
-from app.grid.facts import Fact, Facts, load_facts
+from app.grid.facts import Facts, Kind, load_facts
 from app.grid.shape import load_columns
 from app.grid.tally import NO_ANSWER
 from app.grid.view import Column
@@ -102,44 +103,43 @@ def _book(
     ignored: bool,
 ) -> Book:
     chosen = {q.id: q for q in questions.values() if not tag or tag in q.tags}
-    counts: dict[Key, dict[int, list[int]]] = {}
-    outside: dict[Key, Outside] = {}
-    place = {"correct": 0, "hallucinated": 1, "abstained": 2}
-    for fact in facts.by_id.values():
-        if fact.prompt_id not in chosen:
-            continue
-        key = (fact.model, fact.variant_id)
-        if key not in counts:
-            counts[key], outside[key] = {}, Outside()
-        if fact.label and (ignored or not fact.mismatch):
-            cell = counts[key].get(fact.prompt_id)
-            if cell is None:
-                cell = counts[key][fact.prompt_id] = [0, 0, 0]
-            cell[place[fact.label]] += 1
-        else:
-            why = _why_outside(fact)
-            setattr(outside[key], why, getattr(outside[key], why) + 1)
+    cells: dict[Key, dict[int, Counts]] = {kind.column: {} for kind in facts.kinds}
+    outside = {key: Outside() for key in cells}
+    answers: Counter[Key] = Counter()
+    one: dict[Counts, Counts] = {}  # of equal ones: few are different
+    for prompt in chosen:
+        row = Counter(facts.kind_numbers[at] for at in facts.rows.get(prompt, ()))
+        for number, n in row.items():
+            kind = facts.kinds[number]
+            answers[kind.column] += n
+            if kind.label and (ignored or not kind.mismatch):
+                of_column = cells[kind.column]
+                counts = of_column.get(prompt, Counts()) + Counts(**{kind.label: n})
+                of_column[prompt] = one.setdefault(counts, counts)
+            else:
+                why = _why_outside(kind)
+                setattr(outside[kind.column], why, getattr(outside[kind.column], why) + n)
     return Book(
-        [c for c in columns if (c.model, c.variant.id) in counts],
+        [c for c in columns if answers[c.model, c.variant.id]],
         chosen,
-        {key: {p: Counts(*cell) for p, cell in cells.items()} for key, cells in counts.items()},
+        cells,
         outside,
         sorted({tag for q in questions.values() for tag in q.tags}),
     )
 
 
-def _why_outside(fact: Fact) -> str:
-    if fact.label:
+def _why_outside(kind: Kind) -> str:
+    if kind.label:
         return "ignored"
-    if fact.state in WAITING:
+    if kind.state in WAITING:
         return "waiting"
-    if fact.state == AnswerState.cancelled:
+    if kind.state == AnswerState.cancelled:
         return "cancelled"
-    if fact.outcome in NO_ANSWER or fact.outcome is None or "no_answer" in fact.tags.split():
+    if kind.outcome in NO_ANSWER or kind.outcome is None or "no_answer" in kind.tags.split():
         return "no_answer"
-    if fact.disputed:
+    if kind.disputed:
         return "disputed"
-    return "unverifiable" if "unverifiable" in fact.tags.split() else "unlabelled"
+    return "unverifiable" if "unverifiable" in kind.tags.split() else "unlabelled"
 
 
 def _questions(session: Session, grid_id: int) -> dict[int, Question]:

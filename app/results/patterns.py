@@ -1,17 +1,18 @@
 """What the repeats of each prompt do: stable, scattered, wavering, honest."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy
 from sqlmodel import Session, col
 
-from app.grid.facts import load_facts
+from app.grid.facts import Facts, load_facts
 from app.grid.view import Column
 from app.results.book import Book, Key, Question
+from app.results.report import Report
 from app.stats.repeats import Pattern, all_k, at_least_one, consistency, pattern
-from app.tables import Answer, Attempt, Grid
+from app.tables import Answer, Attempt
 
 SHOWN = 20  # prompts named for each pattern
 _MEANINGS = {
@@ -40,17 +41,26 @@ class PatternLine:
     once_wrong: float | None  # at least one of k hallucinated
 
 
-def load_patterns(session: Session, grid: Grid, book: Book, *, ignored: bool) -> list[PatternLine]:
-    """Needs the normalised texts, which are read once and kept with the facts."""
-    facts = load_facts(session, grid)
-    keys = facts.made("answer_keys", lambda: _answer_keys(session, grid.id))
+def load_patterns(session: Session, report: Report) -> list[PatternLine]:
+    """Kept with the facts, as are the normalised texts that it takes."""
+    facts = load_facts(session, report.grid)
+    keys = facts.made("answer_keys", lambda: _answer_keys(session, report.grid.id))
+    return facts.made(
+        ("patterns", report.choice.tag, report.choice.ignored),
+        lambda: _patterns(facts, keys, report),
+    )
+
+
+def _patterns(facts: Facts, keys: Mapping[int, str], report: Report) -> list[PatternLine]:
+    book = report.book
     said: dict[Key, dict[int, list[tuple[str, str]]]] = {}
-    for fact in facts.by_id.values():
-        if fact.label and (ignored or not fact.mismatch) and fact.prompt_id in book.questions:
-            prompts = said.setdefault((fact.model, fact.variant_id), {})
-            one = (fact.label, keys.get(fact.id, ""))
-            prompts.setdefault(fact.prompt_id, []).append(one)
-    k = grid.repeats
+    for prompt in book.questions:
+        for at in facts.rows.get(prompt, ()):
+            kind = facts.kinds[facts.kind_numbers[at]]
+            if kind.label and (report.choice.ignored or not kind.mismatch):
+                one = kind.label, keys.get(facts.ids[at], "")
+                said.setdefault(kind.column, {}).setdefault(prompt, []).append(one)
+    k = report.grid.repeats
     return [
         _line(column, said.get((column.model, column.variant.id), {}), book, k)
         for column in book.columns

@@ -1,17 +1,16 @@
-"""All results of one grid. Pages, the API, the CSV and the figures read these, so they agree."""
+"""The results of one grid that its final labels tell. Pages, the API, the CSV and the figures read
+these, so they agree. What more it takes to read is in patterns.py and agreement.py."""
 
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from app.grid.facts import Facts, load_facts
-from app.results.agreement import Agreement, load_agreement
 from app.results.book import Book, Outside, load_book, total
 from app.results.choice import By, Choice
 from app.results.design import Square, chosen_effect, squares
 from app.results.effects import Effect, adjusted
 from app.results.lines import Line, level_parts, lines, name_of
-from app.results.patterns import PatternLine, load_patterns
 from app.results.price import Place, Swap, Told, abstains_more, ranking, swap_points, told
 from app.stats.measures import Counts
 from app.tables import Grid, LabelValue
@@ -36,8 +35,6 @@ class Report:
     ranking: list[Place]  # at the t that was chosen
     swaps: list[Swap]
     told: list[Told]
-    patterns: list[PatternLine]
-    agreement: Agreement
 
     @property
     def effects(self) -> list[Effect]:
@@ -74,7 +71,6 @@ def load_report(session: Session, grid: Grid, choice: Choice) -> Report:
 
 def _report(session: Session, grid: Grid, facts: Facts, choice: Choice) -> Report:
     book = load_book(session, grid, choice.tag, ignored=choice.ignored)
-    which = choice.tag, choice.ignored
     by_column, models = lines(book, By.column), lines(book, By.model)
     ranked = models if len(models) > 1 else by_column
     found, chosen = _adjusted(squares(book, choice.of), chosen_effect(book, choice))
@@ -94,11 +90,6 @@ def _report(session: Session, grid: Grid, facts: Facts, choice: Choice) -> Repor
         ranking=[],
         swaps=swap_points(ranked),
         told=told(book),
-        patterns=facts.made(
-            ("patterns", *which),
-            lambda: load_patterns(session, grid, book, ignored=choice.ignored),
-        ),
-        agreement=facts.made(("agreement", *which), lambda: load_agreement(session, grid, book)),
     )
 
 

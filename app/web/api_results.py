@@ -5,14 +5,17 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from app.results.agreement import load_agreement
 from app.results.book import OUTSIDE
 from app.results.effects import Effect
 from app.results.lines import SHARES, Line
+from app.results.patterns import load_patterns
 from app.results.pictures import pictures
 from app.results.words import sentence
 from app.stats.measures import MEASURES
 from app.stats.paired import Difference
 from app.web.api import PROBLEMS
+from app.web.deps import Reading
 from app.web.results import ReportHere
 from app.web.who import READER, needs
 
@@ -111,13 +114,13 @@ class ResultsItem(BaseModel):
 
 
 @router.get("/grids/{grid_id}/results")
-def get_results(report: ReportHere) -> ResultsItem:
+def get_results(report: ReportHere, session: Reading) -> ResultsItem:
     """Measures with intervals, effects, ranking at t, patterns of repeats, agreement.
 
     `before` and `after` name two columns or two levels of a factor to compare, such as
     `thinking:off` and `thinking:on`; the keys of lines are such names.
     """
-    it = report.agreement
+    it = load_agreement(session, report)
     return ResultsItem(
         grid=report.grid.public_id,
         t=report.choice.t,
@@ -144,7 +147,7 @@ def get_results(report: ReportHere) -> ResultsItem:
         figures=list(pictures(report)),
         patterns=[
             {"column": line.column.key, "prompts": line.prompts, **line.counts}
-            for line in report.patterns
+            for line in load_patterns(session, report)
         ],
         agreement={
             "answers": it.answers,

@@ -7,8 +7,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.errors import NotFound
 from app.figures.png import png
+from app.results.agreement import load_agreement
 from app.results.choice import By, Choice
 from app.results.lines import SHARES
+from app.results.patterns import load_patterns
 from app.results.pictures import Picture, pictures
 from app.results.report import Report, load_report
 from app.results.resampling import RATIOS, Draws
@@ -66,6 +68,8 @@ def show_results(
         effects_markdown=effects_markdown(report.effects),
         min_prompts=MIN_PROMPTS,
         patterns=list(Pattern),
+        repeats=load_patterns(session, report),
+        agreement=load_agreement(session, report),
         pictures=pictures(report),
         draws=server.resamples.of(report),
         ratios=RATIOS,

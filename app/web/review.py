@@ -18,7 +18,7 @@ from sqlmodel import Session
 from app import grids
 from app.errors import NotFound
 from app.grid.look import Look
-from app.grid.shape import column_of, matching
+from app.grid.shape import column_of, load_shape
 from app.people.audit import note
 from app.prompts import Text
 from app.reviewing.aliases import answer_of
@@ -126,7 +126,9 @@ class Review:
 def in_filter(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> set[int] | None:
     """The answers that the grid's filters leave; None: there are none."""
     look = Look.parse(place.carried)
-    return matching(session, grid, look, reviewer) if look.filters else None
+    if not look.filters:
+        return None
+    return set(load_shape(session, grid, look, reviewer.id).matching_ids)
 
 
 def open_review(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> Review:

@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
 from typing import Any
 
 import pytest
 
-from app.grid.facts import Fact, Facts, Found
+from app.grid.facts import Fact, Facts, Found, Kind
 from app.grid.filter import Setting, extremes, marks_of, match, relations
 from app.grid.look import Look
 from app.grid.tally import tallies
@@ -23,11 +24,13 @@ SETTINGS = {
 
 def fact(id_: int, **changes: Any) -> Fact:
     usual = {
-        "prompt_id": 1, "model": "m", "variant_id": OFF, "state": "done", "label": None,
-        "disputed": False, "outcome": "answered", "mismatch": False, "thought": None,
-        "total_ms": None, "cost_usd": None, "suggested": None, "tags": "",
+        "prompt_id": 1, "total_ms": None, "cost_usd": None, "model": "m", "variant_id": OFF,
+        "state": "done", "label": None, "disputed": False, "outcome": "answered",
+        "mismatch": False, "thought": None, "suggested": None, "tags": "",
     }  # fmt: skip
-    return Fact(id=id_, **{**usual, **changes})
+    values = usual | changes
+    kind = Kind(**{name: values.pop(name) for name in Kind._fields})
+    return Fact(id=id_, kind=kind, **values)
 
 
 def labelled(*labels: str, start: int = 1, **changes: Any) -> list[Fact]:
@@ -37,13 +40,25 @@ def labelled(*labels: str, start: int = 1, **changes: Any) -> list[Fact]:
 
 
 def matches(facts: Iterable[Fact], query: dict[str, str], **found: Any) -> set[int]:
-    known = Facts(0, {it.id: it for it in facts}, [1])
-    return match(known, marks_of(known, SETTINGS), Look.parse(query.items()), Found(**found)).ids
+    known = Facts(0, facts, [1])
+    at = match(known, marks_of(known, SETTINGS), Look.parse(query.items()), Found(**found)).at
+    return set(compress(known.ids, at))
+
+
+def related(facts: Iterable[Fact]) -> dict[str, set[int]]:
+    known = Facts(0, facts, [1, 2])
+    found = relations(known, known.rows, SETTINGS)
+    return {name: {known.ids[at] for at in places} for name, places in found.items()}
+
+
+def extreme(facts: Iterable[Fact]) -> dict[str, set[int]]:
+    known = Facts(0, facts, [1])
+    return {name: {known.ids[at] for at in places} for name, places in extremes(known).items()}
 
 
 def test_repeats_disagree_within_a_cell_only() -> None:
     facts = labelled("CH-") + labelled("CC", start=11, variant_id=ON)
-    assert relations(facts, SETTINGS)["repeats"] == {1, 2}
+    assert related(facts)["repeats"] == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -57,28 +72,28 @@ def test_repeats_disagree_within_a_cell_only() -> None:
 def test_what_changes_the_label_is_compared_with_the_rest_alike(
     name: str, other: dict[str, Any]
 ) -> None:
-    changed = relations(labelled("CCH") + labelled("HH-", start=11, **other), SETTINGS)
+    changed = related(labelled("CCH") + labelled("HH-", start=11, **other))
     assert changed[name] == {1, 2, 3, 11, 12}
     others = {"thinking", "permission", "models"} - {name}
     assert [changed[it] for it in others] == [set(), set()]
-    same = relations(labelled("CCH") + labelled("C", start=11, **other), SETTINGS)
+    same = related(labelled("CCH") + labelled("C", start=11, **other))
     assert same[name] == set()
-    torn = relations(labelled("CH") + labelled("A", start=11, **other), SETTINGS)
+    torn = related(labelled("CH") + labelled("A", start=11, **other))
     assert torn[name] == set()  # the first cell has no label that most of it agrees on
-    elsewhere = relations(labelled("C") + labelled("H", start=11, prompt_id=2, **other), SETTINGS)
+    elsewhere = related(labelled("C") + labelled("H", start=11, prompt_id=2, **other))
     assert elsewhere[name] == set()
 
 
 def test_variants_that_differ_in_more_are_not_compared() -> None:
     facts = labelled("C", variant_id=ALLOWED) + labelled("H", start=11, variant_id=OTHER)
-    assert not any(relations(facts, SETTINGS).values())
+    assert not any(related(facts).values())
 
 
 def test_slow_is_the_slowest_twentieth_if_it_is_far_from_the_rest() -> None:
     facts = [fact(n, total_ms=1000 + n) for n in range(1, 40)] + [fact(40, total_ms=9000)]
-    assert extremes(facts)["slow"] == {40}
+    assert extreme(facts)["slow"] == {40}
     alike = [fact(n, cost_usd=0.01) for n in range(1, 100)]
-    assert extremes(alike)["costly"] == set()
+    assert extreme(alike)["costly"] == set()
 
 
 @pytest.mark.parametrize(
@@ -120,24 +135,23 @@ def test_what_the_database_tells_is_one_more_filter() -> None:
 
 
 def test_every_count_is_what_the_filter_would_show() -> None:
-    facts = Facts(0, {it.id: it for it in labelled("CCHHA--")}, [1])
-    facts.by_id[8] = fact(8, label="correct", mismatch=True)
+    facts = Facts(0, [*labelled("CCHHA--"), fact(8, label="correct", mismatch=True)], [1])
     marks = marks_of(facts, SETTINGS)
     for query in ({}, {"label": "correct"}, {"only": "repeats"}, {"outcome": "answered"}):
         look = Look.parse(query.items())
         counts = match(facts, marks, look, Found()).counts
         for facet, value in (("label", "correct"), ("label", "abstained"), ("outcome", "empty")):
             alone = look.with_(**{facet: frozenset({value})})
-            assert counts[f"{facet}-{value}"] == len(match(facts, marks, alone, Found()).ids)
+            assert counts[f"{facet}-{value}"] == sum(match(facts, marks, alone, Found()).at)
         for value in ("repeats", "mismatch", "unlabelled"):
             more = look.with_(only=look.only | {value})
-            assert counts[f"only-{value}"] == len(match(facts, marks, more, Found()).ids)
-        assert counts["all"] == len(match(facts, marks, look, Found()).ids)
+            assert counts[f"only-{value}"] == sum(match(facts, marks, more, Found()).at)
+        assert counts["all"] == sum(match(facts, marks, look, Found()).at)
 
 
 def test_what_two_ask_for_at_once_is_made_once() -> None:
     """The first request after a start comes while the grid is still read ahead."""
-    facts, made = Facts(0, {}, []), []
+    facts, made = Facts(0, [], []), []
     begun, other = threading.Event(), threading.Event()
 
     def make() -> int:
@@ -163,15 +177,35 @@ def test_what_is_renewed_is_what_would_be_made_anew() -> None:
     facts += [
         it._replace(prompt_id=2, total_ms=1000 + it.id) for it in labelled("C" * 40, start=21)
     ]
-    known = Facts(1, {it.id: it for it in facts}, [1, 2])
+    known = Facts(1, facts, [1, 2])
     tallies(known, marks_of(known, SETTINGS))
     for change in (
         {"label": "abstained"}, {"label": None}, {"total_ms": 9000}, {"state": "running"},
         {"state": "failed", "outcome": "error", "label": None}, {"tags": "hedged"},
     ):  # fmt: skip
-        changed = {2: known.by_id[2]._replace(**change), 99: fact(99, prompt_id=2, **change)}
-        known = Facts(known.seq + 1, known.by_id | changed, [1, 2], known, changed)
-        anew = Facts(known.seq, known.by_id, [1, 2])
+        facts[1], facts[-1] = fact(2, **change), fact(60, prompt_id=2, **change)
+        known = known.renewed(known.seq + 1, [facts[1], facts[-1]], [1, 2])
+        anew = Facts(known.seq, facts, [1, 2])
+        assert [known.get(it.id) for it in facts] == facts
         marks = marks_of(known, SETTINGS)
         assert marks == marks_of(anew, SETTINGS)
         assert tallies(known, marks) == tallies(anew, marks)
+
+
+def test_answers_that_were_added_stand_where_their_ids_do() -> None:
+    facts = labelled("CH", start=1) + labelled("HA", start=11, prompt_id=2)
+    known = Facts(1, facts, [1, 2])
+    tallies(known, marks_of(known, SETTINGS))
+    more = [fact(2, label="abstained"), fact(5, prompt_id=2), fact(30, label="correct")]
+    renewed = known.renewed(2, more, [1, 2])
+    anew = Facts(2, [facts[0], *more[:2], *facts[2:], more[2]], [1, 2])
+    assert list(renewed.ids) == [1, 2, 5, 11, 12, 30]
+    assert [renewed.get(id_) for id_ in range(31)] == [anew.get(id_) for id_ in range(31)]
+    assert {row: list(places) for row, places in renewed.rows.items()} == {
+        1: [0, 1, 5],
+        2: [2, 3, 4],
+    }
+    marks = marks_of(renewed, SETTINGS)
+    assert marks == marks_of(anew, SETTINGS)
+    assert tallies(renewed, marks) == tallies(anew, marks)
+    assert known.get(2) == facts[1]  # the earlier facts are still what they were

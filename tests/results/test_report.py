@@ -8,8 +8,10 @@ from sqlmodel import Session
 from app.db import Database
 from app.errors import InvalidInput
 from app.providers import Outcome
+from app.results.agreement import load_agreement
 from app.results.book import Outside
 from app.results.choice import By, Choice
+from app.results.patterns import load_patterns
 from app.results.report import Report, load_report
 from app.results.words import sentence
 from app.reviewing.labels import get_reviewer, set_label
@@ -143,7 +145,7 @@ def test_patterns_tell_bluffing_from_one_firm_belief(session: Session) -> None:
     grid = labelled_grid(
         session, {"bluffer off allowed": ["HHH", "hhh", "AAA", "CCC", "CHC", "AHA", "C--"]}
     )
-    [line] = report(session, grid).patterns
+    [line] = load_patterns(session, report(session, grid))
     assert line.counts == {
         Pattern.stable_wrong: 1,
         Pattern.scatter: 1,
@@ -177,7 +179,7 @@ def test_agreement_is_over_answers_that_several_reviewers_labelled(session: Sess
         labels = {"C": LabelValue.correct, "H": LabelValue.hallucinated}
         set_label(session, answer.id, boris, labels[value])
     session.flush()
-    found = report(session, grid).agreement
+    found = load_agreement(session, report(session, grid))
     assert (found.answers, found.reviewers, found.disputed) == (4, 2, 1)
     assert found.raw == 0.75
     [pair] = found.pairs
@@ -189,4 +191,5 @@ def test_an_empty_grid_has_results_without_numbers(session: Session) -> None:
     grid = labelled_grid(session, {"bluffer off allowed": ["-"]})
     found = report(session, grid)
     assert found.counts == Counts()
-    assert (found.ranking, found.squares, found.agreement.alpha) == ([], [], None)
+    assert (found.ranking, found.squares) == ([], [])
+    assert load_agreement(session, found).alpha is None
