@@ -9,7 +9,6 @@ import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -17,8 +16,7 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, String, type_coerce
 from sqlmodel import Session, col, select
 
-from app.grid.look import Look
-from app.tables import Answer, Attempt, Grid, GridPrompt, Label, Reviewer
+from app.tables import Answer, Attempt, Grid, GridPrompt
 
 KEPT = 8  # grids
 MADE = 40  # things made of the facts of one grid
@@ -266,66 +264,3 @@ def _statement(grid_id: int) -> sqlalchemy.Select[Any]:
         .where(col(Answer.grid_id) == grid_id)
         .order_by(col(Answer.id))
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Ids of answers that only the database can tell; None where nothing is asked for."""
-
-    text: frozenset[int] | None = None  # with the text that is searched
-    by: frozenset[int] | None = None  # labelled by the reviewer of the filter
-    mine: frozenset[int] = frozenset()  # labelled by the one who looks
-
-
-def find(session: Session, grid_id: int, look: Look, reviewer_id: int | None) -> Found:
-    """What the filters of ``look`` need beside the facts."""
-    by_name = col(Reviewer.name_key) == look.by.casefold()
-    return Found(
-        text=frozenset(_with_text(session, grid_id, look.q)) if look.q else None,
-        by=_labelled(session, grid_id, by_name) if look.by else None,
-        mine=_labelled(session, grid_id, col(Reviewer.id) == reviewer_id)
-        if reviewer_id
-        else frozenset(),
-    )
-
-
-def _with_text(session: Session, grid_id: int, q: str) -> Iterable[int]:
-    # SQLite knows upper and lower case of ASCII only.
-    forms = {q} if q.isascii() else {q, q.lower(), q.upper(), q.capitalize(), q.title()}
-    return session.scalars(
-        sqlalchemy.select(col(Answer.id))
-        .join(Attempt, col(Attempt.id) == col(Answer.attempt_id))
-        .where(
-            col(Answer.grid_id) == grid_id,
-            sqlalchemy.or_(
-                *(
-                    column.icontains(form, autoescape=True)
-                    for column in (col(Attempt.text), col(Attempt.thinking_text))
-                    for form in sorted(forms)
-                )
-            ),
-        )
-    )
-
-
-def _labelled(session: Session, grid_id: int, who: ColumnElement[bool]) -> frozenset[int]:
-    return frozenset(
-        session.scalars(
-            sqlalchemy.select(col(Label.answer_id))
-            .join(Answer, col(Answer.id) == col(Label.answer_id))
-            .join(Reviewer, col(Reviewer.id) == col(Label.reviewer_id))
-            .where(col(Answer.grid_id) == grid_id, who)
-        )
-    )
-
-
-def reviewers_of(session: Session, grid_id: int) -> dict[str, int]:
-    """Who labelled anything in this grid, by name, and how many of its answers."""
-    rows = session.execute(
-        sqlalchemy.select(col(Reviewer.name), sqlalchemy.func.count())
-        .join(Label, col(Label.reviewer_id) == col(Reviewer.id))
-        .join(Answer, col(Answer.id) == col(Label.answer_id))
-        .where(col(Answer.grid_id) == grid_id)
-        .group_by(col(Reviewer.name))
-    )
-    return dict(sorted((tuple(row) for row in rows), key=lambda row: row[0].casefold()))

@@ -13,7 +13,8 @@ from itertools import chain, compress
 from math import isnan
 from operator import and_
 
-from app.grid.facts import UNKNOWN, Fact, Facts, Found, Kind
+from app.grid.facts import UNKNOWN, Fact, Facts, Kind
+from app.grid.found import Found
 from app.grid.look import LABELS, ONLY, OUTCOMES, Look
 from app.providers import Outcome, Thought
 from app.tables import AnswerState

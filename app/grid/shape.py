@@ -19,8 +19,9 @@ from sqlmodel import Session, col, func, select
 
 from app.db import Database
 from app.errors import Unavailable
-from app.grid.facts import Facts, find, load_facts
+from app.grid.facts import Facts, load_facts
 from app.grid.filter import Matches, Setting, marks_of, match, other_numbers
+from app.grid.found import find
 from app.grid.look import Density, Look
 from app.grid.tally import tallies
 from app.grid.view import (

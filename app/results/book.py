@@ -64,9 +64,12 @@ class Book:
 
     def of(self, columns: Iterable[Column]) -> Cells:
         """What several columns say together."""
+        parts = [self.cells[column.model, column.variant.id] for column in columns]
+        if len(parts) == 1:
+            return parts[0]
         found: dict[int, Counts] = {}
-        for column in columns:
-            for prompt, counts in self.cells[column.model, column.variant.id].items():
+        for part in parts:
+            for prompt, counts in part.items():
                 found[prompt] = found[prompt] + counts if prompt in found else counts
         return found
 

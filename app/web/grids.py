@@ -8,7 +8,7 @@ from fastapi import APIRouter, Cookie, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from app.errors import InvalidInput
-from app.grid.facts import reviewers_of
+from app.grid.found import reviewers_of
 from app.grid.places import Step, next_unlabelled, row_of
 from app.grid.queries import load_rows, load_view
 from app.grid.shape import Shape, load_shape

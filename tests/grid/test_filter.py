@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.grid.facts import Fact, Facts, Found, Kind
+from app.grid.facts import Fact, Facts, Kind
 from app.grid.filter import Setting, extremes, marks_of, match, relations
+from app.grid.found import Found
 from app.grid.look import Look
 from app.grid.tally import tallies
 
