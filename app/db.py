@@ -13,11 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
@@ -102,7 +99,9 @@ class Database:
         start at once."""
         to = to or revisions()[0]
         if self.revision() == to:
-            return  # most starts: Alembic would take a while to find that out
+            return  # most starts: Alembic is loaded only where there is work for it
+        from app.migrating import upgrade
+
         with self.writer.connect() as connection:
             if self.is_sqlite:
                 # A batch step drops and recreates a table: with foreign keys on, the drop would
@@ -111,7 +110,7 @@ class Database:
                 driver.execute("PRAGMA foreign_keys=OFF")
                 driver.execute(f"PRAGMA busy_timeout={PATIENCE_S * 1000}")
                 with connection.begin():
-                    _upgrade(connection, to)
+                    upgrade(connection, to)
                     broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
                     if broken:
                         raise RuntimeError(f"migration left dangling rows: {broken[:5]}")
@@ -120,11 +119,15 @@ class Database:
             else:
                 with connection.begin():
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
-                    _upgrade(connection, to)
+                    upgrade(connection, to)
 
     def revision(self) -> str | None:
+        """That of the tables, as Alembic keeps it; None: there are none yet."""
         with self.reader.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
 
     def hold(self, *, alone: bool = True) -> None:
         """Make this the one process that uses this database, until ``close``.
@@ -165,13 +168,6 @@ class Database:
         self.writer.dispose()
 
 
-def alembic_config(connection: Connection) -> Config:
-    """Alembic's settings stand in pyproject.toml; the connection is ours."""
-    config = Config(toml_file=ROOT / "pyproject.toml")
-    config.attributes["connection"] = connection
-    return config
-
-
 @cache
 def revisions() -> list[str]:
     """The revisions that this program knows, newest first: their files are numbered."""
@@ -188,10 +184,6 @@ def newer(revision: str | None) -> str:
         f"it comes from a newer Bluffcheck (its tables are at {revision}, this one knows them up"
         f" to {revisions()[0]})"
     )
-
-
-def _upgrade(connection: Connection, to: str) -> None:
-    command.upgrade(alembic_config(connection), to)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.db import Database
 from bench.model_server import model_name
 from tests.serving import Process, app_server
 
@@ -54,11 +55,15 @@ def bluffcheck(model_url: str, in_flight: int) -> Iterator[Process]:
         "BLUFFCHECK_MAX_CALLS_DEFAULT": str(MOST),
         "BLUFFCHECK_PREFLIGHT_CALLS": str(MOST + 1),  # the bare loop has no test calls
     }
-    with tempfile.TemporaryDirectory() as folder, app_server(Path(folder), environ) as server:
-        first = start_grid(server, 1, model_name(0.01, 1), repeats=1)
-        while progress(server, first)["done"] == 0:
-            time.sleep(0.1)
-        yield server
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/bluffcheck.db")
+        database.migrate()
+        database.close()
+        with app_server(Path(folder), environ) as server:
+            first = start_grid(server, 1, model_name(0.01, 1), repeats=1)
+            while progress(server, first)["done"] == 0:
+                time.sleep(0.1)
+            yield server
 
 
 def start_grid(server: Process, answers: int, *models: str, repeats: int = REPEATS) -> str:

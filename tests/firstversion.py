@@ -1,16 +1,16 @@
 """A database as the first version left it, with data in it."""
 
-from alembic import command
 from sqlmodel import text
 
-from app.db import Database, alembic_config
+from app.db import Database
+from app.migrating import upgrade
 
 
 def first_version(url: str, *more: str) -> Database:
     """One with the grid below, and what further statements make of it."""
     database = Database(url)
     with database.writer.connect() as connection, connection.begin():
-        command.upgrade(alembic_config(connection), "0001")
+        upgrade(connection, "0001")
         for statement in (*GRID_OF_0001, *more):
             connection.execute(text(statement))
     return database

@@ -11,9 +11,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import select, text
 
-from app.db import Database, alembic_config, revisions
+from app.db import Database, revisions
 from app.errors import SettingsError
 from app.main import create_app
+from app.migrating import alembic_config
 from app.reviewing.labels import set_label
 from app.settings import Settings
 from app.tables import Answer, Label, LabelChange, LabelValue, Reviewer

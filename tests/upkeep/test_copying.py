@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from click.testing import CliRunner
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
@@ -19,8 +18,9 @@ from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as sqlmodel_select
 
 from app.__main__ import main
-from app.db import Database, alembic_config
+from app.db import Database
 from app.errors import BluffcheckError
+from app.migrating import upgrade
 from app.people import logins
 from app.people import members as people
 from app.people.access import AccessInput, set_access
@@ -283,7 +283,7 @@ def test_database_of_a_running_server_is_refused(
 def test_older_source_is_refused_and_stays_as_it_was(database_url: str, new_url: NewUrl) -> None:
     old, there = new_url(other(database_url)), new_url("sqlite")
     with closing(Database(old)) as database, database.writer.begin() as connection:
-        command.upgrade(alembic_config(connection), "0002")
+        upgrade(connection, "0002")
     said = refusal(old, there)
     assert re.search(r"older Bluffcheck \(.* at 0002, .* at \d{4}\): start the server on it", said)
     with closing(Database(old)) as database:
