@@ -222,7 +222,7 @@ def _read(session: Session, grid: Grid) -> Facts:
 
 def _facts(session: Session, statement: sqlalchemy.Select[Any]) -> Iterator[Fact]:
     # In pieces: all rows of the driver at once would be ten times what is kept of them.
-    rows = session.execute(statement, execution_options={"yield_per": 10_000})
+    rows = session.execute(statement, execution_options={"yield_per": 1_000})
     return (Fact(row[0], row[1], row[2], row[3], Kind._make(row[4:])) for row in rows)
 
 

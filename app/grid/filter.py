@@ -6,7 +6,7 @@ are different, by which all filters can be counted at once.
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import chain, compress
@@ -216,17 +216,20 @@ def relations(
 def extremes(facts: Facts) -> dict[str, list[int]]:
     """The places of the answers that took or cost far more than others."""
     done = facts.of_kinds(lambda kind: kind.state == AnswerState.done)
-    places = [at for at, number in enumerate(facts.kind_numbers) if done[number]]
+    places = array("I", compress(range(len(facts)), map(done.__getitem__, facts.kind_numbers)))
     return {
-        "slow": _most(facts.times_ms, [at for at in places if facts.times_ms[at] != UNKNOWN]),
-        "costly": _most(facts.costs_usd, [at for at in places if not isnan(facts.costs_usd[at])]),
+        "slow": _most(facts.times_ms, places, lambda ms: ms != UNKNOWN),
+        "costly": _most(facts.costs_usd, places, lambda usd: not isnan(usd)),
     }
 
 
-def _most(values: Sequence[float], places: Sequence[int]) -> list[int]:
-    """Where the largest values are: at most ``SHARE`` of all ``places``."""
-    if not places:
+def _most(
+    values: Sequence[float], places: Iterable[int], known: Callable[[float], bool]
+) -> list[int]:
+    """Where the largest values are: at most ``SHARE`` of those that are known."""
+    in_order = sorted(filter(known, map(values.__getitem__, places)))
+    if not in_order:
         return []
-    median = sorted(values[at] for at in places)[(len(places) - 1) // 2]
-    far = ((values[at], at) for at in places if values[at] > TIMES * median)
-    return [at for _, at in nlargest(int(SHARE * len(places)), far)]
+    median = in_order[(len(in_order) - 1) // 2]
+    far = ((values[at], at) for at in places if known(values[at]) and values[at] > TIMES * median)
+    return [at for _, at in nlargest(int(SHARE * len(in_order)), far)]
