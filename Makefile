@@ -36,6 +36,7 @@ test: $(UV_STAMP) ## check format, lint and types, then run all tests (ARGS="-k 
 servers:
 	$(UV) run --frozen python -m tests.support.chromium
 	$(UV) run --frozen python -m tests.support.postgres
+	$(UV) run --frozen python -m tests.support.office
 # So that each process of pytest need not compile all tests for itself.
 	@$(UV) run --frozen pytest --collect-only -qqq >/dev/null
 

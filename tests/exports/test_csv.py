@@ -5,7 +5,6 @@ LibreOffice opens it too where it is installed; where it is not, Python and Duck
 
 import csv
 import io
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -33,9 +32,7 @@ from tests.exports.reading import (
     undone,
 )
 from tests.factories import answers_of, finish, new_grid, run_grid
-
-OFFICE = shutil.which("soffice") or shutil.which("libreoffice")
-Reader = Callable[[Path], list[dict[str, str]]]
+from tests.support.office import office_path
 
 
 def exported(database: Database, **options: Any) -> list[dict[str, str]]:
@@ -218,35 +215,40 @@ def test_filters_of_the_grid_choose_rows(database: Database) -> None:
     assert [row["label"] for row in labels] == ["correct"]
 
 
-def office_rows(path: Path) -> list[dict[str, str]]:
-    """Through a spreadsheet and back. It knows one kind of line break within a cell."""
-    utf8 = "Text - txt - csv (StarCalc):44,34,76"
-    out = path.parent / "out"
-    command = [str(OFFICE), "--headless", f"--infilter={utf8}", "--convert-to", f"csv:{utf8}"]
-    subprocess.run([*command, "--outdir", str(out), str(path)], check=True, timeout=120)
-    with (out / path.name).open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-READERS: list[Reader] = [
-    lambda path: read_csv(path.read_bytes().decode()),
-    duckdb_rows,
-    *([office_rows] if OFFICE else []),
-]
-
-
-@pytest.mark.parametrize("reader", READERS, ids=["Python", "DuckDB", "LibreOffice"][: len(READERS)])
-def test_other_programs_read_as_many_rows(
-    database: Database, tmp_path: Path, reader: Reader
-) -> None:
+@pytest.fixture
+def files(database: Database, tmp_path: Path) -> list[Path]:
+    """The answers and the labels of the small grid, four rows each."""
     with database.write() as session:
         small_grid(session)
         session.commit()
-    for make, rows, name in ((answers_csv, 4, "answer_text"), (labels_csv, 4, "prompt")):
-        path = tmp_path / f"{name}.csv"
+    found = [tmp_path / "answers.csv", tmp_path / "labels.csv"]
+    for path, make in zip(found, (answers_csv, labels_csv), strict=True):
         path.write_bytes(exported_text(database, make).encode())
-        found = reader(path)
-        assert len(found) == rows
-        if name == "answer_text":
-            breaks = "\n" if reader is office_rows else "\r\n"
-            assert {row[name] for row in found} == {TRICKY.replace("\r\n", breaks)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda path: read_csv(path.read_bytes().decode()), duckdb_rows],
+    ids=["Python", "DuckDB"],
+)
+def test_other_programs_read_as_many_rows(
+    files: list[Path], read: Callable[[Path], list[dict[str, str]]]
+) -> None:
+    answers, labels = map(read, files)
+    assert (len(answers), len(labels)) == (4, 4)
+    assert {row["answer_text"] for row in answers} == {TRICKY}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # it takes its time
+@pytest.mark.skipif(office_path() is None, reason="LibreOffice is neither there nor installable")
+def test_a_spreadsheet_reads_as_many_rows(files: list[Path], tmp_path: Path) -> None:
+    utf8 = "Text - txt - csv (StarCalc):44,34,76"
+    options = [f"--infilter={utf8}", f"-env:UserInstallation={tmp_path.as_uri()}/profile"]
+    command = [str(office_path()), "--headless", *options, "--convert-to", f"csv:{utf8}"]
+    out = tmp_path / "out"
+    subprocess.run([*command, "--outdir", str(out), *map(str, files)], check=True, timeout=120)
+    answers, labels = (read_csv("\ufeff" + (out / path.name).read_text("utf-8")) for path in files)
+    assert (len(answers), len(labels)) == (4, 4)
+    # It knows one kind of line break within a cell.
+    assert {row["answer_text"] for row in answers} == {TRICKY.replace("\r\n", "\n")}

@@ -17,6 +17,8 @@ from pathlib import Path
 import click
 import platformdirs
 
+from tests.support.installing import apt_install, reason, run
+
 PATH_NAMES = ("chromium", "chromium-headless-shell", "google-chrome", "chromium-browser")
 APT_PACKAGES = ("chromium-headless-shell", "chromium")
 NPM_VERSION = "147.0.0"  # of @sparticuz/chromium
@@ -83,7 +85,7 @@ def chromium_path() -> str:
                 else:
                     return path
         except (OSError, subprocess.SubprocessError) as exc:
-            tried.append(f"{way}: {_reason(exc)}")
+            tried.append(f"{way}: {reason(exc)}")
     raise RuntimeError(
         "The browser tests need Chromium, and none was found or could be installed:\n  "
         + "\n  ".join(tried)
@@ -103,7 +105,7 @@ def _from_path() -> Iterator[str]:
 
 
 def _from_playwright() -> Iterator[str]:
-    path = _run(sys.executable, "-c", PLAYWRIGHT_PATH, timeout_s=30)
+    path = run(sys.executable, "-c", PLAYWRIGHT_PATH, timeout_s=30)
     if Path(path).exists():
         yield path
 
@@ -116,24 +118,13 @@ def _from_npm_cache() -> Iterator[str]:
 
 def _install_with_playwright() -> Iterator[str]:
     _say("playwright install chromium")
-    _run(sys.executable, "-m", "playwright", "install", "chromium", timeout_s=300)
+    run(sys.executable, "-m", "playwright", "install", "chromium", timeout_s=300)
     yield from _from_playwright()
 
 
 def _install_with_apt() -> Iterator[str]:
-    if os.geteuid() != 0:
-        raise PermissionError("needs root")
     _say("apt-get install " + APT_PACKAGES[0])
-    apt = ("apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120")
-    _run(*apt, "update", timeout_s=300)
-    for package in APT_PACKAGES:
-        try:
-            _run(*apt, "install", "--no-install-recommends", package, timeout_s=900)
-        except subprocess.CalledProcessError:
-            if package == APT_PACKAGES[-1]:
-                raise
-        else:
-            break
+    apt_install(*APT_PACKAGES)
     yield from _from_path()
 
 
@@ -147,14 +138,14 @@ def _install_from_npm() -> Iterator[str]:
         new = Path(temp) / "new"
         new.mkdir()
         package = f"@sparticuz/chromium@{NPM_VERSION}"
-        _run("npm", "pack", "--silent", "--pack-destination", temp, package, timeout_s=300)
+        run("npm", "pack", "--silent", "--pack-destination", temp, package, timeout_s=300)
         (packed,) = Path(temp).glob("*.tgz")
-        _run("tar", "-xzf", str(packed), "-C", temp, timeout_s=60)
+        run("tar", "-xzf", str(packed), "-C", temp, timeout_s=60)
         for source in (Path(temp) / "package" / "bin").glob("*.br"):
             target = new / source.stem
-            _run("node", "-e", UNBROTLI, str(source), str(target), timeout_s=120)
+            run("node", "-e", UNBROTLI, str(source), str(target), timeout_s=120)
             if target.suffix == ".tar":
-                _run("tar", "-xf", str(target), "-C", str(new), timeout_s=60)
+                run("tar", "-xf", str(target), "-C", str(new), timeout_s=60)
                 target.unlink()
         (new / "fonts.conf").write_text(FONTS_CONF.format(folder=folder))
         (new / "launch").write_text(NPM_LAUNCHER.format(folder=shlex.quote(str(folder))))
@@ -183,34 +174,10 @@ def _npm_folder() -> Path:
 def _problem(path: str) -> str | None:
     """Why this browser cannot be used, or None when it rendered a page."""
     try:
-        title = _run(sys.executable, "-c", RENDER, path, *launch_args(), timeout_s=60)
+        title = run(sys.executable, "-c", RENDER, path, *launch_args(), timeout_s=60)
     except (OSError, subprocess.SubprocessError) as exc:
-        return _reason(exc)
+        return reason(exc)
     return None if title == "rendered" else f"it rendered {title!r}"
-
-
-def _run(*command: str, timeout_s: float) -> str:
-    done = subprocess.run(
-        command,
-        check=True,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=timeout_s,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    )
-    return done.stdout.strip()
-
-
-def _reason(exc: OSError | subprocess.SubprocessError) -> str:
-    """The failure in one line: of a failed command, the line of its output that names the error."""
-    if isinstance(exc, subprocess.TimeoutExpired):
-        return f"no end after {exc.timeout:.0f} s"
-    if isinstance(exc, subprocess.CalledProcessError):
-        lines = [line.strip() for line in (exc.stderr or exc.stdout or "").splitlines()]
-        errors = [line for line in lines if "error" in line.lower() or line.startswith("E:")]
-        return (errors or lines or [f"exit status {exc.returncode}"])[0][:200]
-    return f"{exc.filename} not found" if isinstance(exc, FileNotFoundError) else str(exc)
 
 
 def _say(what: str) -> None:
