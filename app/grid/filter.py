@@ -8,8 +8,8 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
-from itertools import chain, compress
+from heapq import merge, nlargest
+from itertools import chain, compress, islice
 from math import isnan
 from operator import and_
 
@@ -30,6 +30,7 @@ _MINE = BITS["only-unlabelled-by-me"]
 _EXTREMES = BITS["only-slow"] | BITS["only-costly"]
 _WAITING = (AnswerState.pending.value, AnswerState.running.value)
 SHARE = 0.05  # of the answers may be called slow or costly
+RUN = 100_000  # numbers that are sorted at once
 TIMES = 2  # and only if they pass so many times the median
 
 
@@ -187,9 +188,10 @@ def relations(
     found: dict[str, list[int]] = {"repeats": [], "thinking": [], "permission": [], "models": []}
     columns = facts.of_kinds(lambda kind: kind.column)
     labels = facts.of_kinds(lambda kind: kind.label)
+    by_row = facts.rows
     for row in rows:
         cells: dict[tuple[str, int], list[int]] = {}
-        for at in facts.rows[row]:
+        for at in by_row[row]:
             number = facts.kind_numbers[at]
             if labels[number]:
                 cells.setdefault(columns[number], []).append(at)
@@ -227,9 +229,16 @@ def _most(
     values: Sequence[float], places: Iterable[int], known: Callable[[float], bool]
 ) -> list[int]:
     """Where the largest values are: at most ``SHARE`` of those that are known."""
-    in_order = sorted(filter(known, map(values.__getitem__, places)))
-    if not in_order:
-        return []
-    median = in_order[(len(in_order) - 1) // 2]
+    n, median = _median(filter(known, map(values.__getitem__, places)))
     far = ((values[at], at) for at in places if known(values[at]) and values[at] > TIMES * median)
-    return [at for _, at in nlargest(int(SHARE * len(in_order)), far)]
+    return [at for _, at in nlargest(int(SHARE * n), far)]
+
+
+def _median(values: Iterator[float]) -> tuple[int, float]:
+    """How many there are, and the lower one of the middle. A million numbers at once would take
+    more memory than all that is known of as many answers."""
+    runs = []
+    while run := array("d", sorted(islice(values, RUN))):
+        runs.append(run)
+    n = sum(map(len, runs))
+    return n, next(islice(merge(*runs), max(n - 1, 0) // 2, None), 0.0)

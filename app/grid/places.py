@@ -44,12 +44,12 @@ def _reading_order(shape: Shape) -> Iterator[tuple[int, Kind]]:
         for number, slot in enumerate(shape.slots)
         if isinstance(slot, Column)
     }
-    facts = shape.facts
+    facts, rows = shape.facts, shape.facts.rows
     of_kind = facts.of_kinds(lambda kind: columns.get(kind.column))
     for _, prompt in shape.rows:
         shown = (
             (column, facts.ids[at], facts.kind_numbers[at])
-            for at in facts.rows.get(prompt, ())
+            for at in rows.get(prompt, ())
             if (column := of_kind[facts.kind_numbers[at]]) is not None
         )
         for _, id_, number in sorted(shown):

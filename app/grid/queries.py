@@ -144,12 +144,12 @@ def _minis(shape: Shape, prompts: set[int]) -> dict[tuple[int, str], Mini]:
     groups = [slot for slot in shape.slots if not isinstance(slot, Column)]
     if not groups:
         return {}
-    facts = shape.facts
+    facts, rows = shape.facts, shape.facts.rows
     of_column = {(c.model, c.variant.id): g for g in groups for c in g.parts}
     of_kind = facts.of_kinds(lambda kind: (of_column.get(kind.column), kind.label))
     counts: Counter[tuple[int, str, str]] = Counter()
     for prompt in prompts:
-        for at in facts.rows.get(prompt, ()):
+        for at in rows.get(prompt, ()):
             group, label = of_kind[facts.kind_numbers[at]]
             if group:
                 counts[prompt, group.key, "total"] += 1

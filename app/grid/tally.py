@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from app.grid.facts import UNKNOWN, Facts
@@ -112,36 +112,37 @@ def tallies(facts: Facts, marks: Sequence[int]) -> dict[Key, Tally]:
     def make() -> dict[Key, Tally]:
         earlier: dict[Key, Tally] | None = facts.earlier("tallies")
         if earlier is None:
-            return _tallies(facts, marks, range(len(facts)))
+            return _tallies(facts, marks, {kind.column for kind in facts.kinds})
         # Marks may change in a whole row, but none of those that are counted here.
-        columns = {facts.at(it).kind.column for it in facts.changed}
-        touched = facts.of_kinds(lambda kind: kind.column in columns)
-        places = [at for at, number in enumerate(facts.kind_numbers) if touched[number]]
-        return earlier | _tallies(facts, marks, places)
+        changed = {facts.at(it).kind.column for it in facts.changed}
+        return earlier | _tallies(facts, marks, changed)
 
     return facts.made("tallies", make)
 
 
-def _tallies(facts: Facts, marks: Sequence[int], places: Iterable[int]) -> dict[Key, Tally]:
-    counts: Counter[tuple[int, int]] = Counter()
-    found: dict[Key, Tally] = {}
-    tallies = facts.of_kinds(lambda kind: found.setdefault(kind.column, Tally()))
+def _tallies(facts: Facts, marks: Sequence[int], columns: Set[Key]) -> dict[Key, Tally]:
+    found = {key: Tally() for key in columns}
+    tallies = facts.of_kinds(lambda kind: found.get(kind.column))
     labels = facts.of_kinds(lambda kind: kind.label)
     answered = facts.of_kinds(lambda kind: kind.outcome == Outcome.answered)
+    counts: Counter[tuple[int, int]] = Counter()
     pairs: dict[tuple[int, int], tuple[int, int]] = {}  # one of equal ones
-    for at in places:
-        number, ms = facts.kind_numbers[at], facts.times_ms[at]
-        tally, label = tallies[number], labels[number]
-        counts[number, marks[at]] += 1
-        tally.answer = tally.answer or facts.ids[at]
-        if label:
-            bad, n = tally.by_prompt.get(facts.prompt_ids[at], (0, 0))
-            pair = bad + (label == LabelValue.hallucinated), n + 1
-            tally.by_prompt[facts.prompt_ids[at]] = pairs.setdefault(pair, pair)
-        if ms != UNKNOWN and answered[number]:
-            tally.times_ms.append(ms)
+    for prompt, places in facts.rows.items():
+        for at in places:
+            number, ms = facts.kind_numbers[at], facts.times_ms[at]
+            tally, label = tallies[number], labels[number]
+            if tally is None:
+                continue
+            counts[number, marks[at]] += 1
+            tally.answer = tally.answer or facts.ids[at]
+            if label:
+                bad, n = tally.by_prompt.get(prompt, (0, 0))
+                pair = bad + (label == LabelValue.hallucinated), n + 1
+                tally.by_prompt[prompt] = pairs.setdefault(pair, pair)
+            if ms != UNKNOWN and answered[number]:
+                tally.times_ms.append(ms)
     for (number, mark), n in counts.items():
-        tallies[number].count(mark, n)
+        found[facts.kinds[number].column].count(mark, n)
     for tally in found.values():
         tally.times_ms = array("q", sorted(tally.times_ms))
     return {key: tally for key, tally in found.items() if tally.total}

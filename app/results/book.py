@@ -110,8 +110,9 @@ def _book(
     outside = {key: Outside() for key in cells}
     answers: Counter[Key] = Counter()
     one: dict[Counts, Counts] = {}  # of equal ones: few are different
+    rows = facts.rows
     for prompt in chosen:
-        row = Counter(facts.kind_numbers[at] for at in facts.rows.get(prompt, ()))
+        row = Counter(facts.kind_numbers[at] for at in rows.get(prompt, ()))
         for number, n in row.items():
             kind = facts.kinds[number]
             answers[kind.column] += n

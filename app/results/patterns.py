@@ -54,8 +54,9 @@ def load_patterns(session: Session, report: Report) -> list[PatternLine]:
 def _patterns(facts: Facts, keys: Mapping[int, str], report: Report) -> list[PatternLine]:
     book = report.book
     said: dict[Key, dict[int, list[tuple[str, str]]]] = {}
+    rows = facts.rows
     for prompt in book.questions:
-        for at in facts.rows.get(prompt, ()):
+        for at in rows.get(prompt, ()):
             kind = facts.kinds[facts.kind_numbers[at]]
             if kind.label and (report.choice.ignored or not kind.mismatch):
                 one = kind.label, keys.get(facts.ids[at], "")
