@@ -110,18 +110,35 @@ class Attempts:
         finally:
             if has_turn:
                 limit.over()
-        slot.release()  # the next call need not wait for the disk
+        slot.release()
+        try:
+            await (
+                _after_others()
+            )  # the next call need wait neither for the disk nor for what follows
+        finally:  # whatever ends this task: what came was paid for
+            saved = self._save(running, completion)
         used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
         await limit.went_through(used - queued.expected_tokens if used else 0)
-        cost = self._prices.cost_of(queued.model, running.called_at, completion)
         try:
-            result = records.came(completion, running.request, cost, queued.prompt)
-            await self._close(running, result, AnswerState.done)
+            await saved
         except Exception as exc:
-            log.exception("answer %d came, but could not be stored", queued.id)
-            error = _unexpected(exc, "An answer came, but could not be stored")
-            await self._close(running, records.failed(error, cost), AnswerState.failed)
+            await self._not_saved(running, exc)
         return None
+
+    def _save(self, running: Running, completion: Completion) -> asyncio.Future[None]:
+        """Bring what came on its way to the disk, where it is once the future has ended."""
+        queued, called_at = running.queued, running.called_at or now()
+        running.cost = self._prices.cost_of(queued.model, called_at, completion)
+        try:
+            result = records.came(completion, running.request, running.cost, queued.prompt)
+        except Exception as exc:
+            return asyncio.ensure_future(self._not_saved(running, exc))
+        return self._writer.put(records.close, Close(running, result, AnswerState.done))
+
+    async def _not_saved(self, running: Running, exc: Exception) -> None:
+        log.error("answer %d came, but could not be stored", running.queued.id, exc_info=exc)
+        error = _unexpected(exc, "An answer came, but could not be stored")
+        await self._close(running, records.failed(error, running.cost), AnswerState.failed)
 
     async def _failed(
         self, running: Running, slot: Slot, error: ProviderError, number: int, age_s: float
@@ -167,6 +184,12 @@ class Attempts:
         finally:
             self._partials.end(queued.id)
             metrics.CALLS.labels(provider.name, outcome).inc()
+
+
+async def _after_others() -> None:
+    """Let all go first that is ready now, and then what that has woken."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def _wait_s(error: ProviderError, number: int) -> float:
