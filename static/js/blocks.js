@@ -23,11 +23,22 @@ async function read(block) {
   return as.dataset.seq < known() ? read(block) : rows;
 }
 
+function add(block, row) {
+  block.append(row);
+  htmx.process(row.querySelector(".more"));
+}
+
 async function put(block, smoothly) {
-  for (const row of await read(block)) {
+  const rows = await read(block);
+  const asOf = known();
+  for (const row of rows) {
     if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
-    block.append(row);
-    htmx.process(row.querySelector(".more"));
+    add(block, row);
+  }
+  if (known() > asOf) { // and while the rows came in
+    const anew = await read(block);
+    block.replaceChildren();
+    for (const row of anew) add(block, row);
   }
   block.style.minHeight = "";
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));

@@ -78,6 +78,31 @@ def test_label_is_kept_in_rows_that_come_back(open_page: Open, site: str) -> Non
     expect(page.locator(selector)).to_have_attribute("data-status", "correct")
 
 
+def test_label_given_while_rows_come_in_is_shown(open_page: Open, site: str) -> None:
+    """Rows come one a frame; the page hears of a label before its row is there."""
+    path = start(site)
+    answers = request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
+    page = open_page(path)
+    page.context.request.post(f"{site}/reviewer", form={"name": "Ada"})
+    known = page.locator("#since").input_value()
+    page.evaluate(
+        """() => {
+          const held = [], frame = window.requestAnimationFrame;
+          window.requestAnimationFrame = (run) => held.push(run);
+          window.goOn = () => { window.requestAnimationFrame = frame; held.forEach(frame); };
+        }"""
+    )
+    with page.expect_response(re.compile(r"/rows\?")) as response:
+        page.locator(".scroller").evaluate("e => e.scrollTop = e.scrollHeight")
+    response.value.finished()
+    last = answers[-1]["id"]
+    page.context.request.post(f"{site}/answers/{last}/label", form={"value": "correct"})
+    expect(page.locator("#since")).not_to_have_value(known)
+    expect(page.locator(f"#a-{last}")).to_have_count(0)
+    page.evaluate("() => goOn()")
+    expect(page.locator(f"#a-{last}")).to_have_attribute("data-status", "correct")
+
+
 def test_link_to_an_answer_far_below_leads_there(open_page: Open, site: str) -> None:
     path = start(site)
     with_last = request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
