@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from app.errors import InvalidInput
 from app.imports.answers import bodies, vocabulary
+from app.imports.answers.labels import Held, hold_all
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
 from app.imports.answers.table import Columns
@@ -63,6 +64,7 @@ class DryRun:
     vocabulary: str = ""
     remark: str = ""  # on what the values mean
     grids: list[Coming] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)  # grids here that its labels may be added to
     problem: str = ""  # why nothing can be imported yet
 
     @property
@@ -90,10 +92,10 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         if odd := set(choices.meanings.values()) - vocabulary.MEANINGS.keys() - {""}:
             raise InvalidInput(f"A label cannot mean “{min(odd)[:40]}”.")
     except InvalidInput as exc:
-        found.problem = str(exc)
-        found.counts = dict.fromkeys(COUNTS, 0)
-        rows.unlink(missing_ok=True)
-        return found
+        return _unread(found, str(exc), rows)
+    lacks = told.columns.lacks if told.columns else ""
+    if lacks and not (told.columns and told.columns.name_answers):
+        return _unread(found, lacks, rows)
     with staged(rows, anew=True) as stage:
         told.read(stage)
         values = stage.values(SHOWN_VALUES)
@@ -104,6 +106,7 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         found.values = [
             Value(text, n, lines, meanings.get(text) or rest) for text, n, lines in values
         ]
+        stage.set_meanings({value.text: value.meaning for value in found.values})
         _settle(stage, meanings)
         _look_for(session, stage)
         found.counts = {**stage.counts(), **_new(stage, choices)}
@@ -112,8 +115,17 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         found.unexplained = len(found.unknown) + (0 if choices.rest_unlabelled else more)
         if told.source == "bluffcheck":
             _compare_hashes(stage, found)
-        if not found.counts["answers"] and not found.counts["bad"]:
-            found.problem = "There is no answer in it."
+        if not found.unexplained:
+            found.held = hold_all(session, stage)
+        if lacks or not (found.counts["answers"] or found.counts["bad"]):
+            found.problem = lacks or "There is no answer in it."
+    return found
+
+
+def _unread(found: DryRun, problem: str, rows: Path) -> DryRun:
+    found.problem = problem
+    found.counts = dict.fromkeys(COUNTS, 0)
+    rows.unlink(missing_ok=True)
     return found
 
 

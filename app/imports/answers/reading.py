@@ -172,7 +172,7 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
     if source.is_table and is_own_csv(names):
 
         def read_rows(stage: Stage) -> None:
-            read_own_rows(source.records(), stage, wordings)
+            read_own_rows(source.records(), stage, wordings, choices.reviewer)
 
         return Told("bluffcheck", "Bluffcheck CSV, a row per answer", source.encoding.title,
                     read_rows, notes)  # fmt: skip
@@ -183,7 +183,7 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
     columns.title = choices.title.strip() or Path(name).stem or "Imported answers"
     if columns.own:
         notes.append("It has labels and no texts: the answers are empty.")
-    elif "repeat" not in columns.columns.values() and "key" not in columns.columns.values():
+    elif not {"repeat", "key", "link"} & set(columns.columns.values()):
         notes.append(
             "No column says which repeat a row is, so each row is an answer of its own. Where"
             " several reviewers labelled the same answer, say which column is the repeat."
