@@ -13,6 +13,7 @@ from app.imports import prompts
 from app.imports.answers import grids
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.storing import import_answers as store
+from app.imports.badrows import bad_rows_csv
 from app.imports.names import FIELDS
 from app.imports.staging import Status
 from app.settings import Settings
@@ -49,7 +50,7 @@ def import_prompts(
             prompts.refuse_bad(found, rows, "name a file for these with --bad-rows")
         elif found.counts["bad"]:
             with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                out.writelines(prompts.bad_rows_csv(rows, list(found.mapping.columns)))
+                out.writelines(bad_rows_csv(prompts.bad_rows(rows), list(found.mapping.columns)))
         prompts.import_prompts(database, rows, found.state)
         click.echo(f"Imported into {settings.url_for_people}.")
 

@@ -18,8 +18,8 @@ from app.imports.uploads import kept_on_disk
 from app.people.audit import By, note
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
-from app.web.imports import CHANGED, UploadForm, pairs, receive, waiting
 from app.web.render import page
+from app.web.uploads import CHANGED, UploadForm, pairs, receive, waiting
 from app.web.who import OWNER, PersonHere, needs
 
 router = APIRouter(prefix="/grids/import", dependencies=[needs(OWNER)])

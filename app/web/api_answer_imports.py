@@ -18,8 +18,8 @@ from app.imports.uploads import kept_on_disk
 from app.people.audit import By
 from app.web.answer_imports import note_imported
 from app.web.api import PROBLEMS
-from app.web.api_imports import ANY_FILE, received, told
 from app.web.deps import ByHere, Server, Services
+from app.web.uploads import ANY_FILE, received, told
 from app.web.who import OWNER, needs
 
 router = APIRouter(
