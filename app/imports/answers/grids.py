@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from app.errors import InvalidInput
 from app.imports.answers import bodies, vocabulary
-from app.imports.answers.labels import Held, hold_all
+from app.imports.answers.badlines import keep_cells
+from app.imports.answers.labels import Held, Status, held_in, hold_all, listing_in
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
 from app.imports.answers.table import Columns
@@ -65,7 +66,8 @@ class DryRun:
     remark: str = ""  # on what the values mean
     grids: list[Coming] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)  # grids here that its labels may be added to
-    problem: str = ""  # why nothing can be imported yet
+    problem: str = ""  # why no grid can be made of it yet
+    names: list[str] = field(default_factory=list)  # of the columns of a table
 
     @property
     def unknown(self) -> list[Value]:
@@ -86,6 +88,7 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
     wordings = session.exec(select(Wording)).all()
     told = look_at(path, name, choices, wordings)
     found = DryRun(told.source, told.title, told.encoding, told.notes, told.columns, told.samples)
+    found.names = told.names
     try:
         if told.columns:
             told.columns.check()
@@ -117,6 +120,8 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
             _compare_hashes(stage, found)
         if not found.unexplained:
             found.held = hold_all(session, stage)
+        if told.records:
+            keep_cells(stage, told.records(), escaped=told.escaped)
         if lacks or not (found.counts["answers"] or found.counts["bad"]):
             found.problem = lacks or "There is no answer in it."
     return found
@@ -143,16 +148,19 @@ def listing(rows: Path, *, bad: bool) -> list[Problem]:
         return stage.problems(bad=bad)
 
 
-def refuse_unready(found: DryRun, rows: Path, *, skip_bad: bool, instead: str) -> None:
+def refuse_unready(
+    found: DryRun, rows: Path, *, skip_bad: bool, instead: str, into: str = ""
+) -> None:
     """Raises InvalidInput where something has to be said or put right first. ``instead``: how
-    whoever asks leaves bad lines out."""
-    if found.problem:
+    whoever asks leaves bad lines out; ``into``: the grid that labels are added to."""
+    if found.problem and not (into and found.held):
         raise InvalidInput(found.problem)
     if found.unexplained:
         told = "; ".join(f"“{value.text[:40]}” ({value.where})" for value in found.unknown[:10])
         raise InvalidInput(f"{SAID_BY_NOBODY}; nothing was imported. Not known: {told}.")
-    if (bad := found.counts["bad"]) and not skip_bad:
-        first = listing(rows, bad=True)[0]
+    bad = held_in(found.held, into).counts[Status.bad] if into else found.counts["bad"]
+    if bad and not skip_bad:
+        first = (listing_in(rows, into, Status.bad) if into else listing(rows, bad=True))[0]
         raise InvalidInput(
             f"{bad:,} {'line' if bad == 1 else 'lines'} cannot be imported, so nothing was: line"
             f" {first.line}: {first.text}. To import the others, {instead}."

@@ -5,17 +5,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import literal_column
 from sqlmodel import Session, col, func, select
 
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grids import FROZEN, IS_THERE
 from app.imports.answers import vocabulary
 from app.imports.answers.here import HAS_KEY, NO_KEY, Here, answers_here, as_numbers, differing
 from app.imports.answers.named import Named, named
-from app.imports.answers.stage import LISTED, Problem, Stage
+from app.imports.answers.stage import LISTED, Problem, Stage, staged
 from app.imports.encoding import visible
 from app.reviewing.labels import NOTHING, Said, amended, labels_of, refusal, said_by
 from app.tables import Answer, Grid, Label, LabelValue, Origin, Reviewer
@@ -88,13 +89,28 @@ def hold(session: Session, stage: Stage, grid: Grid) -> Held:
     return Held(public_id, title, {status.value: found.get(status, 0) for status in Status})
 
 
-def listing(stage: Stage, grid: str, status: Status) -> list[Problem]:
-    """The first lines that cannot be added, or that differ."""
+def held_in(found: Sequence[Held], grid: str) -> Held:
+    """What the labels would do in this grid. Raises InvalidInput where none says it is of it, and
+    Conflict where it takes none."""
+    held = next((one for one in found if one.grid == grid), None)
+    if held is None:
+        raise InvalidInput(
+            "No label in it says that it is of an answer of this grid. A table of labels says so in"
+            " a column with the numbers or the addresses of answers."
+        )
+    if held.refused:
+        raise Conflict(held.refused)
+    return held
+
+
+def listing_in(rows: Path, grid: str, status: Status) -> list[Problem]:
+    """The first lines that cannot be added to this grid, or that differ."""
     statement = (
         "SELECT h.line, h.problem, coalesce(g.raw, '') FROM held h LEFT JOIN given g"
         " ON g.line = h.line WHERE grid = ? AND status = ? ORDER BY said LIMIT ?"
     )
-    return [Problem(*row) for row in stage.db.execute(statement, (grid, status, LISTED))]
+    with staged(rows) as stage:
+        return [Problem(*row) for row in stage.db.execute(statement, (grid, status, LISTED))]
 
 
 def to_say(
@@ -225,7 +241,7 @@ class _Holding:
                 " nobody labels here"
             )
         if before := self._before(answer, name):
-            if before[1] != json.loads(json.dumps(say)):
+            if before[1] != json.loads(json.dumps({**say, "reviewer": before[1]["reviewer"]})):
                 raise InvalidInput(f"line {before[0]} says something else for {name}")
             return Status.same, f"says what line {before[0]} says"
         if own is not None:

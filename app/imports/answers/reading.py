@@ -1,7 +1,7 @@
 """Which kind of file it is, and reading it into the stage."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.imports.encoding import Encoding, detect_encoding, open_text
 from app.imports.formats import Format
 from app.imports.prompts import shown_value
 from app.imports.reading import HEAD, columns_of, open_source
+from app.imports.tables import Record
 from app.tables import Wording
 
 FORMATS = {
@@ -64,6 +65,9 @@ class Told:
     columns: Columns | None = None  # of a table that is not our own
     samples: dict[str, str] = field(default_factory=dict)
     vocabularies: Sequence[Vocabulary] = ALL
+    names: list[str] = field(default_factory=list)  # of the columns of a table
+    records: Callable[[], Iterator[Record]] | None = None  # of a table
+    escaped: bool = False  # see Columns
 
 
 def look_at(path: Path, name: str, choices: Choices, wordings: Sequence[Wording]) -> Told:
@@ -174,8 +178,9 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
         def read_rows(stage: Stage) -> None:
             read_own_rows(source.records(), stage, wordings, choices.reviewer)
 
-        return Told("bluffcheck", "Bluffcheck CSV, a row per answer", source.encoding.title,
-                    read_rows, notes)  # fmt: skip
+        title, encoding = "Bluffcheck CSV, a row per answer", source.encoding.title
+        table: dict[str, Any] = {"names": names, "records": source.records, "escaped": True}
+        return Told("bluffcheck", title, encoding, read_rows, notes, **table)
     columns = columns_told(names, table=source.is_table)
     if choices.columns is not None and set(choices.columns) == set(names):
         columns.columns = {column: choices.columns[column] for column in names}
@@ -200,4 +205,7 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
         notes,
         columns,
         samples,
+        names=names,
+        records=source.records,
+        escaped=columns.escaped,
     )

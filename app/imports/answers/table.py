@@ -16,6 +16,7 @@ from app.imports.answers.records import PromptRecord, VariantRecord, in_words
 from app.imports.answers.stage import Stage, Staged
 from app.imports.encoding import visible
 from app.imports.mapping import (
+    NOTE_COLUMNS,
     RowProblem,
     answerable_of,
     listed_texts,
@@ -41,7 +42,8 @@ class Columns:
     """What is made of the columns, and what holds where a row says nothing."""
 
     columns: dict[str, str]  # to fields; empty: left out
-    own: bool = False  # our labels: an apostrophe stands before what could be a formula
+    own: bool = False  # our labels
+    escaped: bool = False  # an apostrophe stands before what could be a formula
     model: str = ""
     reviewer: str = ""
     title: str = ""
@@ -77,8 +79,9 @@ class Columns:
 def columns_told(columns: list[str], *, table: bool) -> Columns:
     """What the columns usually are."""
     if table and set(LABEL_COLUMNS) <= set(columns):
-        return Columns({name: OWN_LABELS.get(name, "") for name in columns}, own=True)
-    return Columns(fields_of(columns))
+        fields = {name: OWN_LABELS.get(name, "") for name in columns}
+        return Columns(fields, own=True, escaped=True)
+    return Columns(fields_of(columns), escaped=table and NOTE_COLUMNS[1] in columns)
 
 
 def read_table(
@@ -125,7 +128,7 @@ class _Row:
         for column, name in columns.columns.items():
             if name and column in record.values:
                 value = record.values[column]
-                if columns.own and isinstance(value, str):
+                if columns.escaped and isinstance(value, str):
                     value = original_cell(value)
                 refuse_damage(column, value)
                 self.values.setdefault(name, []).append(storable(value))

@@ -29,7 +29,7 @@ class Upload(uploads.Upload):
                     "columns": Columns(**columns) if columns else None,
                     "values": [Value(**value) for value in found["values"]],
                     "grids": [Coming(**grid) for grid in found["grids"]],
-                    "held": [Held(**held) for held in found["held"]],
+                    "held": [Held(**held) for held in found.get("held", ())],
                 }
             )
         return {"choices": Choices(**told["choices"]), "found": found}
