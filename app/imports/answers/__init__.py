@@ -15,6 +15,11 @@ zips.py        ZIP files, also with Zstandard inside
 reading.py     which of these a file is, and reading it
 grids.py       the dry run: what importing would do, and whether it is here already
 storing.py     the one transaction
+named.py       labels that say which answer they are of
+here.py        answers that are here, found by what a file calls them
+labels.py      labels held against a grid that is here: what adding them would do
+labelling.py   the one transaction that adds them
+badlines.py    what cannot be imported, to be put right
 uploads.py     files that wait to be imported
 
 Every format becomes the records of our own JSONL, so there is one way into the tables.

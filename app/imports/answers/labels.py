@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.imports.answers.here import HAS_KEY, NO_KEY, Here, answers_here, as_num
 from app.imports.answers.named import Named, named
 from app.imports.answers.stage import LISTED, Problem, Stage, staged
 from app.imports.encoding import visible
+from app.people.access import refused_in_name
 from app.reviewing.labels import NOTHING, Said, amended, labels_of, refusal, said_by
 from app.tables import Answer, Grid, Label, LabelValue, Origin, Reviewer
 
@@ -40,6 +41,7 @@ class Held:
     title: str
     counts: dict[str, int]
     refused: str = ""
+    newcomers: list[str] = field(default_factory=list)  # names that no reviewer here has yet
 
     @property
     def fitting(self) -> int:
@@ -86,7 +88,21 @@ def hold(session: Session, stage: Stage, grid: Grid) -> Held:
             "SELECT status, count(*) FROM held WHERE grid = ? GROUP BY status", (public_id,)
         )
     )
-    return Held(public_id, title, {status.value: found.get(status, 0) for status in Status})
+    counts = {status.value: found.get(status, 0) for status in Status}
+    return Held(public_id, title, counts, newcomers=_newcomers(session, stage, public_id))
+
+
+def _newcomers(session: Session, stage: Stage, grid: str) -> list[str]:
+    """Those who would be made reviewers: a name that is misspelt is one of them."""
+    statement = (
+        "SELECT who, min(json_extract(say, '$.reviewer')) FROM held WHERE grid = ?"
+        " AND status = 'new' GROUP BY who ORDER BY who LIMIT 1000"
+    )
+    names = dict(stage.db.execute(statement, (grid,)))
+    known = session.exec(select(Reviewer.name_key).where(col(Reviewer.name_key).in_(names)))
+    for key in known:
+        del names[key]
+    return list(names.values())[:OFFERED]
 
 
 def held_in(found: Sequence[Held], grid: str) -> Held:
@@ -106,11 +122,19 @@ def held_in(found: Sequence[Held], grid: str) -> Held:
 def listing_in(rows: Path, grid: str, status: Status) -> list[Problem]:
     """The first lines that cannot be added to this grid, or that differ."""
     statement = (
-        "SELECT h.line, h.problem, coalesce(g.raw, '') FROM held h LEFT JOIN given g"
+        "SELECT h.line, h.problem, g.cells, coalesce(g.raw, '') FROM held h LEFT JOIN given g"
         " ON g.line = h.line WHERE grid = ? AND status = ? ORDER BY said LIMIT ?"
     )
     with staged(rows) as stage:
-        return [Problem(*row) for row in stage.db.execute(statement, (grid, status, LISTED))]
+        return [
+            Problem(line, problem, _joined(cells) or raw)
+            for line, problem, cells, raw in stage.db.execute(statement, (grid, status, LISTED))
+        ]
+
+
+def _joined(cells: str | None) -> str:
+    values = json.loads(cells or "{}").values()
+    return " | ".join(value for value in values if isinstance(value, str) and value)
 
 
 def to_say(
@@ -164,6 +188,7 @@ class _Holding:
         # What files call it: also as it was called where it was exported first.
         self.names = {"", grid.public_id, *([origin.there.get("grid")] if origin else [])}
         self.meanings = stage.meanings()
+        self.refused: dict[str, str] = {}  # by the key of a reviewer
 
     def hold(self, batch: Sequence[Named]) -> None:
         numbers = {one.answer for one in batch if one.answer and one.grid in self.names}
@@ -244,10 +269,21 @@ class _Holding:
             if before[1] != json.loads(json.dumps({**say, "reviewer": before[1]["reviewer"]})):
                 raise InvalidInput(f"line {before[0]} says something else for {name}")
             return Status.same, f"says what line {before[0]} says"
+        if why := self._refused(name):
+            raise InvalidInput(f"{name} {why}")
         if own is not None:
             there, here = _in_words(after), _in_words(own)
             return Status.changed, f"{name} says {there} in the file, and here {here}"
         return Status.new, ""
+
+    def _refused(self, name: str) -> str:
+        """Why this reviewer gets no label here."""
+        key = _plain(name)
+        if key not in self.refused:
+            who = self.session.exec(select(Reviewer).where(Reviewer.name_key == key)).first()
+            grid = self.session.get_one(Grid, self.grid_id)
+            self.refused[key] = refused_in_name(self.session, grid, who)
+        return self.refused[key]
 
     def _before(self, answer: Here, name: str) -> tuple[int, Any] | None:
         """The line that has a label of the same answer by the same reviewer."""

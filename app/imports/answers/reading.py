@@ -187,7 +187,7 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
     columns.model, columns.reviewer = choices.model, choices.reviewer
     columns.title = choices.title.strip() or Path(name).stem or "Imported answers"
     if columns.own:
-        notes.append("It has labels and no texts: the answers are empty.")
+        notes.append("It has labels and no texts: in a grid of its own, the answers are empty.")
     elif not {"repeat", "key", "link"} & set(columns.columns.values()):
         notes.append(
             "No column says which repeat a row is, so each row is an answer of its own. Where"

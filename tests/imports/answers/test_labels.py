@@ -179,8 +179,9 @@ def test_answers_labelled_in_a_spreadsheet(database: Database, grid: str) -> Non
     with looking(database, file, reviewer="Cyd") as into:
         assert into.counts == {"Ds": {"new": 1, "same": 3, "bad": 1}}
         into.add()
-    said = ("Cyd", LabelValue.hallucinated, [], "two, really", False)
-    assert labels(database, grid)[-1] == said
+    assert labels(database, grid)[-1] == (
+        "Cyd", LabelValue.hallucinated, [], "two, really", False,
+    )  # fmt: skip
 
     def relabel(rows: list[dict[str, str]]) -> None:
         rows[0]["label"] = "abstained"  # and all_labels says what Ada said
