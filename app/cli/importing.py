@@ -105,8 +105,8 @@ def import_answers(settings: Settings, file: Path, said: Said, *, dry_run: bool)
         if said.bad_rows is not None:
             with said.bad_rows.open("w", encoding="utf-8", newline="") as out:
                 out.writelines(bad_rows_csv(bad_rows(rows, said.into), found.names))
+        by = By(address=COMMAND_LINE)
         if held:
-            by = By(address=COMMAND_LINE)
             done = add_labels(database, rows, held, by, overwrite=said.overwrite)
             click.echo(
                 f"“{done.title}” /grids/{done.grid}: {done.added:,} labels added,"
@@ -114,7 +114,7 @@ def import_answers(settings: Settings, file: Path, said: Said, *, dry_run: bool)
                 f" {done.left:,} differ and were left."
             )
             return
-        for grid in store(database, rows, found.source, file.name, again=said.again):
+        for grid in store(database, rows, found.source, file.name, by, again=said.again):
             what = "imported as" if grid.new else "was here already:"
             click.echo(f"“{grid.title}” {what} /grids/{grid.public_id}")
 

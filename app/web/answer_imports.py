@@ -1,6 +1,5 @@
 """Importing answers and labels: choose a file, look at what it would become, do it."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -14,13 +13,12 @@ from app.imports.answers.labelling import STALE, add_labels
 from app.imports.answers.labels import Status, held_in, listing_in
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
-from app.imports.answers.storing import Imported, import_answers
+from app.imports.answers.storing import import_answers
 from app.imports.answers.uploads import Upload
 from app.imports.answers.vocabulary import MEANINGS
 from app.imports.badrows import bad_rows_csv
 from app.imports.uploads import GONE, kept_on_disk
-from app.people.audit import By, note
-from app.tables import Reviewer
+from app.people.audit import By
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
 from app.web.render import page
 from app.web.uploads import CHANGED, UploadForm, download, pairs, receive, waiting
@@ -83,7 +81,7 @@ def act(
         if not does or choices != _as_checked(kept):
             kept.check(session, choices, CHANGED if does else "")
         elif action == "import":
-            _import(server, by, kept, reviewer)
+            _import(server, by, kept)
         else:
             _add(server, by, person, kept, into, overwrite=action == "overwrite")
     except BluffcheckError as exc:
@@ -131,22 +129,20 @@ def _as_checked(kept: Upload) -> Choices:
     )
 
 
-def _import(server: Services, by: By, kept: Upload, reviewer: Reviewer | None) -> None:
+def _import(server: Services, by: By, kept: Upload) -> None:
     found = kept.found
     refuse_unready(found, kept.rows, skip_bad=True, instead="")
     if not found.importable:
         raise InvalidInput("There is nothing in it to import.")
-    name = reviewer.name if reviewer else ""
     try:
         with kept_on_disk():
             grids = import_answers(
-                server.database, kept.rows, found.source, kept.name, name, again=kept.choices.again
+                server.database, kept.rows, found.source, kept.name, by, again=kept.choices.again
             )
     except Conflict:
         with server.database.read() as now:
             kept.check(now, _as_checked(kept), "It came here since this was checked.")
         return
-    note_imported(server, by, grids)
     _keep_done(kept, grids=[vars(grid) for grid in grids])
 
 
@@ -171,15 +167,6 @@ def _keep_done(kept: Upload, **done: Any) -> None:
     kept.done, kept.notice = done, ""
     kept.keep()
     kept.forget()
-
-
-def note_imported(server: Services, by: By, grids: Sequence[Imported]) -> None:
-    """In the audit log."""
-    with server.database.write() as session:
-        for grid in grids:
-            if grid.new:
-                note(session, by, "grid imported", "grid", grid.public_id)
-        session.commit()
 
 
 def _to(kept: Upload) -> Response:

@@ -19,7 +19,6 @@ from app.imports.answers.vocabulary import MEANINGS
 from app.imports.encoding import visible
 from app.imports.uploads import kept_on_disk
 from app.people.audit import By
-from app.web.answer_imports import note_imported
 from app.web.api import PROBLEMS
 from app.web.deps import ByHere, Server, Services
 from app.web.uploads import ANY_FILE, received, told
@@ -194,9 +193,8 @@ def _report(
             )
     elif not how.only_look:
         imported = import_answers(
-            server.database, upload.rows, found.source, upload.name, again=choices.again
+            server.database, upload.rows, found.source, upload.name, by, again=choices.again
         )
-        note_imported(server, by, imported)
     return _item(found, upload, how, imported, added)
 
 

@@ -1,7 +1,8 @@
 """A table of answers and labels, whatever its columns are called; and our own CSV of labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
 from app.imports.answers.named import address_of, note_label, note_unread, told_of
 from app.imports.answers.names import FIELDS, SEVERAL, fields_of
-from app.imports.answers.records import PromptRecord, VariantRecord, in_words
+from app.imports.answers.records import PromptRecord, VariantRecord, WordingRecord, in_words
 from app.imports.answers.stage import Stage, Staged
 from app.imports.encoding import visible
 from app.imports.mapping import (
@@ -89,13 +90,14 @@ def read_table(
 ) -> None:
     """Stage what the rows say; those that say nothing of an answer become problems."""
     with_text = "text" in columns.columns.values()
+    wording = cache(partial(bodies.wording_of, wordings=wordings))  # which few rows differ in
     names, makes_grid = columns.name_answers, not columns.lacks
     for record in records:
         raw = record.raw or " | ".join(text_of(value) for value in record.values.values())
         try:
             if record.problem:
                 raise RowProblem(record.problem)
-            row = _Row(record, columns, wordings, with_text)
+            row = _Row(record, columns, wording, with_text)
             if names:
                 row.name(stage)
         except (RowProblem, ValueError) as exc:
@@ -118,11 +120,15 @@ class _Row:
     """One row: an answer, or one more label of an answer that an earlier row had."""
 
     def __init__(
-        self, record: Record, columns: Columns, wordings: Sequence[Wording], with_text: bool
+        self,
+        record: Record,
+        columns: Columns,
+        wording: Callable[[str], WordingRecord],
+        with_text: bool,
     ) -> None:
         self.line = record.line
         self.columns = columns
-        self.wordings = wordings
+        self.wording = wording
         self.with_text = with_text
         self.values: dict[str, list[Any]] = {}
         for column, name in columns.columns.items():
@@ -190,7 +196,7 @@ class _Row:
             thinking=bodies.thinking_of(self.said("thinking")),
             system_prompt=self.said("system"),
             temperature=self.number("temperature", float),
-            wording=bodies.wording_of(self.said("wording"), self.wordings),
+            wording=self.wording(self.said("wording")),
         )
         attempt, label = self._attempt(prompt), self._label()
         title = self.said("grid").strip() or self.columns.title
