@@ -12,12 +12,13 @@ from app.errors import InvalidInput
 from app.imports import prompts
 from app.imports.answers import grids, labels
 from app.imports.answers.badlines import bad_rows
+from app.imports.answers.holding import Status
 from app.imports.answers.labelling import add_labels
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.storing import import_answers as store
 from app.imports.badrows import bad_rows_csv
 from app.imports.names import FIELDS
-from app.imports.staging import Status
+from app.imports.staging import Status as RowStatus
 from app.people.audit import COMMAND_LINE, By
 from app.settings import Settings
 
@@ -163,7 +164,7 @@ def _tell_answers(found: grids.DryRun, rows: Path, into: str) -> None:
             how = "" if into else f"; add them with --into {held.grid}"
             click.echo(f"labels for “{held.title}” /grids/{held.grid}: {held.in_words}{how}")
     if into and any(held.grid == into for held in found.held):
-        for status, mark in ((labels.Status.bad, ""), (labels.Status.changed, "differs: ")):
+        for status, mark in ((Status.bad, ""), (Status.changed, "differs: ")):
             for one in labels.listing_in(rows, into, status)[:SHOWN_PROBLEMS]:
                 click.echo(f"line {one.line}: {mark}{one.text}", err=True)
         return
@@ -180,7 +181,7 @@ def _tell_import(found: prompts.DryRun, rows: Path) -> None:
     click.echo(f"columns: {', '.join(used)}")
     for note in found.notes:
         click.echo(f"note: {note}")
-    for word in Status:
+    for word in RowStatus:
         click.echo(f"{found.counts[word]:>9,} {word}")
     for row in listed.problems[:SHOWN_PROBLEMS]:
         click.echo(f"line {row.line}: {row.problem}", err=True)

@@ -9,8 +9,9 @@ from starlette.datastructures import FormData
 from app.errors import BluffcheckError, Conflict, InvalidInput, NotFound
 from app.imports.answers.badlines import bad_rows
 from app.imports.answers.grids import listing, refuse_unready
+from app.imports.answers.holding import Status
 from app.imports.answers.labelling import STALE, add_labels
-from app.imports.answers.labels import Status, held_in, listing_in
+from app.imports.answers.labels import held_in, listing_in
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
 from app.imports.answers.storing import import_answers

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.imports.answers.grids import DryRun, dry_run, listing, refuse_unready
+from app.imports.answers.holding import Status
 from app.imports.answers.labelling import Labelled, add_labels
-from app.imports.answers.labels import Held, Status, held_in, listing_in
+from app.imports.answers.labels import Held, held_in, listing_in
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
 from app.imports.answers.stage import Problem

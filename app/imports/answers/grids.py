@@ -9,10 +9,11 @@ from sqlmodel import Session, col, select
 from app.errors import InvalidInput
 from app.imports.answers import bodies, vocabulary
 from app.imports.answers.badlines import keep_cells
-from app.imports.answers.labels import Held, Status, held_in, hold_all, listing_in
+from app.imports.answers.columns import Columns
+from app.imports.answers.holding import Status
+from app.imports.answers.labels import Held, held_in, hold_all, listing_in
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
-from app.imports.answers.table import Columns
 from app.providers import Outcome
 from app.reviewing.labels import NO_LABEL, final_label, known_tags
 from app.tables import Grid, LabelValue, Origin, Wording

@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 from app.db import Database
 from app.errors import Conflict, InvalidInput
 from app.grids import FROZEN
-from app.imports.answers.labels import Held, Status, hold, to_say
+from app.imports.answers.holding import Status
+from app.imports.answers.labels import Held, hold, to_say
 from app.imports.answers.stage import staged
 from app.people import access
 from app.people.access import EVERYTHING, Viewer

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidInput
+from app.imports.answers.columns import Columns, columns_told
 from app.imports.answers.foreign import read_each
 from app.imports.answers.inspectlogs import HEADER, Inspect, members
 from app.imports.answers.own import MEMBER, is_own_jsonl, own_zip, read_own_jsonl
 from app.imports.answers.promptfoo import Promptfoo
 from app.imports.answers.rows import is_own_csv, read_own_rows
 from app.imports.answers.stage import Stage
-from app.imports.answers.table import Columns, columns_told, read_table
+from app.imports.answers.table import read_table
 from app.imports.answers.vocabulary import ALL, BINARY, INSPECT, Vocabulary
 from app.imports.answers.zips import open_zip
 from app.imports.documents import json_at

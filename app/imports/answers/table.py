@@ -1,23 +1,19 @@
 """A table of answers and labels, whatever its columns are called; and our own CSV of labels."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import InvalidInput
-from app.exports.dictionary import LABEL_COLUMNS
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
+from app.imports.answers.columns import Columns
 from app.imports.answers.named import address_of, note_label, note_unread, told_of
-from app.imports.answers.names import FIELDS, SEVERAL, fields_of
+from app.imports.answers.names import FIELDS
 from app.imports.answers.records import PromptRecord, VariantRecord, WordingRecord, in_words
 from app.imports.answers.stage import Stage, Staged
-from app.imports.encoding import visible
 from app.imports.mapping import (
-    NOTE_COLUMNS,
     RowProblem,
     answerable_of,
     listed_texts,
@@ -31,66 +27,13 @@ from app.imports.tables import Record
 from app.providers import Outcome
 from app.tables import Wording, storable
 
-OWN_LABELS = {
-    "answer": "key", "prompt": "prompt", "model": "model", "wording": "wording",
-    "thinking": "thinking", "repeat": "repeat", "reviewer": "reviewer", "label": "label",
-    "tags": "tags", "note": "note", "decides": "decides", "labelled_at": "labelled_at",
-}  # fmt: skip
-
-
-@dataclass
-class Columns:
-    """What is made of the columns, and what holds where a row says nothing."""
-
-    columns: dict[str, str]  # to fields; empty: left out
-    own: bool = False  # our labels
-    escaped: bool = False  # an apostrophe stands before what could be a formula
-    model: str = ""
-    reviewer: str = ""
-    title: str = ""
-
-    def check(self) -> None:
-        """Raises InvalidInput."""
-        used = [name for name in self.columns.values() if name]
-        if unknown := set(used) - set(FIELDS):
-            raise InvalidInput(f"There is no field “{visible(unknown.pop())[:40]}”.")
-        for name in FIELDS:
-            if name not in SEVERAL and used.count(name) > 1:
-                raise InvalidInput(f"Only one column can be the {FIELDS[name]}.")
-
-    @property
-    def lacks(self) -> str:
-        """Why no grid can be made of the rows; empty: it can."""
-        used = self.columns.values()
-        if "prompt" not in used:
-            return "Say which column holds the prompts."
-        if "text" not in used and "label" not in used:
-            return "Say which column holds the answers, or which the labels."
-        if "model" not in used and not self.model.strip():
-            return "Say which column names the model, or name the one that answered."
-        return ""
-
-    @property
-    def name_answers(self) -> bool:
-        """Whether the rows say which answers they label."""
-        used = self.columns.values()
-        return "label" in used and ("key" in used or "link" in used)
-
-
-def columns_told(columns: list[str], *, table: bool) -> Columns:
-    """What the columns usually are."""
-    if table and set(LABEL_COLUMNS) <= set(columns):
-        fields = {name: OWN_LABELS.get(name, "") for name in columns}
-        return Columns(fields, own=True, escaped=True)
-    return Columns(fields_of(columns), escaped=table and NOTE_COLUMNS[1] in columns)
-
 
 def read_table(
     records: Iterable[Record], stage: Stage, columns: Columns, wordings: Sequence[Wording]
 ) -> None:
     """Stage what the rows say; those that say nothing of an answer become problems."""
     with_text = "text" in columns.columns.values()
-    wording = cache(partial(bodies.wording_of, wordings=wordings))  # which few rows differ in
+    wording = lru_cache(1000)(partial(bodies.wording_of, wordings=wordings))
     names, makes_grid = columns.name_answers, not columns.lacks
     for record in records:
         raw = record.raw or " | ".join(text_of(value) for value in record.values.values())

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from app.imports import uploads
+from app.imports.answers.columns import Columns
 from app.imports.answers.grids import Coming, DryRun, Value, dry_run
 from app.imports.answers.labels import Held
 from app.imports.answers.reading import Choices
-from app.imports.answers.table import Columns
 
 
 @dataclass

@@ -18,8 +18,9 @@ from app.exports.jsonl import export_jsonl
 from app.grids import get_grid
 from app.imports.answers.badlines import bad_rows
 from app.imports.answers.grids import DryRun, dry_run
+from app.imports.answers.holding import Status
 from app.imports.answers.labelling import Labelled, add_labels
-from app.imports.answers.labels import Status, held_in, listing_in
+from app.imports.answers.labels import held_in, listing_in
 from app.imports.answers.reading import Choices
 from app.people.audit import By
 from app.people.tables import AuditLine
