@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -303,18 +303,22 @@ def _derive(session: Session, answer: Answer) -> None:
         .where(Label.answer_id == answer.id)
         .order_by(col(Label.labelled_at), col(Label.id))
     ).all()
+    session.execute(
+        update(Answer)
+        .where(col(Answer.id) == answer.id)
+        .values(**derived(labels), seq=stamp(session, answer.grid_id))
+    )
+
+
+def derived(labels: Sequence[Any]) -> dict[str, Any]:
+    """What is stored with an answer that has these labels, in the order they were given."""
     decisions = [label.value for label in labels if label.decides]
     label, disputed = final_label(
         (label.value for label in labels), decisions[-1] if decisions else None
     )
-    session.execute(
-        update(Answer)
-        .where(col(Answer.id) == answer.id)
-        .values(
-            label=label,
-            disputed=disputed,
-            decided=bool(decisions),
-            tags=" ".join(known_tags(tag for one in labels for tag in one.tags)),
-            seq=stamp(session, answer.grid_id),
-        )
-    )
+    return {
+        "label": label,
+        "disputed": disputed,
+        "decided": bool(decisions),
+        "tags": " ".join(known_tags(tag for one in labels for tag in one.tags)),
+    }

@@ -15,8 +15,9 @@ from app.imports.answers.stage import staged
 from app.people import access
 from app.people.access import EVERYTHING, Viewer
 from app.people.audit import By, note
-from app.reviewing.labels import get_reviewer, set_label
-from app.tables import Grid, Reviewer
+from app.reviewing.labels import get_reviewer
+from app.reviewing.several import set_labels
+from app.tables import Grid
 
 BATCH = 500
 STALE = "The labels of this grid have changed since this was checked."
@@ -57,13 +58,14 @@ def add_labels(
             raise Conflict(STALE)
         if not any(found.counts[status] for status in wanted):
             raise InvalidInput("There is nothing in it to add to this grid.")
-        people: dict[str, Reviewer] = {}
+        people: dict[str, int] = {}
+        grid_id = grid.id
         todo = to_say(stage, checked.grid, wanted)
         while batch := list(islice(todo, BATCH)):
-            for answer_id, name, said in batch:
-                if name not in people:
-                    people[name] = get_reviewer(session, name)
-                set_label(session, answer_id, people[name], **said)
+            for name in {name for _, name, _ in batch} - people.keys():
+                people[name] = get_reviewer(session, name).id
+            given = [(answer_id, people[name], said) for answer_id, name, said in batch]
+            set_labels(session, grid_id, given)
             session.expunge_all()  # or a long file would be in memory
         added, changed = found.counts[Status.new], found.counts[Status.changed]
         done = f"{added} new, {changed if overwrite else 0} changed"
