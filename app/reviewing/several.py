@@ -51,7 +51,8 @@ def set_labels(
         after = amended(before, **said)
         if after == before:
             continue
-        if why := refusal(*answers[answer_id], after.value):
+        state, called, outcome = answers[answer_id]
+        if why := refusal(state, called, outcome, after.value):
             raise Conflict(why)
         fields, at = asdict(after) | {"tags": list(after.tags)}, now()
         row = {"answer_id": answer_id, "reviewer_id": reviewer_id, **fields}
