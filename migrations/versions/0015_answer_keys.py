@@ -11,6 +11,4 @@ depends_on = None
 
 def upgrade() -> None:
     named = sa.text("key != ''")
-    op.create_index(
-        "ix_answer_key", "answer", ["key"], sqlite_where=named, postgresql_where=named
-    )
+    op.create_index("ix_answer_key", "answer", ["key"], sqlite_where=named, postgresql_where=named)
