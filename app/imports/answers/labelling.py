@@ -62,8 +62,9 @@ def add_labels(
         grid_id = grid.id
         todo = to_say(stage, checked.grid, wanted)
         while batch := list(islice(todo, BATCH)):
-            for name in {name for _, name, _ in batch} - people.keys():
-                people[name] = get_reviewer(session, name).id
+            for _, name, _ in batch:  # in their order: who is new is called as it stands first
+                if name not in people:
+                    people[name] = get_reviewer(session, name).id
             given = [(answer_id, people[name], said) for answer_id, name, said in batch]
             set_labels(session, grid_id, given)
             session.expunge_all()  # or a long file would be in memory
