@@ -257,6 +257,15 @@ def import_prompts(
 @click.option("--title", default="", help="Of the grid that a table becomes.")
 @click.option("--again", is_flag=True, help="Import also what is here already.")
 @click.option("--skip-bad", is_flag=True, help="Leave out lines that cannot be imported.")
+@click.option(
+    "--bad-rows",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Write the lines that cannot be imported to this CSV, and import the others.",
+)
+@click.option("--into", default="", metavar="GRID", help="Add the labels to this grid instead.")
+@click.option(
+    "--overwrite", is_flag=True, help="With --into: also labels that differ from what is here."
+)
 @DATA_DIR
 def import_answers(
     file: Path,
@@ -270,20 +279,24 @@ def import_answers(
     title: str,
     again: bool,
     skip_bad: bool,
+    bad_rows: Path | None,
+    into: str,
+    overwrite: bool,
     data_dir: Path | None,
 ) -> None:
     """Import answers and labels from FILE, as grids of which nothing is ever called.
 
     FILE is an export of Bluffcheck (JSONL, ZIP, CSV), a table of answers, results of promptfoo or a
-    log of Inspect. It is one transaction, and what is here already is not imported once more. A
-    server may run meanwhile.
+    log of Inspect. It is one transaction, and what is here already is not imported once more. With
+    --into, the labels in it are added to a grid that is here. A server may run meanwhile.
     """
     from app.cli import importing  # takes a second
 
     settings = load(data_dir=data_dir)
     said = importing.Said(
-        format_, columns, meanings, rest_unlabelled, model, reviewer, title, again, skip_bad
-    )
+        format_, columns, meanings, rest_unlabelled, model, reviewer, title, again, skip_bad,
+        bad_rows, into, overwrite,
+    )  # fmt: skip
     importing.import_answers(settings, file, said, dry_run=dry_run)
 
 

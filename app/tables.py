@@ -286,6 +286,12 @@ class Answer(SQLModel, table=True):
         # The queue: what is pending or running, then of which grid and provider, by id.
         Index("ix_answer_state_grid_id_provider_id", "state", "grid_id", "provider", "id"),
         Index("ix_answer_model_id", "model", "id"),
+        Index(
+            "ix_answer_key",
+            "key",
+            sqlite_where=text("key != ''"),
+            postgresql_where=text("key != ''"),
+        ),
     )
 
     id: int = Field(default=None, primary_key=True)

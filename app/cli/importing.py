@@ -10,11 +10,16 @@ import click
 from app.cli.commands import opened
 from app.errors import InvalidInput
 from app.imports import prompts
-from app.imports.answers import grids
+from app.imports.answers import grids, labels
+from app.imports.answers.badlines import bad_rows
+from app.imports.answers.holding import Status
+from app.imports.answers.labelling import add_labels
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.storing import import_answers as store
+from app.imports.badrows import bad_rows_csv
 from app.imports.names import FIELDS
-from app.imports.staging import Status
+from app.imports.staging import Status as RowStatus
+from app.people.audit import COMMAND_LINE, By
 from app.settings import Settings
 
 SHOWN_PROBLEMS = 20  # rows of a file
@@ -49,7 +54,7 @@ def import_prompts(
             prompts.refuse_bad(found, rows, "name a file for these with --bad-rows")
         elif found.counts["bad"]:
             with bad_rows.open("w", encoding="utf-8", newline="") as out:
-                out.writelines(prompts.bad_rows_csv(rows, list(found.mapping.columns)))
+                out.writelines(bad_rows_csv(prompts.bad_rows(rows), list(found.mapping.columns)))
         prompts.import_prompts(database, rows, found.state)
         click.echo(f"Imported into {settings.url_for_people}.")
 
@@ -67,6 +72,9 @@ class Said:
     title: str
     again: bool
     skip_bad: bool
+    bad_rows: Path | None
+    into: str
+    overwrite: bool
 
 
 def import_answers(settings: Settings, file: Path, said: Said, *, dry_run: bool) -> None:
@@ -86,12 +94,28 @@ def import_answers(settings: Settings, file: Path, said: Said, *, dry_run: bool)
             if said.columns:
                 choices.columns = _columns(file, choices, said.columns)
             found = grids.dry_run(session, file, file.name, choices, rows)
-        _tell_answers(found, rows)
+        _tell_answers(found, rows, said.into)
+        known = bool(said.into) and not found.unexplained
+        held = labels.held_in(found.held, said.into) if known else None
         if dry_run:
             click.echo(DRY)
             return
-        grids.refuse_unready(found, rows, skip_bad=said.skip_bad, instead="give --skip-bad")
-        for grid in store(database, rows, found.source, file.name, again=said.again):
+        skip_bad = said.skip_bad or said.bad_rows is not None
+        instead = "give --skip-bad, or name a file for them with --bad-rows"
+        grids.refuse_unready(found, rows, skip_bad=skip_bad, instead=instead, into=said.into)
+        if said.bad_rows is not None:
+            with said.bad_rows.open("w", encoding="utf-8", newline="") as out:
+                out.writelines(bad_rows_csv(bad_rows(rows, said.into), found.names))
+        by = By(address=COMMAND_LINE)
+        if held:
+            done = add_labels(database, rows, held, by, overwrite=said.overwrite)
+            click.echo(
+                f"“{done.title}” /grids/{done.grid}: {done.added:,} labels added,"
+                f" {done.changed:,} overwritten, {done.same:,} were there already,"
+                f" {done.left:,} differ and were left."
+            )
+            return
+        for grid in store(database, rows, found.source, file.name, by, again=said.again):
             what = "imported as" if grid.new else "was here already:"
             click.echo(f"“{grid.title}” {what} /grids/{grid.public_id}")
 
@@ -117,7 +141,7 @@ def _columns(file: Path, choices: Choices, given: Sequence[str]) -> dict[str, st
     return others | said
 
 
-def _tell_answers(found: grids.DryRun, rows: Path) -> None:
+def _tell_answers(found: grids.DryRun, rows: Path, into: str) -> None:
     click.echo(f"{found.title}, {found.encoding}")
     for note in [*found.notes, *([found.problem] if found.problem else [])]:
         click.echo(f"note: {note}")
@@ -133,6 +157,17 @@ def _tell_answers(found: grids.DryRun, rows: Path) -> None:
     for grid in found.grids:
         if grid.here:
             click.echo(f"“{grid.title}” is here already: /grids/{grid.here}")
+    for held in found.held:
+        if held.refused:
+            click.echo(f"labels for “{held.title}” /grids/{held.grid}: {held.refused}")
+        else:
+            how = "" if into else f"; add them with --into {held.grid}"
+            click.echo(f"labels for “{held.title}” /grids/{held.grid}: {held.in_words}{how}")
+    if into and any(held.grid == into for held in found.held):
+        for status, mark in ((Status.bad, ""), (Status.changed, "differs: ")):
+            for one in labels.listing_in(rows, into, status)[:SHOWN_PROBLEMS]:
+                click.echo(f"line {one.line}: {mark}{one.text}", err=True)
+        return
     for bad in (True, False):
         for one in grids.listing(rows, bad=bad)[:SHOWN_PROBLEMS]:
             click.echo(f"line {one.line}: {'' if bad else 'note: '}{one.text}", err=True)
@@ -146,7 +181,7 @@ def _tell_import(found: prompts.DryRun, rows: Path) -> None:
     click.echo(f"columns: {', '.join(used)}")
     for note in found.notes:
         click.echo(f"note: {note}")
-    for word in Status:
+    for word in RowStatus:
         click.echo(f"{found.counts[word]:>9,} {word}")
     for row in listed.problems[:SHOWN_PROBLEMS]:
         click.echo(f"line {row.line}: {row.problem}", err=True)

@@ -104,8 +104,9 @@ def _lines(record: dict[str, Any]) -> tuple[str, bytes]:
 def canonical(record: dict[str, Any]) -> bytes:
     """A record as the hash sees it."""
     kept = _bare(_without(record, LOCAL))
-    if record["kind"] == "grid":
+    if "prompts" in kept:
         kept["prompts"] = [_without(prompt, LOCAL_PARTS) for prompt in kept["prompts"]]
+    if "variants" in kept:
         kept["variants"] = [
             {**variant, "wording": _without(variant["wording"], LOCAL_PARTS)}
             for variant in kept["variants"]

@@ -1,7 +1,5 @@
 """The dry run of an import, and the one transaction that does what it said."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,10 +12,10 @@ from sqlmodel import Session, col
 
 from app.db import Database
 from app.errors import Conflict, InvalidInput
-from app.exports import safe_cell
 from app.imports import staging
+from app.imports.badrows import BadRow
 from app.imports.encoding import visible
-from app.imports.mapping import NOTE_COLUMNS, Mapping, recognise
+from app.imports.mapping import Mapping, recognise
 from app.imports.reading import Source, columns_of, open_source
 from app.imports.staging import Row, Status, library_state, opened, stage, weight
 from app.tables import Answerable, Prompt, now
@@ -210,23 +208,11 @@ def archive_new(database: Database, rows: Path) -> int:
         return archived
 
 
-def bad_rows_csv(rows: Path, columns: list[str]) -> Iterator[str]:
-    """The rows that cannot be imported, each with its line and the reason, to be put right."""
-    yield "\ufeff" + _line([*NOTE_COLUMNS[:2], *columns, NOTE_COLUMNS[2]])
+def bad_rows(rows: Path) -> Iterator[BadRow]:
+    """The rows that cannot be imported, each with the reason."""
     with opened(rows) as found:
         for row in staging.rows(found, staging.BAD):
-            cells = [_cell(row.given.get(column)) for column in columns]
-            yield _line([str(row.line), row.problem, *cells, row.raw])
-
-
-def _line(cells: list[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    return "\n".join(value) if isinstance(value, list) else value or ""
+            yield BadRow(row.line, row.problem, row.given, row.raw)
 
 
 def shown_value(value: Any) -> str:

@@ -121,6 +121,21 @@ def refuse_blinded(session: Session, grid: Grid, viewer: Viewer) -> None:
         raise Blinded(_origin(session, grid))
 
 
+def refused_in_name(session: Session, grid: Grid, reviewer: Reviewer | None) -> str:
+    """Why nobody may label this grid in this reviewer's name, who could not do so by hand; empty:
+    one may. None: somebody who was never here."""
+    account = session.get(Account, reviewer.id) if reviewer else None
+    access = session.get(GridAccess, grid.id)
+    if account is None and (access is None or not (access.named_labellers or access.blind)):
+        return ""
+    viewer = Viewer(account.role if account else Role.reviewer, reviewer.id if reviewer else 0)
+    if not may_label(session, grid, viewer):
+        return "may not label this grid"
+    if blinded(session, grid, viewer) if reviewer else access is not None and access.blind:
+        return "labels this grid only in its review, since it is reviewed blind"
+    return ""
+
+
 def blinded_of(session: Session, grids: Iterable[Grid], viewer: Viewer) -> set[int]:
     """The ids of those that this viewer sees only blind."""
     return {grid.id for grid in grids if blinded(session, grid, viewer)}

@@ -46,6 +46,7 @@ ACTIONS: Final = {
     "grid paused": "paused a grid",
     "grid resumed": "let a grid go on",
     "grid imported": "imported a grid",
+    "labels imported": "added labels out of a file to a grid",
     "grid deleted": "deleted a grid",
     "grid restored": "restored a deleted grid",
     "ceiling": "changed what a grid may make or cost",

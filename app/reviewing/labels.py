@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -99,7 +99,18 @@ def set_label(
     """
     answer = _lock(session, answer_id)
     label = _own(session, answer_id, reviewer)
-    before = _said(label)
+    after = amended(said_by(label), value, note, tags, decides)
+    return _become(session, answer, reviewer, label, after)
+
+
+def amended(
+    before: Said,
+    value: LabelValue | Keep | None = KEEP,
+    note: str | None = None,
+    tags: Iterable[str] | None = None,
+    decides: bool | None = None,
+) -> Said:
+    """What a reviewer says who said ``before`` and now says this. Raises InvalidInput."""
     after = replace(before, note=before.note if note is None else note)
     if value is not KEEP:
         after = replace(after, value=value)
@@ -114,8 +125,7 @@ def set_label(
     elif decides:
         raise InvalidInput("A decision is one of correct, hallucinated and abstained.")
     decided = before.decides if decides is None else decides
-    after = replace(after, decides=decided and after.value is not None)
-    return _become(session, answer, reviewer, label, after)
+    return replace(after, decides=decided and after.value is not None)
 
 
 def set_tag(
@@ -129,7 +139,7 @@ def set_tag(
     """Put a tag on this reviewer's label or take it off, if not told which. As ``set_label``."""
     known_tags([tag])
     _lock(session, answer_id)
-    before = _said(_own(session, answer_id, reviewer)).tags
+    before = said_by(_own(session, answer_id, reviewer)).tags
     tags = [other for other in before if other != tag]
     if tag not in before if on is None else on:
         tags.append(tag)
@@ -226,7 +236,7 @@ def _own(session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
     ).first()
 
 
-def _said(label: Label | None) -> Said:
+def said_by(label: Label | None) -> Said:
     return Said(label.value, tuple(label.tags), label.note, label.decides) if label else NOTHING
 
 
@@ -234,7 +244,7 @@ def _become(
     session: Session, answer: Answer, reviewer: Reviewer, label: Label | None, said: Said
 ) -> Label | None:
     """Make that the reviewer's label, if it is a change."""
-    before = _said(label)
+    before = said_by(label)
     if said == before:
         return label
     if said != NOTHING:
@@ -265,14 +275,25 @@ def _become(
 
 def _refuse_unless_there(session: Session, answer: Answer, value: LabelValue | None) -> None:
     attempt = session.get(Attempt, answer.attempt_id) if answer.attempt_id else None
-    if value is not None and (attempt is None or attempt.outcome is not Outcome.answered):
-        what = attempt.outcome if attempt and attempt.outcome else answer.state
-        raise Conflict(
-            f"This answer is {what}: there is no answer text to judge, so it takes no label."
-            " It is counted apart."
+    if why := refusal(
+        answer.state, attempt is not None, attempt.outcome if attempt else None, value
+    ):
+        raise Conflict(why)
+
+
+def refusal(
+    state: AnswerState, called: bool, outcome: Outcome | None, value: LabelValue | None
+) -> str:
+    """Why an answer takes no such label, as a sentence; empty: it does. ``called``: whether it has
+    an attempt that counts, of which this is the outcome."""
+    if value is not None and outcome is not Outcome.answered:
+        return (
+            f"This answer is {outcome or state}: there is no answer text to judge, so it takes no"
+            " label. It is counted apart."
         )
-    if attempt is None and answer.state in (AnswerState.pending, AnswerState.running):
-        raise Conflict(f"This answer is {answer.state}: there is nothing to look at yet.")
+    if not called and state in (AnswerState.pending, AnswerState.running):
+        return f"This answer is {state}: there is nothing to look at yet."
+    return ""
 
 
 def _derive(session: Session, answer: Answer) -> None:
@@ -282,18 +303,22 @@ def _derive(session: Session, answer: Answer) -> None:
         .where(Label.answer_id == answer.id)
         .order_by(col(Label.labelled_at), col(Label.id))
     ).all()
+    session.execute(
+        update(Answer)
+        .where(col(Answer.id) == answer.id)
+        .values(**derived(labels), seq=stamp(session, answer.grid_id))
+    )
+
+
+def derived(labels: Sequence[Any]) -> dict[str, Any]:
+    """What is stored with an answer that has these labels, in the order they were given."""
     decisions = [label.value for label in labels if label.decides]
     label, disputed = final_label(
         (label.value for label in labels), decisions[-1] if decisions else None
     )
-    session.execute(
-        update(Answer)
-        .where(col(Answer.id) == answer.id)
-        .values(
-            label=label,
-            disputed=disputed,
-            decided=bool(decisions),
-            tags=" ".join(known_tags(tag for one in labels for tag in one.tags)),
-            seq=stamp(session, answer.grid_id),
-        )
-    )
+    return {
+        "label": label,
+        "disputed": disputed,
+        "decided": bool(decisions),
+        "tags": " ".join(known_tags(tag for one in labels for tag in one.tags)),
+    }

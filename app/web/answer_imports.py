@@ -1,26 +1,29 @@
 """Importing answers and labels: choose a file, look at what it would become, do it."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import FormData
 
-from app.errors import BluffcheckError, Conflict, InvalidInput
+from app.errors import BluffcheckError, Conflict, InvalidInput, NotFound
+from app.imports.answers.badlines import bad_rows
 from app.imports.answers.grids import listing, refuse_unready
+from app.imports.answers.holding import Status
+from app.imports.answers.labelling import STALE, add_labels
+from app.imports.answers.labels import held_in, listing_in
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
-from app.imports.answers.storing import Imported, import_answers
+from app.imports.answers.storing import import_answers
 from app.imports.answers.uploads import Upload
 from app.imports.answers.vocabulary import MEANINGS
-from app.imports.uploads import kept_on_disk
-from app.people.audit import By, note
-from app.tables import Reviewer
+from app.imports.badrows import bad_rows_csv
+from app.imports.uploads import GONE, kept_on_disk
+from app.people.audit import By
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server, Services
-from app.web.imports import CHANGED, UploadForm, pairs, receive, waiting
 from app.web.render import page
-from app.web.who import OWNER, PersonHere, needs
+from app.web.uploads import CHANGED, UploadForm, download, pairs, receive, waiting
+from app.web.who import OWNER, Person, PersonHere, needs
 
 router = APIRouter(prefix="/grids/import", dependencies=[needs(OWNER)])
 
@@ -63,10 +66,11 @@ def act(
     data: Form,
     session: Reading,
     reviewer: MaybeReviewer,
+    person: PersonHere,
     by: ByHere,
 ) -> Response:
-    """Check again, import, or forget the file."""
-    action = str(data.get("action", "check"))
+    """Check again, import, add its labels to a grid that is here, or forget the file."""
+    action, _, into = str(data.get("action", "check")).partition(":")
     if action == "cancel":
         kept.remove()
         return RedirectResponse("/grids/import", status_code=303)
@@ -74,13 +78,26 @@ def act(
         return _to(kept)
     try:
         choices = _choices(data)
-        if action == "import" and choices == _as_checked(kept):
-            _import(server, by, kept, reviewer)
+        does = action in ("import", "add", "overwrite")
+        if not does or choices != _as_checked(kept):
+            kept.check(session, choices, CHANGED if does else "")
+        elif action == "import":
+            _import(server, by, kept)
         else:
-            kept.check(session, choices, CHANGED if action == "import" else "")
+            _add(server, by, person, kept, into, overwrite=action == "overwrite")
     except BluffcheckError as exc:
         return _upload(kept, exc, reviewer=reviewer)
     return _to(kept)
+
+
+@router.get("/{token}/bad.csv")
+def download_bad_lines(kept: UploadHere, into: str = "") -> StreamingResponse:
+    """The lines that cannot be imported, or whose labels cannot be added to a grid, each with the
+    reason."""
+    if kept.found is None or not kept.rows.exists():
+        raise NotFound(GONE)
+    rows = bad_rows_csv(bad_rows(kept.rows, into), kept.found.names)
+    return download(rows, "lines-not-imported.csv", "text/csv")
 
 
 def _choices(data: FormData) -> Choices:
@@ -113,35 +130,44 @@ def _as_checked(kept: Upload) -> Choices:
     )
 
 
-def _import(server: Services, by: By, kept: Upload, reviewer: Reviewer | None) -> None:
+def _import(server: Services, by: By, kept: Upload) -> None:
     found = kept.found
     refuse_unready(found, kept.rows, skip_bad=True, instead="")
     if not found.importable:
         raise InvalidInput("There is nothing in it to import.")
-    name = reviewer.name if reviewer else ""
     try:
         with kept_on_disk():
             grids = import_answers(
-                server.database, kept.rows, found.source, kept.name, name, again=kept.choices.again
+                server.database, kept.rows, found.source, kept.name, by, again=kept.choices.again
             )
     except Conflict:
         with server.database.read() as now:
             kept.check(now, _as_checked(kept), "It came here since this was checked.")
         return
-    note_imported(server, by, grids)
-    kept.done = {"grids": [vars(grid) for grid in grids]}
-    kept.notice = ""
+    _keep_done(kept, grids=[vars(grid) for grid in grids])
+
+
+def _add(
+    server: Services, by: By, person: Person, kept: Upload, into: str, *, overwrite: bool
+) -> None:
+    refuse_unready(kept.found, kept.rows, skip_bad=True, instead="", into=into)
+    checked = held_in(kept.found.held, into)
+    try:
+        with kept_on_disk():
+            done = add_labels(
+                server.database, kept.rows, checked, by, person.viewer, overwrite=overwrite
+            )
+    except Conflict:
+        with server.database.read() as now:
+            kept.check(now, _as_checked(kept), f"{STALE} This is what it would do now.")
+        return
+    _keep_done(kept, labelled=vars(done))
+
+
+def _keep_done(kept: Upload, **done: Any) -> None:
+    kept.done, kept.notice = done, ""
     kept.keep()
     kept.forget()
-
-
-def note_imported(server: Services, by: By, grids: Sequence[Imported]) -> None:
-    """In the audit log."""
-    with server.database.write() as session:
-        for grid in grids:
-            if grid.new:
-                note(session, by, "grid imported", "grid", grid.public_id)
-        session.commit()
 
 
 def _to(kept: Upload) -> Response:
@@ -160,9 +186,9 @@ def _form(error: BluffcheckError | None = None, **more: Any) -> Response:
 
 def _upload(kept: Upload, error: BluffcheckError | None = None, **more: Any) -> Response:
     if kept.done is not None:
-        return page(
-            "pages/answers_imported.html", upload=kept, found=kept.found, done=kept.done, **more
-        )
+        name = "labels_added" if "labelled" in kept.done else "answers_imported"
+        return page(f"pages/{name}.html", upload=kept, found=kept.found, done=kept.done, **more)
+    held = kept.found.held if kept.found else []
     return page(
         "pages/answers_import_check.html",
         status_code=error.status if error else 200,
@@ -172,6 +198,8 @@ def _upload(kept: Upload, error: BluffcheckError | None = None, **more: Any) -> 
         chosen=kept.choices,
         bad=listing(kept.rows, bad=True),
         remarks=listing(kept.rows, bad=False),
+        differing={one.grid: listing_in(kept.rows, one.grid, Status.changed) for one in held},
+        not_added={one.grid: listing_in(kept.rows, one.grid, Status.bad) for one in held},
         formats=FORMATS,
         fields=FIELDS,
         label_meanings=MEANINGS,

@@ -1,5 +1,6 @@
 """The JSON API of importing answers and labels."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -7,6 +8,9 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from app.imports.answers.grids import DryRun, dry_run, listing, refuse_unready
+from app.imports.answers.holding import Status
+from app.imports.answers.labelling import Labelled, add_labels
+from app.imports.answers.labels import Held, held_in, listing_in
 from app.imports.answers.names import FIELDS
 from app.imports.answers.reading import FORMATS, Choices
 from app.imports.answers.stage import Problem
@@ -16,11 +20,10 @@ from app.imports.answers.vocabulary import MEANINGS
 from app.imports.encoding import visible
 from app.imports.uploads import kept_on_disk
 from app.people.audit import By
-from app.web.answer_imports import note_imported
 from app.web.api import PROBLEMS
-from app.web.api_imports import ANY_FILE, received, told
 from app.web.deps import ByHere, Server, Services
-from app.web.who import OWNER, needs
+from app.web.uploads import ANY_FILE, received, told
+from app.web.who import OWNER, Person, PersonHere, needs
 
 router = APIRouter(
     prefix="/api/grids", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)]
@@ -55,6 +58,28 @@ class ImportedGrid(BaseModel):
     new: bool = Field(description="false: it was here already")
 
 
+class LabelsHere(BaseModel):
+    id: str = Field(description="Of a grid here that the labels may be added to")
+    url: str
+    title: str
+    new: int
+    changed: int = Field(description="The same reviewer says something else here")
+    same: int
+    bad: int = Field(description="Cannot be added")
+    refused: str = Field(description="Why this grid takes no labels; empty: it does")
+
+
+class AddedLabels(BaseModel):
+    id: str
+    url: str
+    title: str
+    added: int
+    changed: int = Field(description="Overwritten")
+    same: int = Field(description="Were there already")
+    left: int = Field(description="Differ, and were left as they are")
+    bad: int = Field(description="Were left out")
+
+
 class AnswersReport(BaseModel):
     dry_run: bool = Field(description="true: nothing was changed")
     source: str = Field(description="bluffcheck, table, promptfoo or inspect")
@@ -68,7 +93,16 @@ class AnswersReport(BaseModel):
     counts: dict[str, int]
     grids: list[ComingGrid] = Field(description="The first 50, as they would be")
     imported: list[ImportedGrid] = Field(description="Empty in a dry run")
-    problems: list[AnswerLine] = Field(description="The first 100 lines that cannot be imported")
+    labels_here: list[LabelsHere] = Field(
+        description="Grids here of which the file names answers: with into its labels are added"
+    )
+    added: AddedLabels | None = Field(description="What was done to the grid that into names")
+    problems: list[AnswerLine] = Field(
+        description="The first 100 lines that cannot be imported; with into: be added"
+    )
+    differing: list[AnswerLine] = Field(
+        description="With into: the first 100 labels that differ from what is here"
+    )
     warnings: list[AnswerLine] = Field(description="The first 100 remarks")
 
 
@@ -77,6 +111,7 @@ async def import_file(
     request: Request,
     server: Server,
     by: ByHere,
+    person: PersonHere,
     dry_run: Annotated[bool, Query(description="Only say what would be done")] = True,
     name: Annotated[str, Query(max_length=200, description="Of the file")] = "",
     format: Annotated[  # noqa: A002 (as callers know it)
@@ -101,12 +136,19 @@ async def import_file(
     skip_bad: Annotated[
         bool, Query(description="Import the others where some lines are bad; else none is")
     ] = False,
+    into: Annotated[
+        str, Query(max_length=40, description="Id of a grid here: add the labels to it instead")
+    ] = "",
+    overwrite: Annotated[
+        bool, Query(description="With into: also labels that differ from what is here")
+    ] = False,
 ) -> AnswersReport:
     """Import answers and labels as grids, in one transaction: our own exports (JSONL, ZIP, CSV),
     tables, promptfoo results, Inspect logs.
 
     Nothing of an imported grid is ever called. What is here already is not imported once more.
-    Send it with `dry_run` first.
+    With `into`, the labels of the file are added to a grid that is here, as labels of the reviewers
+    that it names. Send it with `dry_run` first.
     """
     choices = Choices(
         format,
@@ -121,29 +163,48 @@ async def import_file(
     )
     with kept_on_disk():
         async with received(request, server, Upload, visible(name)) as upload:
-            return await run_in_threadpool(_report, server, by, upload, choices, dry_run, skip_bad)
+            how = _How(dry_run, skip_bad, into, overwrite)
+            return await run_in_threadpool(_report, server, by, person, upload, choices, how)
+
+
+@dataclass(frozen=True)
+class _How:
+    only_look: bool
+    skip_bad: bool
+    into: str
+    overwrite: bool
 
 
 def _report(
-    server: Services, by: By, upload: Upload, choices: Choices, only_look: bool, skip_bad: bool
+    server: Services, by: By, person: Person, upload: Upload, choices: Choices, how: _How
 ) -> AnswersReport:
     with server.database.read() as session:
         found = dry_run(session, upload.file, upload.name, choices, upload.rows)
     imported: list[Imported] = []
-    if not only_look:
-        refuse_unready(found, upload.rows, skip_bad=skip_bad, instead="give skip_bad=true")
-        imported = import_answers(
-            server.database, upload.rows, found.source, upload.name, again=choices.again
+    added: Labelled | None = None
+    if not how.only_look:
+        refuse_unready(
+            found, upload.rows, skip_bad=how.skip_bad, instead="give skip_bad=true", into=how.into
         )
-        note_imported(server, by, imported)
-    return _item(found, upload, only_look, imported)
+    if how.into and not found.unexplained:
+        held = held_in(found.held, how.into)
+        if not how.only_look:
+            added = add_labels(
+                server.database, upload.rows, held, by, person.viewer, overwrite=how.overwrite
+            )
+    elif not how.only_look:
+        imported = import_answers(
+            server.database, upload.rows, found.source, upload.name, by, again=choices.again
+        )
+    return _item(found, upload, how, imported, added)
 
 
 def _item(
-    found: DryRun, upload: Upload, only_look: bool, imported: list[Imported]
+    found: DryRun, upload: Upload, how: _How, imported: list[Imported], added: Labelled | None
 ) -> AnswersReport:
+    into, rows = how.into, upload.rows
     return AnswersReport(
-        dry_run=only_look,
+        dry_run=how.only_look,
         source=found.source,
         format=found.title,
         encoding=found.encoding,
@@ -161,9 +222,24 @@ def _item(
             ImportedGrid(id=g.public_id, url=f"/grids/{g.public_id}", title=g.title, new=g.new)
             for g in imported
         ],
-        problems=_lines(listing(upload.rows, bad=True)),
-        warnings=_lines(listing(upload.rows, bad=False)),
+        labels_here=[_held(held) for held in found.held],
+        added=_added(added) if added else None,
+        problems=_lines(
+            listing_in(rows, into, Status.bad) if into else listing(rows, bad=True),
+        ),
+        differing=_lines(listing_in(rows, into, Status.changed) if into else []),
+        warnings=_lines(listing(rows, bad=False)),
     )
+
+
+def _held(held: Held) -> LabelsHere:
+    url = f"/grids/{held.grid}"
+    return LabelsHere(id=held.grid, url=url, title=held.title, refused=held.refused, **held.counts)
+
+
+def _added(added: Labelled) -> AddedLabels:
+    counts = {name: value for name, value in vars(added).items() if name != "grid"}
+    return AddedLabels(id=added.grid, url=f"/grids/{added.grid}", **counts)
 
 
 def _lines(problems: list[Problem]) -> list[AnswerLine]:

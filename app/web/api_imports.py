@@ -1,9 +1,6 @@
 """The JSON API of importing prompts."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
@@ -17,14 +14,12 @@ from app.imports.uploads import Upload, kept_on_disk
 from app.tables import Answerable
 from app.web.api import PROBLEMS
 from app.web.deps import Server, Services
+from app.web.uploads import ANY_FILE, received, told
 from app.web.who import OWNER, needs
 
-U = TypeVar("U", bound=Upload)
 router = APIRouter(
     prefix="/api/prompts", tags=["api"], responses=PROBLEMS, dependencies=[needs(OWNER)]
 )
-ANY_FILE = {"requestBody": {"required": True, "description": "The file as it is", "content": {
-    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}  # fmt: skip
 
 
 class ImportedRow(BaseModel):
@@ -98,21 +93,6 @@ async def _import(
         return await run_in_threadpool(_report, server, upload, choices, only_look, skip_bad)
 
 
-@asynccontextmanager
-async def received(
-    request: Request, server: Services, kind: type[U], name: str
-) -> AsyncIterator[U]:
-    """The body of a request as an upload, for as long as it is looked at."""
-    upload = await run_in_threadpool(kind.begin, server.settings.uploads, name)
-    try:
-        with await run_in_threadpool(upload.file.open, "wb") as file:
-            async for chunk in request.stream():
-                await run_in_threadpool(file.write, chunk)
-        yield upload
-    finally:
-        await asyncio.shield(run_in_threadpool(upload.remove))
-
-
 def _report(
     server: Services, upload: Upload, choices: Choices, only_look: bool, skip_bad: bool
 ) -> ImportReport:
@@ -161,14 +141,3 @@ def _row(row: Row, only_look: bool) -> ImportedRow:
 
 def _columns(given: list[str] | None) -> dict[str, str] | None:
     return told(given, "column is name:field, such as question:text") if given else None
-
-
-def told(given: list[str], example: str) -> dict[str, str]:
-    """“name:what” as a dictionary; a name may contain colons. Raises InvalidInput."""
-    found = {}
-    for one in given:
-        name, colon, what = one.rpartition(":")
-        if not colon:
-            raise InvalidInput(f"{example}, not “{one[:40]}”.")
-        found[name] = what
-    return found

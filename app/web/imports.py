@@ -1,17 +1,15 @@
 """Importing prompts: choose a file, look at what it would do, do it; and the library as a file."""
 
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from sqlmodel import Session
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData
 
-from app.errors import BluffcheckError, Conflict, InvalidInput, NotFound, TooLarge
-from app.imports.encoding import visible
+from app.errors import BluffcheckError, Conflict, InvalidInput, NotFound
+from app.imports.badrows import bad_rows_csv
 from app.imports.exporting import library_csv, library_jsonl
 from app.imports.formats import TITLES
 from app.imports.mapping import SEPARATORS
@@ -20,50 +18,19 @@ from app.imports.prompts import (
     STALE,
     Choices,
     archive_new,
-    bad_rows_csv,
+    bad_rows,
     import_prompts,
     listing,
 )
-from app.imports.uploads import GONE, Upload, kept_on_disk
+from app.imports.uploads import GONE, Upload
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Noted, Reading, Server, Services
 from app.web.render import page
-from app.web.who import OWNER, READER, Person, PersonHere, needs
+from app.web.uploads import CHANGED, UploadForm, download, pairs, receive, waiting
+from app.web.who import OWNER, READER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(OWNER)])
 library = APIRouter(dependencies=[needs(READER)])  # as a file
-CHANGED = "You changed how it is read. This is what it would do now."
-
-
-async def upload_form(server: Server, request: Request) -> AsyncIterator[FormData]:
-    """A form with one file, which is on disk where it is large. Raises TooLarge."""
-    largest = server.settings.max_body_bytes
-    try:
-        form = await request.form(max_files=1, max_fields=50, max_part_size=largest)
-    except HTTPException as exc:
-        if "maximum size" not in str(exc.detail):
-            raise
-        raise TooLarge("The text is too long to be pasted. Save it as a file and choose that.")\
-            from None  # fmt: skip
-    try:
-        yield form
-    finally:
-        await form.close()
-
-
-UploadForm = Annotated[FormData, Depends(upload_form)]
-
-
-U = TypeVar("U", bound=Upload)
-
-
-def waiting(kind: type[U]) -> Callable[..., U]:
-    """A dependency: the upload named in the path, or 404."""
-
-    def upload_at(server: Server, token: str, person: PersonHere) -> U:
-        return kind.at(server.settings.uploads, token, person.viewer.reviewer_id)
-
-    return upload_at
 
 
 UploadHere = Annotated[Upload, Depends(waiting(Upload))]
@@ -90,32 +57,6 @@ def upload(
         text = str(data.get("text", ""))
         return _form(exc, text=text, choices=choices, reviewer=reviewer)
     return _to(kept)
-
-
-def receive(
-    server: Services, session: Session, person: Person, data: FormData, kind: type[U], choices: Any
-) -> U:
-    """Keep the file or the text of a form, and what importing it would do. Raises InvalidInput."""
-    file, text = data.get("file"), str(data.get("text", ""))
-    chosen = isinstance(file, UploadFile) and bool(file.filename or file.size)
-    if chosen == bool(text.strip()):
-        raise InvalidInput(
-            "Choose a file or paste text, not both." if chosen else "Choose a file, or paste."
-        )
-    name = visible(str(file.filename))[-100:] if isinstance(file, UploadFile) and chosen else ""
-    with kept_on_disk():
-        kept = kind.begin(server.settings.uploads, name, person.viewer.reviewer_id)
-        try:
-            with kept.file.open("wb") as target:
-                if isinstance(file, UploadFile) and chosen:
-                    shutil.copyfileobj(file.file, target, 1 << 20)
-                else:
-                    target.write(text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))
-            kept.check(session, choices)
-        except BaseException:
-            kept.remove()
-            raise
-    return kept
 
 
 @router.get("/library/import/{token}")
@@ -155,40 +96,24 @@ def download_bad_rows(kept: UploadHere) -> StreamingResponse:
     """The rows that cannot be imported, each with the reason."""
     if kept.found is None or not kept.rows.exists():
         raise NotFound(GONE)
-    rows = bad_rows_csv(kept.rows, list(kept.found.mapping.columns))
-    return _download(rows, "rows-not-imported.csv", "text/csv")
+    rows = bad_rows_csv(bad_rows(kept.rows), list(kept.found.mapping.columns))
+    return download(rows, "rows-not-imported.csv", "text/csv")
 
 
 @library.get("/library/export.csv", dependencies=[Noted])
 def download_csv(server: Server) -> StreamingResponse:
     """The current version of every prompt, to be edited and imported again."""
-    return _download(_read(server, library_csv), "bluffcheck-prompts.csv", "text/csv")
+    return download(_read(server, library_csv), "bluffcheck-prompts.csv", "text/csv")
 
 
 @library.get("/library/export.jsonl", dependencies=[Noted])
 def download_jsonl(server: Server) -> StreamingResponse:
-    return _download(_read(server, library_jsonl), "bluffcheck-prompts.jsonl", "application/jsonl")
+    return download(_read(server, library_jsonl), "bluffcheck-prompts.jsonl", "application/jsonl")
 
 
 def _read(server: Services, export: Callable[[Session], Iterator[str]]) -> Iterator[str]:
     with server.database.read() as session:
         yield from export(session)
-
-
-def _download(pieces: Iterator[str], name: str, media_type: str) -> StreamingResponse:
-    return StreamingResponse(
-        pieces,
-        media_type=f"{media_type}; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def pairs(data: FormData, names: str, values: str, problem: str) -> dict[str, str]:
-    """What a form says of each of several names. Raises InvalidInput."""
-    given = [[str(one) for one in data.getlist(field)] for field in (names, values)]
-    if len(given[0]) != len(given[1]):
-        raise InvalidInput(problem)
-    return dict(zip(*given, strict=True))
 
 
 def _choices(data: FormData) -> Choices:

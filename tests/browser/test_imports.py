@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.web.problems import UPLOAD_TOO_LARGE
-from tests.browser.conftest import Open, axe_findings
+from tests.browser.conftest import Open, axe_findings, start_example
 
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
@@ -75,6 +75,33 @@ def test_keys_and_pasted_text_are_enough_without_scripts(open_page: Open) -> Non
     page.get_by_role("button", name="Import 1 new").press("Enter")
     page.get_by_role("button", name="Archive the new one again").press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("The new prompt is archived")
+
+
+def test_labels_go_back_into_their_grid(open_page: Open, tmp_path: Path) -> None:
+    page = open_page("/")
+    start_example(page)
+    grid = page.url.partition("#")[0]
+    ids = [chip.get_attribute("id") for chip in page.locator(".chip").all()[:3]]
+    numbers = [str(id_).removeprefix("a-") for id_ in ids]
+    rows = [f"{grid}/answers/{number},abstained,Bob" for number in numbers]
+    file = tmp_path / "labels.csv"
+    file.write_text("\n".join(["link,label,reviewer", *rows[:2], rows[0] + "by", "x,correct,Bob"]))
+    page.goto(f"{grid.partition('/grids/')[0]}/grids/import")
+    page.get_by_label("A file").set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.locator(".import-counts")).to_contain_text("3 new")
+    expect(page.get_by_text("Nobody here is called Bob, Bobby yet")).to_be_visible()
+    found = findings(page, LOOKS)
+    page.get_by_role("link", name="cannot be added").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download it with the reason").click()
+    assert "is no address of an answer,x,correct,Bob" in download.value.path().read_text()
+    page.get_by_role("button", name="Add 3 labels").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Labels added")
+    found += findings(page, LOOKS)
+    page.get_by_role("link", name="Open the grid").click()
+    expect(page.locator(f"#a-{numbers[1]}")).to_have_attribute("data-status", "abstained")
+    assert found == []
 
 
 def test_file_that_is_too_large_gets_its_sentence(

@@ -16,12 +16,13 @@ from sqlmodel import func, select
 
 from app.db import Database
 from app.errors import Conflict, NotFound
+from app.imports.badrows import bad_rows_csv
 from app.imports.exporting import library_csv, library_jsonl
 from app.imports.prompts import (
     Choices,
     DryRun,
     archive_new,
-    bad_rows_csv,
+    bad_rows,
     dry_run,
     import_prompts,
     listing,
@@ -130,7 +131,7 @@ def test_one_bad_row_is_told_and_comes_back_whole(database: Database, look: Look
     assert counts(found) == {"new": 1200, "bad": 2}
     import_prompts(database, rows, found.state)
     assert len(in_library(database)) == 7 + 1200
-    given = "".join(bad_rows_csv(rows, ["question", "answer"]))
+    given = "".join(bad_rows_csv(bad_rows(rows), ["question", "answer"]))
     assert list(csv.reader(io.StringIO(given.removeprefix("\ufeff"), newline=""))) == [
         ["import_line", "import_problem", "question", "answer", "import_raw"],
         ["602", "prompt: contains a NUL character; remove it", "'=1+1, \"x\"\n␀", "a", ""],

@@ -17,6 +17,7 @@ from app.suggestions import suggestion
 from app.tables import AnswerState, Wording, WordingMode
 
 IN_FILE = "the imported file"  # who says what a call cost
+NOBODY = "imported"  # who labelled, where neither the file nor a person says
 PUBLISHED = WordingRecord(slug="as-published", title="As published", mode=WordingMode.published)
 _THINKING = {
     "": Thinking.default,
@@ -85,7 +86,7 @@ def thinking_of(said: str) -> Thinking:
 
 def wording_of(name: str, wordings: Sequence[Wording]) -> WordingRecord:
     """The newest wording of the library with this name; of another one only its name is known."""
-    slug = "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
+    slug = slug_of(name)
     if not slug:
         return wording_of(PUBLISHED.slug, wordings) if wordings else PUBLISHED
     known = [w for w in wordings if w.slug == slug and w.archived_at is None]
@@ -97,6 +98,11 @@ def wording_of(name: str, wordings: Sequence[Wording]) -> WordingRecord:
     return WordingRecord(
         slug=slug[:100], title=" ".join(name.split())[:60], mode=WordingMode.published
     )
+
+
+def slug_of(name: str) -> str:
+    """“Terse prompt” as the wording that is called terse-prompt."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())
 
 
 def time_of(said: str) -> datetime | None:

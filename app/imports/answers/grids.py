@@ -8,9 +8,12 @@ from sqlmodel import Session, col, select
 
 from app.errors import InvalidInput
 from app.imports.answers import bodies, vocabulary
+from app.imports.answers.badlines import keep_cells
+from app.imports.answers.columns import Columns
+from app.imports.answers.holding import Status
+from app.imports.answers.labels import Held, held_in, hold_all, listing_in
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
-from app.imports.answers.table import Columns
 from app.providers import Outcome
 from app.reviewing.labels import NO_LABEL, final_label, known_tags
 from app.tables import Grid, LabelValue, Origin, Wording
@@ -63,7 +66,9 @@ class DryRun:
     vocabulary: str = ""
     remark: str = ""  # on what the values mean
     grids: list[Coming] = field(default_factory=list)
-    problem: str = ""  # why nothing can be imported yet
+    held: list[Held] = field(default_factory=list)  # grids here that its labels may be added to
+    problem: str = ""  # why no grid can be made of it yet
+    names: list[str] = field(default_factory=list)  # of the columns of a table
 
     @property
     def unknown(self) -> list[Value]:
@@ -84,16 +89,17 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
     wordings = session.exec(select(Wording)).all()
     told = look_at(path, name, choices, wordings)
     found = DryRun(told.source, told.title, told.encoding, told.notes, told.columns, told.samples)
+    found.names = told.names
     try:
         if told.columns:
             told.columns.check()
         if odd := set(choices.meanings.values()) - vocabulary.MEANINGS.keys() - {""}:
             raise InvalidInput(f"A label cannot mean “{min(odd)[:40]}”.")
     except InvalidInput as exc:
-        found.problem = str(exc)
-        found.counts = dict.fromkeys(COUNTS, 0)
-        rows.unlink(missing_ok=True)
-        return found
+        return _unread(found, str(exc), rows)
+    lacks = told.columns.lacks if told.columns else ""
+    if lacks and not (told.columns and told.columns.name_answers):
+        return _unread(found, lacks, rows)
     with staged(rows, anew=True) as stage:
         told.read(stage)
         values = stage.values(SHOWN_VALUES)
@@ -104,6 +110,7 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         found.values = [
             Value(text, n, lines, meanings.get(text) or rest) for text, n, lines in values
         ]
+        stage.set_meanings({value.text: value.meaning for value in found.values})
         _settle(stage, meanings)
         _look_for(session, stage)
         found.counts = {**stage.counts(), **_new(stage, choices)}
@@ -112,8 +119,19 @@ def dry_run(session: Session, path: Path, name: str, choices: Choices, rows: Pat
         found.unexplained = len(found.unknown) + (0 if choices.rest_unlabelled else more)
         if told.source == "bluffcheck":
             _compare_hashes(stage, found)
-        if not found.counts["answers"] and not found.counts["bad"]:
-            found.problem = "There is no answer in it."
+        if not found.unexplained:
+            found.held = hold_all(session, stage)
+        if told.records:
+            keep_cells(stage, told.records(), escaped=told.escaped)
+        if lacks or not (found.counts["answers"] or found.counts["bad"]):
+            found.problem = lacks or "There is no answer in it."
+    return found
+
+
+def _unread(found: DryRun, problem: str, rows: Path) -> DryRun:
+    found.problem = problem
+    found.counts = dict.fromkeys(COUNTS, 0)
+    rows.unlink(missing_ok=True)
     return found
 
 
@@ -131,16 +149,19 @@ def listing(rows: Path, *, bad: bool) -> list[Problem]:
         return stage.problems(bad=bad)
 
 
-def refuse_unready(found: DryRun, rows: Path, *, skip_bad: bool, instead: str) -> None:
+def refuse_unready(
+    found: DryRun, rows: Path, *, skip_bad: bool, instead: str, into: str = ""
+) -> None:
     """Raises InvalidInput where something has to be said or put right first. ``instead``: how
-    whoever asks leaves bad lines out."""
-    if found.problem:
+    whoever asks leaves bad lines out; ``into``: the grid that labels are added to."""
+    if found.problem and not (into and found.held):
         raise InvalidInput(found.problem)
     if found.unexplained:
         told = "; ".join(f"“{value.text[:40]}” ({value.where})" for value in found.unknown[:10])
         raise InvalidInput(f"{SAID_BY_NOBODY}; nothing was imported. Not known: {told}.")
-    if (bad := found.counts["bad"]) and not skip_bad:
-        first = listing(rows, bad=True)[0]
+    bad = held_in(found.held, into).counts[Status.bad] if into else found.counts["bad"]
+    if bad and not skip_bad:
+        first = (listing_in(rows, into, Status.bad) if into else listing(rows, bad=True))[0]
         raise InvalidInput(
             f"{bad:,} {'line' if bad == 1 else 'lines'} cannot be imported, so nothing was: line"
             f" {first.line}: {first.text}. To import the others, {instead}."

@@ -29,6 +29,7 @@ FIELDS = {
     "output_tokens": "output tokens",
     "total_ms": "milliseconds",
     "key": "number of the answer",
+    "link": "address of the answer",
     "grid": "grid",
 }
 SEVERAL = ("references", "tags")  # the others are one column each
@@ -63,6 +64,7 @@ KNOWN = {
     "output_tokens": "output_tokens completion_tokens",
     "total_ms": "total_ms latency_ms",
     "key": "answer_id",
+    "link": "link permalink answer_link answer_url",
     "grid": "grid_title experiment",
 }
 

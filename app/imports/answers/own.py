@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from pydantic import ValidationError
 
 from app.exports.jsonl import FORMAT
+from app.imports.answers.bodies import slug_of
+from app.imports.answers.named import note_label, told_of
 from app.imports.answers.records import AnswerRecord, GridRecord, in_words
 from app.imports.answers.stage import PARTS, Stage
 from app.imports.answers.zips import open_zip
@@ -54,6 +56,7 @@ def read_own_jsonl(file: TextIO, stage: Stage) -> None:
             if kind == "grid":
                 grid = _add_grid(stage, line.number, record)
                 parts = {part: list(stage.parts(part, grid)) for part in PARTS}
+                parts["grid"] = [record.get("grid", "")]
                 ended = False
             elif kind == "answer" and grid:
                 _add_answer(stage, grid, line.number, record, parts)
@@ -127,5 +130,24 @@ def _add_answer(
     names = [label["reviewer"] for label in body["labels"]]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         stage.remark(line, f"{twice} labelled it more than once: taken as two people")
+    _name(stage, line, parts, body)
     if there := stage.answer(grid, line, body):
         raise _Odd(f"the same repeat as in line {there}")
+
+
+def _name(stage: Stage, line: int, parts: dict[str, list[Any]], body: dict[str, Any]) -> None:
+    """Note its labels for the answer that has this number in the grid of the file."""
+    variant = parts["variant"][body["variant"] - 1]
+    counting = (one["text"] for one in body["attempts"] if one["number"] == body["counts"])
+    for label in body["labels"]:
+        told = told_of(
+            prompt=parts["prompt"][body["prompt"] - 1]["text"],
+            text=next(counting, None),
+            model=body["model"],
+            wording=slug_of(variant["wording"]["slug"]),
+            thinking=variant["thinking"],
+            repeat=body["repeat"],
+        )
+        given = {field: label[field] for field in ("reviewer", "tags", "note", "decides")}
+        given["value"] = label["label"]
+        note_label(stage, line, parts["grid"][0], str(body["answer"]), told, given)

@@ -1,19 +1,20 @@
 """Which kind of file it is, and reading it into the stage."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.errors import InvalidInput
+from app.imports.answers.columns import Columns, columns_told
 from app.imports.answers.foreign import read_each
 from app.imports.answers.inspectlogs import HEADER, Inspect, members
 from app.imports.answers.own import MEMBER, is_own_jsonl, own_zip, read_own_jsonl
 from app.imports.answers.promptfoo import Promptfoo
 from app.imports.answers.rows import is_own_csv, read_own_rows
 from app.imports.answers.stage import Stage
-from app.imports.answers.table import Columns, columns_told, read_table
+from app.imports.answers.table import read_table
 from app.imports.answers.vocabulary import ALL, BINARY, INSPECT, Vocabulary
 from app.imports.answers.zips import open_zip
 from app.imports.documents import json_at
@@ -21,6 +22,7 @@ from app.imports.encoding import Encoding, detect_encoding, open_text
 from app.imports.formats import Format
 from app.imports.prompts import shown_value
 from app.imports.reading import HEAD, columns_of, open_source
+from app.imports.tables import Record
 from app.tables import Wording
 
 FORMATS = {
@@ -64,6 +66,9 @@ class Told:
     columns: Columns | None = None  # of a table that is not our own
     samples: dict[str, str] = field(default_factory=dict)
     vocabularies: Sequence[Vocabulary] = ALL
+    names: list[str] = field(default_factory=list)  # of the columns of a table
+    records: Callable[[], Iterator[Record]] | None = None  # of a table
+    escaped: bool = False  # see Columns
 
 
 def look_at(path: Path, name: str, choices: Choices, wordings: Sequence[Wording]) -> Told:
@@ -172,18 +177,19 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
     if source.is_table and is_own_csv(names):
 
         def read_rows(stage: Stage) -> None:
-            read_own_rows(source.records(), stage, wordings)
+            read_own_rows(source.records(), stage, wordings, choices.reviewer)
 
-        return Told("bluffcheck", "Bluffcheck CSV, a row per answer", source.encoding.title,
-                    read_rows, notes)  # fmt: skip
+        title, encoding = "Bluffcheck CSV, a row per answer", source.encoding.title
+        table: dict[str, Any] = {"names": names, "records": source.records, "escaped": True}
+        return Told("bluffcheck", title, encoding, read_rows, notes, **table)
     columns = columns_told(names, table=source.is_table)
     if choices.columns is not None and set(choices.columns) == set(names):
         columns.columns = {column: choices.columns[column] for column in names}
     columns.model, columns.reviewer = choices.model, choices.reviewer
     columns.title = choices.title.strip() or Path(name).stem or "Imported answers"
     if columns.own:
-        notes.append("It has labels and no texts: the answers are empty.")
-    elif "repeat" not in columns.columns.values() and "key" not in columns.columns.values():
+        notes.append("It has labels and no texts: in a grid of its own, the answers are empty.")
+    elif not {"repeat", "key", "link"} & set(columns.columns.values()):
         notes.append(
             "No column says which repeat a row is, so each row is an answer of its own. Where"
             " several reviewers labelled the same answer, say which column is the repeat."
@@ -200,4 +206,7 @@ def _table(path: Path, name: str, choices: Choices, wordings: Sequence[Wording])
         notes,
         columns,
         samples,
+        names=names,
+        records=source.records,
+        escaped=columns.escaped,
     )

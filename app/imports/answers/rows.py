@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from app.exports.dictionary import COLUMNS
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
+from app.imports.answers.named import note_label, note_unread, told_of
 from app.imports.answers.records import (
     AttemptRecord,
     LabelRecord,
@@ -23,6 +24,7 @@ from app.imports.encoding import is_damaged
 from app.imports.mapping import original_cell
 from app.imports.tables import Record
 from app.messages import opt_out_text
+from app.reviewing.labels import final_label
 from app.tables import AnswerState, LabelValue, Placement, Wording, WordingMode, storable
 
 _TEXTS = {
@@ -47,29 +49,69 @@ def is_own_csv(columns: Sequence[str]) -> bool:
     return set(COLUMNS) <= set(columns)
 
 
-def read_own_rows(records: Iterable[Record], stage: Stage, wordings: Sequence[Wording]) -> None:
+def read_own_rows(
+    records: Iterable[Record], stage: Stage, wordings: Sequence[Wording], reviewer: str = ""
+) -> None:
     """Stage the answers. ``wordings``: of this library, all versions, for what the file leaves out
-    of them; and rows that are none of ours become problems."""
+    of them; ``reviewer``: who gave labels that were added by hand and name nobody. Rows that are
+    none of ours become problems."""
     seen: dict[tuple[int, str], int] = {}
     for record in records:
         if record.problem:
             stage.bad(record.line, record.problem, record.raw)
+            note_unread(stage, record.line, record.problem)
             continue
         cells = {name: original_cell(record.values[name]) for name in COLUMNS}
         try:
             if damaged := next((name for name, cell in cells.items() if is_damaged(cell)), ""):
                 raise ValueError(f"{damaged}: contains what is no text")
-            _stage_row(stage, record.line, storable(cells), wordings, seen)
-        except ValidationError as exc:
-            stage.bad(record.line, in_words(exc), " | ".join(cells.values()))
+            cells = storable(cells)
+            labels = _labels(cells, reviewer.strip())
+            _name(stage, record.line, cells, labels, reviewer.strip())
         except (ValueError, RecursionError) as exc:
-            stage.bad(record.line, str(exc), " | ".join(cells.values()))
+            stage.bad(record.line, _why(exc), " | ".join(cells.values()))
+            note_unread(stage, record.line, _why(exc))
+            continue
+        try:
+            _stage_row(stage, record.line, cells, labels, wordings, seen)
+        except (ValueError, RecursionError) as exc:
+            stage.bad(record.line, _why(exc), " | ".join(cells.values()))
+
+
+def _why(error: Exception) -> str:
+    return in_words(error) if isinstance(error, ValidationError) else str(error)
+
+
+def _name(
+    stage: Stage, line: int, cells: dict[str, str], labels: list[dict[str, Any]], reviewer: str
+) -> None:
+    """Note the labels for the answer that the row names. Which of several decides, it does not
+    say. Raises ValueError."""
+    if not labels:
+        return
+    told = told_of(
+        prompt=cells["prompt"],
+        text=cells["answer_text"],
+        model=cells["model_asked"],
+        wording=bodies.slug_of(cells["wording"]),
+        thinking=cells["thinking_requested"],
+        repeat=int(cells["repeat"]) if cells["repeat"].isdecimal() else None,
+    )
+    for label in labels:
+        given = {field: label[field] for field in ("reviewer", "tags", "note")}
+        if "raw" in label:
+            stage.value(line, label["raw"])
+            given |= {"raw": label["raw"], "reviewer": cells["reviewer"].strip() or reviewer}
+        else:
+            given["value"] = label["label"]
+        note_label(stage, line, cells["grid"], cells["answer"], told, given)
 
 
 def _stage_row(
     stage: Stage,
     line: int,
     cells: dict[str, str],
+    labels: list[dict[str, Any]],
     wordings: Sequence[Wording],
     seen: dict[tuple[int, str], int],
 ) -> None:
@@ -90,7 +132,6 @@ def _stage_row(
     called = bool(cells["attempt"])
     variant = _variant(cells, wordings, called=called)
     attempts = [_attempt(cells)] if called else []
-    labels = _labels(cells)
     grid = stage.grid_named(cells["grid"], head)
     model = cells["model_asked"]
     if not model:
@@ -113,7 +154,7 @@ def _stage_row(
         "counts": int(cells["attempt"]) if called else None,
         "attempts": attempts,
         "labels": labels,
-        "history": [bodies.change_of(label) for label in labels],
+        "history": [bodies.change_of(label) for label in labels if "raw" not in label],
     }
     if there := stage.answer(grid, line, body):
         if stage.at(grid, body["prompt"], model, number, body["repeat"])[0].body == body:
@@ -177,8 +218,11 @@ def _note_model(
         stage.set_model(grid, body)
 
 
-def _labels(cells: dict[str, str]) -> list[dict[str, Any]]:
-    """Of one reviewer as it stands there; of several, parted (see exports/csv.py)."""
+def _labels(cells: dict[str, str], reviewer: str) -> list[dict[str, Any]]:
+    """Of one reviewer as it stands there; of several, parted (see exports/csv.py). Where nobody
+    had labelled the answer, what somebody wrote into the file."""
+    if not (cells["labelled_at"] or cells["all_labels"]):
+        return _by_hand(cells, reviewer)
     times = cells["labelled_at"].split(" | ") if cells["labelled_at"] else []
     several = len(times) > 1
     columns = ("reviewer", "all_labels", "all_tags", "note")
@@ -202,7 +246,23 @@ def _labels(cells: dict[str, str]) -> list[dict[str, Any]]:
         if not made or cells["label"] not in list(LabelValue):
             raise ValueError("decided, and no reviewer has the label that counts")
         max(made, key=lambda label: str(label["labelled_at"]))["decides"] = True
+    elif cells["label"] != (
+        final_label(LabelValue(v) for la in found if (v := la["label"]))[0] or ""
+    ):
+        raise ValueError(
+            f"label says “{cells['label'][:40]}”, and all_labels something else: write it there, in"
+            " its reviewer’s place"
+        )
     return found
+
+
+def _by_hand(cells: dict[str, str], reviewer: str) -> list[dict[str, Any]]:
+    raw, tags = " ".join(cells["label"].split()), cells["all_tags"] or cells["tags"]
+    if not (raw or tags or cells["note"].strip()):
+        return []
+    who = cells["reviewer"].strip() or reviewer or bodies.NOBODY
+    tags_said = tags.replace(",", " ").split()
+    return [bodies.label(who, raw, tags=tags_said, note=cells["note"])]
 
 
 def parts(cell: str) -> list[str]:

@@ -34,6 +34,13 @@ CREATE TABLE answer (number INTEGER PRIMARY KEY, line INTEGER, grid INTEGER, pro
     UNIQUE (grid, prompt, model, variant, repeat));
 CREATE TABLE problem (number INTEGER PRIMARY KEY, line INTEGER, bad INTEGER, text TEXT, raw TEXT);
 CREATE TABLE value (text TEXT PRIMARY KEY, n INTEGER, lines TEXT) WITHOUT ROWID;
+CREATE TABLE meaning (text TEXT PRIMARY KEY, meaning TEXT) WITHOUT ROWID;
+CREATE TABLE said (number INTEGER PRIMARY KEY, line INTEGER, grid TEXT, answer TEXT, told TEXT,
+    label TEXT, problem TEXT);
+CREATE TABLE held (grid TEXT, said INTEGER, line INTEGER, status TEXT, answer INTEGER, who TEXT,
+    say TEXT, problem TEXT, PRIMARY KEY (grid, said)) WITHOUT ROWID;
+CREATE TABLE given (line INTEGER PRIMARY KEY, cells TEXT, raw TEXT);
+CREATE INDEX held_answer ON held (grid, answer, who);
 CREATE INDEX prompt_digest ON prompt (grid, digest);
 CREATE INDEX variant_digest ON variant (grid, digest);
 CREATE INDEX answer_grid ON answer (grid, number);
@@ -195,6 +202,13 @@ class Stage:
         statement = "SELECT text, n, lines FROM value WHERE text != '' ORDER BY n DESC, text"
         rows = self.db.execute(statement + " LIMIT ?", (limit,))
         return [(text, n, json.loads(lines)) for text, n, lines in rows]
+
+    def set_meanings(self, meanings: dict[str, str]) -> None:
+        """What the values of labels mean, for whoever comes after the dry run."""
+        self.db.executemany("INSERT INTO meaning VALUES (?, ?)", meanings.items())
+
+    def meanings(self) -> dict[str, str]:
+        return dict(self.db.execute("SELECT text, meaning FROM meaning"))
 
     def problems(self, *, bad: bool) -> list[Problem]:
         """The first of them."""

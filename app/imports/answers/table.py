@@ -1,19 +1,18 @@
 """A table of answers and labels, whatever its columns are called; and our own CSV of labels."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import ValidationError
 
-from app.errors import InvalidInput
-from app.exports.dictionary import LABEL_COLUMNS
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
-from app.imports.answers.names import FIELDS, SEVERAL, fields_of
-from app.imports.answers.records import PromptRecord, VariantRecord, in_words
+from app.imports.answers.columns import Columns
+from app.imports.answers.named import address_of, note_label, note_unread, told_of
+from app.imports.answers.names import FIELDS
+from app.imports.answers.records import PromptRecord, VariantRecord, WordingRecord, in_words
 from app.imports.answers.stage import Stage, Staged
-from app.imports.encoding import visible
 from app.imports.mapping import (
     RowProblem,
     answerable_of,
@@ -28,80 +27,57 @@ from app.imports.tables import Record
 from app.providers import Outcome
 from app.tables import Wording, storable
 
-NOBODY = "imported"  # who labelled, where neither the file nor a person says
-OWN_LABELS = {
-    "answer": "key", "prompt": "prompt", "model": "model", "wording": "wording",
-    "thinking": "thinking", "repeat": "repeat", "reviewer": "reviewer", "label": "label",
-    "tags": "tags", "note": "note", "decides": "decides", "labelled_at": "labelled_at",
-}  # fmt: skip
-
-
-@dataclass
-class Columns:
-    """What is made of the columns, and what holds where a row says nothing."""
-
-    columns: dict[str, str]  # to fields; empty: left out
-    own: bool = False  # our labels: an apostrophe stands before what could be a formula
-    model: str = ""
-    reviewer: str = ""
-    title: str = ""
-
-    def check(self) -> None:
-        """Raises InvalidInput."""
-        used = [name for name in self.columns.values() if name]
-        if unknown := set(used) - set(FIELDS):
-            raise InvalidInput(f"There is no field “{visible(unknown.pop())[:40]}”.")
-        for name in FIELDS:
-            if name not in SEVERAL and used.count(name) > 1:
-                raise InvalidInput(f"Only one column can be the {FIELDS[name]}.")
-        if "prompt" not in used:
-            raise InvalidInput("Say which column holds the prompts.")
-        if "text" not in used and "label" not in used:
-            raise InvalidInput("Say which column holds the answers, or which the labels.")
-        if "model" not in used and not self.model.strip():
-            raise InvalidInput("Say which column names the model, or name the one that answered.")
-
-
-def columns_told(columns: list[str], *, table: bool) -> Columns:
-    """What the columns usually are."""
-    if table and set(columns) == set(LABEL_COLUMNS):
-        return Columns(dict(OWN_LABELS), own=True)
-    return Columns(fields_of(columns))
-
 
 def read_table(
     records: Iterable[Record], stage: Stage, columns: Columns, wordings: Sequence[Wording]
 ) -> None:
     """Stage what the rows say; those that say nothing of an answer become problems."""
     with_text = "text" in columns.columns.values()
+    wording = lru_cache(1000)(partial(bodies.wording_of, wordings=wordings))
+    names, makes_grid = columns.name_answers, not columns.lacks
     for record in records:
         raw = record.raw or " | ".join(text_of(value) for value in record.values.values())
-        if record.problem:
-            stage.bad(record.line, record.problem, raw)
-            continue
         try:
-            _Row(record, columns, wordings, with_text).stage(stage)
-        except ValidationError as exc:
-            stage.bad(record.line, in_words(exc), raw)
+            if record.problem:
+                raise RowProblem(record.problem)
+            row = _Row(record, columns, wording, with_text)
+            if names:
+                row.name(stage)
         except (RowProblem, ValueError) as exc:
-            stage.bad(record.line, str(exc), raw)
+            stage.bad(record.line, _why(exc), raw)
+            if names:
+                note_unread(stage, record.line, _why(exc))
+            continue
+        if makes_grid:
+            try:
+                row.stage(stage)
+            except (RowProblem, ValueError) as exc:
+                stage.bad(record.line, _why(exc), raw)
+
+
+def _why(error: Exception) -> str:
+    return in_words(error) if isinstance(error, ValidationError) else str(error)
 
 
 class _Row:
     """One row: an answer, or one more label of an answer that an earlier row had."""
 
     def __init__(
-        self, record: Record, columns: Columns, wordings: Sequence[Wording], with_text: bool
+        self,
+        record: Record,
+        columns: Columns,
+        wording: Callable[[str], WordingRecord],
+        with_text: bool,
     ) -> None:
         self.line = record.line
         self.columns = columns
-        self.wordings = wordings
+        self.wording = wording
         self.with_text = with_text
         self.values: dict[str, list[Any]] = {}
         for column, name in columns.columns.items():
             if name and column in record.values:
                 value = record.values[column]
-                if columns.own and isinstance(value, str):
+                if columns.escaped and isinstance(value, str):
                     value = original_cell(value)
                 refuse_damage(column, value)
                 self.values.setdefault(name, []).append(storable(value))
@@ -119,6 +95,38 @@ class _Row:
         except ValueError:
             raise ValueError(f"{FIELDS[name]}: “{text[:40]}” is no number") from None
 
+    def name(self, stage: Stage) -> None:
+        """Note its label for the answer that it names. Raises ValueError and ValidationError."""
+        label = self._label()
+        if label is None:
+            return
+        stage.value(self.line, label["raw"])
+        given: dict[str, Any] = {
+            "reviewer": self.said("reviewer").strip() or self.columns.reviewer.strip(),
+            **({"raw": label["raw"]} if label["raw"] else {}),
+        }
+        if self.columns.own and not label["raw"]:
+            given["value"] = None
+        for field in ("tags", "note", "decides"):  # ours say all of it, others what they have
+            if (self.columns.own and field in self.values) or self.said(field).strip():
+                given[field] = label[field]
+        grid, answer = "", self.said("key").strip()
+        if link := self.said("link").strip():
+            grid, answer = address_of(link)
+            if not grid:
+                note_unread(stage, self.line, f"“{link[:80]}” is no address of an answer")
+                return
+        thinking, repeat = self.said("thinking").strip(), self.number("repeat")
+        told = told_of(
+            prompt=self.said("prompt"),
+            text=self.said("text"),
+            model=self.said("model").strip(),
+            wording=bodies.slug_of(self.said("wording")),
+            thinking=bodies.thinking_of(thinking).value if thinking else "",
+            repeat=repeat,
+        )
+        note_label(stage, self.line, grid, answer, told, given)
+
     def stage(self, stage: Stage) -> None:
         """Raises RowProblem, ValueError and ValidationError."""
         prompt = self._prompt()
@@ -131,7 +139,7 @@ class _Row:
             thinking=bodies.thinking_of(self.said("thinking")),
             system_prompt=self.said("system"),
             temperature=self.number("temperature", float),
-            wording=bodies.wording_of(self.said("wording"), self.wordings),
+            wording=self.wording(self.said("wording")),
         )
         attempt, label = self._attempt(prompt), self._label()
         title = self.said("grid").strip() or self.columns.title
@@ -146,7 +154,10 @@ class _Row:
         labels = [label] if label else []
         body = bodies.answer(attempt, labels, answer=self.said("key").strip(), **place)
         stage.answer(grid, self.line, body)
-        if label:
+        self._count(stage, label)
+
+    def _count(self, stage: Stage, label: dict[str, Any] | None) -> None:
+        if label and not self.columns.name_answers:  # or it is counted already
             stage.value(self.line, label["raw"])
 
     def _there(self, stage: Stage, cell: tuple[int, int, str, int]) -> tuple[Staged | None, int]:
@@ -181,7 +192,7 @@ class _Row:
             raise ValueError(f"{who} labelled the answer of line {there.line} already")
         body["labels"].append(label)
         stage.set_answer(there.number, body)
-        stage.value(self.line, label["raw"])
+        self._count(stage, label)
 
     def _prompt(self) -> PromptRecord:
         references: list[str] = []
@@ -229,7 +240,7 @@ class _Row:
         if not (raw or tags or note):
             return None
         return bodies.label(
-            self.said("reviewer").strip() or self.columns.reviewer.strip() or NOBODY,
+            self.said("reviewer").strip() or self.columns.reviewer.strip() or bodies.NOBODY,
             raw,
             bodies.time_of(self.said("labelled_at")),
             tags=tags,

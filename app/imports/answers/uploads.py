@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from app.imports import uploads
+from app.imports.answers.columns import Columns
 from app.imports.answers.grids import Coming, DryRun, Value, dry_run
+from app.imports.answers.labels import Held
 from app.imports.answers.reading import Choices
-from app.imports.answers.table import Columns
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Upload(uploads.Upload):
                     "columns": Columns(**columns) if columns else None,
                     "values": [Value(**value) for value in found["values"]],
                     "grids": [Coming(**grid) for grid in found["grids"]],
+                    "held": [Held(**held) for held in found.get("held", ())],
                 }
             )
         return {"choices": Choices(**told["choices"]), "found": found}

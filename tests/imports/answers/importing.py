@@ -9,6 +9,8 @@ from app.imports.answers.grids import DryRun, dry_run
 from app.imports.answers.reading import Choices
 from app.imports.answers.stage import Problem, staged
 from app.imports.answers.storing import Imported, import_answers
+from app.people.audit import By
+from app.reviewing.labels import get_reviewer
 
 
 class Looked:
@@ -39,8 +41,11 @@ def bring_in(database: Database, content: str | bytes, name: str = "x", **said: 
         assert not looked.found.problem, looked.found.problem
         assert not looked.found.unknown, looked.meanings
         rows = Path(folder, "rows.db")
+        with database.write() as session:
+            by = By(get_reviewer(session, "Ada").id)
+            session.commit()
         source = looked.found.source
-        [imported] = import_answers(database, rows, source, name, "Ada", again=choices.again)
+        [imported] = import_answers(database, rows, source, name, by, again=choices.again)
         return imported
 
 
