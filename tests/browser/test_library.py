@@ -65,7 +65,9 @@ def test_prompts_are_chosen_out_of_a_large_library(open_page: Open) -> None:
     choices, preview = page.locator("#library-choices"), page.locator("#preview")
     page.get_by_label("Question 3?", exact=True).check()
     expect(page.locator("#chosen-count")).to_have_text(", 1 chosen")
+    page.evaluate("window.stayed = true")
     page.get_by_label("Search the library").press_sequentially("question 24")
+    page.get_by_label("Search the library").press("Enter")
     expect(choices).to_contain_text("11 prompts with “question 24”")
     page.get_by_label("Question 245?").check()
     expect(page.locator("#chosen-count")).to_have_text(", 2 chosen")
@@ -84,6 +86,7 @@ def test_prompts_are_chosen_out_of_a_large_library(open_page: Open) -> None:
     page.get_by_role("button", name="Take away these 50").press("Enter")
     expect(choices.get_by_text("50 prompts taken away. 1 chosen.")).to_be_focused()
     expect(preview).to_contain_text("1 prompt ×")
+    assert page.evaluate("window.stayed")
     assert found == []
 
 
