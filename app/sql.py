@@ -40,6 +40,21 @@ def _is_like(element: Any, compiler: Any, **options: Any) -> str:
     return f"({column} {operator} {pattern} ESCAPE '\\')"
 
 
+class depending(GenericFunction[bool]):  # noqa: N801
+    """The first of two conditions on SQLite, the second on Postgres: for what means the same and
+    is slow on the other one."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(depending)
+def _depending(element: Any, compiler: Any, **options: Any) -> str:
+    on_sqlite, on_postgres = element.clauses
+    chosen = on_postgres if compiler.dialect.name == "postgresql" else on_sqlite
+    return f"({compiler.process(chosen, **options)})"
+
+
 def among(column: Any, values: Collection[str]) -> ColumnElement[bool]:
     """Whether a text is one of very many: they are sent as one value."""
     elements = json_elements(bindparam(None, list(values), Json())).table_valued("value")
