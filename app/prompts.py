@@ -111,13 +111,14 @@ def is_newest(*, of_few: bool = False) -> Any:
     it a third of the time, unless prompts are named by their keys (``of_few``).
     """
     earlier, later = aliased(Prompt), aliased(Prompt)
-    is_last = ~exists().where(col(later.key) == Prompt.key, col(later.version) > Prompt.version)
+    several = col(later.version) > FIRST
+    is_last = ~exists().where(
+        several, col(later.key) == Prompt.key, col(later.version) > Prompt.version
+    )
     if of_few:
         return is_last
     replaced = select(earlier.id).where(
-        col(later.version) > FIRST,
-        col(earlier.key) == later.key,
-        col(earlier.version) < later.version,
+        several, col(earlier.key) == later.key, col(earlier.version) < later.version
     )
     return depending(col(Prompt.id).not_in(replaced), is_last)
 
