@@ -37,6 +37,7 @@ from app.plans import (
     check_ready,
     check_size,
     find_prompt,
+    known_prompts,
 )
 from app.pricing.ceilings import Ceilings
 from app.prompts import Line, PromptInput, current_wording, same, shorten
@@ -205,21 +206,24 @@ def _new_prompts(
     session: Session, there: Sequence[Prompt], given: AdditionInput, notes: list[str]
 ) -> list[Prompt]:
     found: dict[int, Prompt] = {}
+    in_library = known_prompts(session, given.prompts)
+    ids, texts = {p.id for p in there}, {p.text for p in there}
+    by_key = {p.key: p for p in reversed(there)}
     for one in given.prompts:
         # Before the library is asked: it has no prompts that were archived meanwhile.
         known = isinstance(one, PromptInput) and next((p for p in there if same(p, one)), None)
-        prompt = known or find_prompt(session, one)
+        prompt = known or find_prompt(session, one, in_library)
         name = f"“{shorten(prompt.text)}”"
-        if any(p.id == prompt.id for p in there):
+        if prompt.id in ids:
             notes.append(f"{name} is in the grid already.")
             continue
         found[prompt.id] = prompt
-        if older := next((p for p in there if p.key == prompt.key), None):
+        if older := by_key.get(prompt.key):
             notes.append(
                 f"{name} is version {prompt.version}; the grid has version {older.version}. They"
                 " count as two prompts, each with a row of its own."
             )
-        elif any(p.text == prompt.text for p in there):
+        elif prompt.text in texts:
             notes.append(
                 f"{name} is in the grid with other references or parts: as given here it counts as"
                 " another prompt."

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app.errors import InvalidInput
 from app.hindrances import Hindrance, find_hindrances, nothing_left
 from app.messages import Message, compose
+from app.prompt_search import with_keys
 from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
 from app.providers import Call, Provider, Request, Thinking, split_model
 from app.tables import Prompt, Variant, Wording
@@ -197,7 +198,9 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
     that leave nothing to run.
     """
     check_ready(given.models, providers)
-    prompts = list({p.id: p for p in (find_prompt(session, p) for p in given.prompts)}.values())
+    known = known_prompts(session, given.prompts)
+    found = [find_prompt(session, one, known) for one in given.prompts]
+    prompts = list({prompt.id: prompt for prompt in found}.values())
     variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
     settings = list(dict.fromkeys(v.thinking for v in given.variants))
     hindrances = [
@@ -267,10 +270,20 @@ def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat
     )
 
 
-def find_prompt(session: Session, given: PromptInput | PromptRef) -> Prompt:
-    """The newest version of a prompt of the library, or a new one. Raises NotFound, Conflict."""
+def known_prompts(
+    session: Session, given: Iterable[PromptInput | PromptRef]
+) -> Mapping[str, Prompt]:
+    """The newest versions of those that are named by a key: of thousands, with one statement."""
+    keys = [one.key for one in given if isinstance(one, PromptRef)]
+    return {prompt.key: prompt for prompt in with_keys(session, keys)} if keys else {}
+
+
+def find_prompt(
+    session: Session, given: PromptInput | PromptRef, known: Mapping[str, Prompt]
+) -> Prompt:
+    """One of the ``known`` prompts, or a new one. Raises NotFound, Conflict."""
     if isinstance(given, PromptRef):
-        return prompt_versions(session, given.key)[0]
+        return known.get(given.key) or prompt_versions(session, given.key)[0]
     return save_prompt(session, given)
 
 

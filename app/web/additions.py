@@ -15,6 +15,7 @@ from app.pricing.costs import spending_of_grids
 from app.tables import Answer, Grid, Reviewer
 from app.web import actions
 from app.web.actions import Draft
+from app.web.choosing import choose, choose_page, chooser, read
 from app.web.compose import choices, thinking_settings
 from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, Services
 from app.web.forms import AdditionForm, FormUrls, GridHas
@@ -36,16 +37,26 @@ def show_additions(
 def edit_additions(
     server: Server, grid: OpenGrid, session: Reading, reviewer: MaybeReviewer, data: Form
 ) -> Response:
-    """Everything the form does short of running: add or remove a prompt, show the preview."""
-    form = AdditionForm.read(data)
-    form.edit(str(data.get("action", "")))
-    return additions_page(server, session, grid, form, reviewer)
+    """Everything the form does short of running: add or remove a prompt, choose out of the
+    library, show the preview."""
+    form = read(session, AdditionForm, data)
+    action = str(data.get("action", ""))
+    form.edit(action)
+    done = choose(session, form, action, grid_has(session, grid))
+    return additions_page(server, session, grid, form, reviewer, done=done)
+
+
+@router.post("/grids/{grid_id}/additions/library")
+def choose_prompts(grid: OpenGrid, session: Reading, data: Form) -> Response:
+    """The choice out of the library alone."""
+    form, there = read(session, AdditionForm, data), grid_has(session, grid)
+    return choose_page(session, form, urls_of(grid), str(data.get("action", "")), there)
 
 
 @router.post("/grids/{grid_id}/additions/preview")
 def preview_additions(server: Server, grid: OpenGrid, session: Reading, data: Form) -> Response:
     """The preview, and what the models of the grid and those chosen now can be asked."""
-    form, there = AdditionForm.read(data), grid_has(session, grid)
+    form, there = read(session, AdditionForm, data), grid_has(session, grid)
     return page("partials/preview_update.html", **_preview(server, grid, form, there))
 
 
@@ -58,7 +69,7 @@ def add_from_form(
     by: ByHere,
     data: Form,
 ) -> Response:
-    form = AdditionForm.read(data)
+    form = read(session, AdditionForm, data)
     try:
         actions.add_to_grid(server, by, grid.id, form.parse_for(grid_has(session, grid)))
     except BluffcheckError as exc:
@@ -74,11 +85,13 @@ def additions_page(
     reviewer: Reviewer | None,
     error: str = "",
     status: int = 200,
+    done: str = "",
 ) -> Response:
     there = grid_has(session, grid)
     count = select(func.count()).select_from(Answer).where(Answer.grid_id == grid.id)
     values = {
         **choices(server, session, form, there),
+        **chooser(session, form, there, done),
         **_preview(server, grid, form, there),
         "ceilings": Ceilings(grid.max_calls, grid.max_cost_usd),
         "answers": session.exec(count).one(),
@@ -86,6 +99,11 @@ def additions_page(
         "reviewer": reviewer,
     }
     return page("pages/additions.html", status_code=status, error=error, **values)
+
+
+def urls_of(grid: Grid) -> FormUrls:
+    url = f"/grids/{grid.public_id}/additions"
+    return FormUrls(url, edit=f"{url}/draft", preview=f"{url}/preview", choose=f"{url}/library")
 
 
 def grid_has(session: Session, grid: Grid) -> GridHas:
@@ -118,12 +136,11 @@ def _preview(server: Services, grid: Grid, form: AdditionForm, there: GridHas) -
     def draft(session: Session) -> Draft:
         return actions.draft_addition(server, session, grid, form.parse_for(there))
 
-    url = f"/grids/{grid.public_id}/additions"
     return {
         "grid": grid,
         "form": form,
         "there": there,
         "thinking_settings": thinking_settings(server, form, there),
-        "urls": FormUrls(run=url, edit=f"{url}/draft", preview=f"{url}/preview"),
+        "urls": urls_of(grid),
         **preview_of(server, draft),
     }

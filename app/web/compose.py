@@ -12,9 +12,12 @@ from app.errors import BluffcheckError
 from app.plans import GridInput
 from app.pricing.ceilings import Ceilings
 from app.probes import again
+from app.prompt_search import with_texts
+from app.prompts import PromptInput
 from app.tables import Answerable
 from app.web import actions
 from app.web.actions import Draft
+from app.web.choosing import choose, choose_page, chooser, read
 from app.web.deps import ByHere, Form, Reading, Server, Services, grid_at
 from app.web.forms import NOTHING, ComposeForm, FormUrls, GridHas
 from app.web.preview import preview_of
@@ -22,7 +25,9 @@ from app.web.render import page
 from app.web.who import OWNER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(OWNER)])
-URLS = FormUrls(run="/grids", edit="/compose", preview="/compose/preview")
+URLS = FormUrls(
+    run="/grids", edit="/compose", preview="/compose/preview", choose="/compose/library"
+)
 
 
 def example(server: Services) -> ComposeForm:
@@ -45,9 +50,12 @@ def show_compose(
     start: str = "",
     model: str = "",
     like: str = "",
+    find: str = "",
+    find_tag: str = "",
 ) -> Response:
-    """``like``: a grid that is to be asked again."""
-    form = ComposeForm(models=[model] if model else suggested(server.providers))
+    """``like``: a grid that is to be asked again. ``find``: what is searched in the library."""
+    models = [model] if model else suggested(server.providers)
+    form = ComposeForm(models=models, find=find, find_tag=find_tag)
     if like:
         form = form_of(session, again(session, grid_at(like, session, person)))
     return compose_page(server, session, example(server) if start == "paper" else form)
@@ -55,22 +63,30 @@ def show_compose(
 
 @router.post("/compose")
 def edit_compose(server: Server, session: Reading, data: Form) -> Response:
-    """Everything the form does short of starting: add or remove a prompt, show the preview."""
-    form = ComposeForm.read(data)
-    form.edit(str(data.get("action", "")))
-    return compose_page(server, session, form)
+    """Everything the form does short of starting: add or remove a prompt, choose out of the
+    library, show the preview."""
+    form = read(session, ComposeForm, data)
+    action = str(data.get("action", ""))
+    form.edit(action)
+    return compose_page(server, session, form, done=choose(session, form, action))
+
+
+@router.post("/compose/library")
+def choose_prompts(session: Reading, data: Form) -> Response:
+    """The choice alone, after a search, or after all that match were added or taken away."""
+    return choose_page(session, read(session, ComposeForm, data), URLS, str(data.get("action", "")))
 
 
 @router.post("/compose/preview")
-def preview_compose(server: Server, data: Form) -> Response:
+def preview_compose(server: Server, session: Reading, data: Form) -> Response:
     """The preview, and what the models chosen now can be asked."""
-    form = ComposeForm.read(data)
+    form = read(session, ComposeForm, data)
     return page("partials/preview_update.html", **_preview(server, form))
 
 
 @router.post("/grids")
 def start_from_form(server: Server, session: Reading, by: ByHere, data: Form) -> Response:
-    form = ComposeForm.read(data)
+    form = read(session, ComposeForm, data)
     try:
         given = form.parse()
         grid, _ = actions.start_grid(server, by, given)
@@ -94,7 +110,8 @@ def form_of(session: Session, given: GridInput) -> ComposeForm:
 
     Raises InvalidInput for variants that the form cannot tell apart.
     """
-    return ComposeForm.of(given, library.library(session))
+    texts = {prompt.text for prompt in given.prompts if isinstance(prompt, PromptInput)}
+    return ComposeForm.of(given, with_texts(session, texts))
 
 
 def compose_page(
@@ -104,14 +121,18 @@ def compose_page(
     error: str = "",
     status: int = 200,
     probe: str = "",
+    done: str = "",
 ) -> Response:
-    """``probe``: the text of a probe file that could not be opened."""
+    """``probe``: the text of a probe file that could not be opened. ``done``: what the choice out
+    of the library came to, in words."""
     return page(
         "pages/compose.html",
         status_code=status,
         error=error,
         probe=probe,
-        **choices(server, session, form) | _preview(server, form),
+        **choices(server, session, form)
+        | chooser(session, form, done=done)
+        | _preview(server, form),
     )
 
 
@@ -126,7 +147,6 @@ def choices(
         "entries": entries(server.providers),
         "wordings": library.wordings(session),
         "thinking_settings": thinking_settings(server, form, there),
-        "library": library.library(session),
         "answerables": list(Answerable),
         "not_listed": _not_listed(server, form, there),
         "ceilings": Ceilings(settings.max_calls_default, settings.max_cost_default),

@@ -52,7 +52,10 @@ class ComposeForm:
 
     title: str = ""
     prompts: list[PromptFields] = field(default_factory=lambda: [PromptFields()])
-    library: list[str] = field(default_factory=list)
+    library: list[str] = field(default_factory=list)  # keys
+    gone: list[str] = field(default_factory=list)  # keys of which there is no prompt
+    find: str = ""  # what is searched there
+    find_tag: str = ""
     models: list[str] = field(default_factory=list)
     model_extra: str = ""
     wordings: list[str] = field(default_factory=lambda: list(BOX_WORDINGS))
@@ -75,12 +78,15 @@ class ComposeForm:
                     f"Its variants differ in {name.replace('_', ' ')}, which this form has once. "
                     "Start it with “python -m app run”, or POST it to /api/grids/probe."
                 )
+        by_text: dict[str, list[Prompt]] = {}
+        for row in library:
+            by_text.setdefault(row.text, []).append(row)
         picked, typed = [], []
         for prompt in given.prompts:
             if isinstance(prompt, PromptRef):
                 picked.append(prompt.key)
-            elif here := next((p.key for p in library if same(p, prompt)), None):
-                picked.append(here)
+            elif here := [p.key for p in by_text.get(prompt.text, ()) if same(p, prompt)]:
+                picked.append(here[0])
             else:
                 typed.append(PromptFields.of(prompt))
         return cls(
@@ -114,6 +120,8 @@ class ComposeForm:
             name: str(data[name]).replace("\r\n", "\n")
             for name in (
                 "title",
+                "find",
+                "find_tag",
                 "model_extra",
                 "repeats",
                 "system_prompt",
@@ -126,7 +134,9 @@ class ComposeForm:
         }
         return cls(
             prompts=rows or [PromptFields()],
-            library=texts("library"),
+            # One field holds the keys of all that are chosen and not shown: forms have few fields.
+            library=[key for keys in texts("library") for key in keys.split(" ") if key],
+            gone=[],
             models=texts("model"),
             wordings=texts("wording"),
             thinking=texts("thinking"),
@@ -176,7 +186,7 @@ class ComposeForm:
     def _prompts(self) -> list[PromptInput | PromptRef]:
         """Those picked from the library, then those typed."""
         found: list[PromptInput | PromptRef] = [
-            validated(PromptRef, key=key) for key in self.library
+            validated(PromptRef, key=key) for key in (*self.library, *self.gone)
         ]
         for number, row in enumerate(self.prompts, start=1):
             if row.blank:
@@ -240,6 +250,7 @@ class FormUrls:
     run: str
     edit: str  # the page again, with the preview, or a prompt more or less
     preview: str  # the preview alone, for scripts
+    choose: str  # the choice out of the library alone, for scripts
 
 
 @dataclass

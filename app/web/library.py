@@ -1,32 +1,43 @@
 """The library: prompts and wordings, their versions, adding and editing."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
-from app import prompts
+from app import prompt_search, prompts
 from app.errors import BluffcheckError
 from app.messages import compose
+from app.prompt_search import Search
 from app.prompts import PromptInput, WordingInput
 from app.tables import Answerable, Placement, Prompt, Wording, WordingMode
-from app.web.deps import Form, MaybeReviewer, Reading, Server, decimal
+from app.web.deps import MAX_INTEGER, Form, IsHtmx, MaybeReviewer, Reading, Server, decimal
 from app.web.problems import validated
 from app.web.render import page
 from app.web.who import OWNER, READER, needs
 
 router = APIRouter(dependencies=[needs(READER)])
+ON_A_PAGE = 100
+MOST_TAGS = 100  # of which a page tells the numbers
 
 
 @router.get("/library")
-def show_library(session: Reading, reviewer: MaybeReviewer) -> Response:
-    return page(
-        "pages/library.html",
-        prompts=prompts.library(session),
-        wordings=prompts.wordings(session),
-        reviewer=reviewer,
-    )
+def show_library(
+    session: Reading,
+    reviewer: MaybeReviewer,
+    htmx: IsHtmx,
+    q: str = "",
+    tag: str = "",
+    archived: str = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=MAX_INTEGER)] = 1,
+) -> Response:
+    """A page of the prompts, those with words or a tag alone where asked for; and the wordings."""
+    shown = _prompts_shown(session, Search.of(q, tag, archived=bool(archived)), number)
+    if htmx:
+        return page("partials/library_prompts.html", **shown)
+    wordings = prompts.wordings(session)
+    return page("pages/library.html", wordings=wordings, reviewer=reviewer, **shown)
 
 
 @router.get("/library/prompts/{key}")
@@ -102,6 +113,22 @@ def save_wording(
             session, None if slug == "new" else slug, typed, reviewer=reviewer, error=exc
         )
     return RedirectResponse("/library", status_code=303)
+
+
+def _prompts_shown(session: Session, search: Search, number: int) -> dict[str, Any]:
+    """A page that is behind the last one is the last one."""
+    found, tags = prompt_search.count_and_tags(session, search, MOST_TAGS)
+    number = min(number, max(1, -(-found // ON_A_PAGE)))
+    first = (number - 1) * ON_A_PAGE
+    return {
+        "search": search,
+        "found": found,
+        "first": first,
+        "number": number,
+        "prompts": prompt_search.part(session, search, first=first, size=ON_A_PAGE),
+        "tags": tags,
+        "archived": prompt_search.count(session, Search(archived=True)),
+    }
 
 
 def _prompt_page(
