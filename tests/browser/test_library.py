@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from app.db import Database
 from app.prompts import PromptInput
@@ -88,6 +88,31 @@ def test_prompts_are_chosen_out_of_a_large_library(open_page: Open) -> None:
     expect(preview).to_contain_text("1 prompt ×")
     assert page.evaluate("window.stayed")
     assert found == []
+
+
+@pytest.mark.usefixtures("filled")
+def test_search_that_comes_while_prompts_are_added_undoes_nothing(open_page: Open) -> None:
+    page = open_page("/compose")
+    page.locator("summary", has_text="From the library").click()
+    choices = page.locator("#library-choices")
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+        if "add-found" not in (route.request.post_data or ""):
+            route.continue_()
+
+    page.route("**/compose/library", hold)
+    page.get_by_label("Search the library").fill("question 24")
+    page.get_by_role("button", name="Add all 11").press("Enter")
+    expect(page.get_by_role("button", name="Add all 11")).to_be_focused()
+    page.get_by_label("Search the library").fill("question 3")
+    # It would be sent by now; what is to be seen is that it was not.
+    page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+    asked[-1].continue_()
+    expect(choices.locator("summary")).to_contain_text("11 chosen")
+    expect(choices).to_contain_text("with “question 3”")
+    expect(page.locator("#chosen-count")).to_have_text(", 11 chosen")
 
 
 @pytest.mark.usefixtures("filled")
