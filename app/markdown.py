@@ -22,7 +22,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
-MAX_CHARACTERS = 60_000  # a second or two at worst, some milliseconds usually
+MAX_CHARACTERS = 30_000  # a second or two at worst, some milliseconds usually
 MAX_DEPTH = 60  # of lists and quotes in each other; the parser would leave out what is deeper
 
 
