@@ -1,9 +1,7 @@
 """Prompts of a library that may have very many: found by words and a tag, a part at a time."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy
@@ -11,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlmodel import Session, col
 
 from app.prompts import NEWEST_FIRST, is_newest
-from app.sql import among, is_like, json_elements
+from app.sql import among, contains, json_elements
 from app.tables import Prompt
 
 MOST_Q = 200  # characters
@@ -141,17 +139,6 @@ def _has_tag(tag: str) -> ColumnElement[bool]:
 
 
 def _contains(q: str) -> ColumnElement[bool]:
-    # SQLite knows upper and lower case of ASCII only.
-    forms = {_ascii_lower(form) for form in (q, q.lower(), q.upper(), q.capitalize(), q.title())}
-    patterns = ["%" + re.sub(r"([\\%_])", r"\\\1", form) + "%" for form in sorted(forms)]
     elements = json_elements(col(Prompt.references)).table_valued("value")
-
-    def within(column: Any) -> ColumnElement[bool]:
-        return or_(*(is_like(column, pattern) for pattern in patterns))
-
-    reference = exists().select_from(elements).where(within(elements.c.value))
-    return or_(within(col(Prompt.text)), within(col(Prompt.question)), reference)
-
-
-def _ascii_lower(text: str) -> str:
-    return "".join(c.lower() if c.isascii() else c for c in text)
+    reference = exists().select_from(elements).where(contains(elements.c.value, q))
+    return or_(contains(col(Prompt.text), q), contains(col(Prompt.question), q), reference)

@@ -1,9 +1,10 @@
 """What SQLite and Postgres say differently, as functions of SQLAlchemy."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean
@@ -38,6 +39,18 @@ def _is_like(element: Any, compiler: Any, **options: Any) -> str:
     operator = "ILIKE" if compiler.dialect.name == "postgresql" else "LIKE"
     column, pattern = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({column} {operator} {pattern} ESCAPE '\\')"
+
+
+def contains(column: Any, q: str) -> ColumnElement[bool]:
+    """Whether a text has this in it, whatever the case of letters."""
+    # SQLite knows upper and lower case of ASCII only.
+    forms = {_ascii_lower(form) for form in (q, q.lower(), q.upper(), q.capitalize(), q.title())}
+    patterns = ["%" + re.sub(r"([\\%_])", r"\\\1", form) + "%" for form in sorted(forms)]
+    return or_(*(is_like(column, pattern) for pattern in patterns))
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 class depending(GenericFunction[bool]):  # noqa: N801

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col
 
 from app.grid.look import Look
+from app.sql import contains
 from app.tables import Answer, Attempt, Label, Reviewer
 
 
@@ -33,20 +34,12 @@ def find(session: Session, grid_id: int, look: Look, reviewer_id: int | None) ->
 
 
 def _with_text(session: Session, grid_id: int, q: str) -> Iterable[int]:
-    # SQLite knows upper and lower case of ASCII only.
-    forms = {q} if q.isascii() else {q, q.lower(), q.upper(), q.capitalize(), q.title()}
     return session.scalars(
         sqlalchemy.select(col(Answer.id))
         .join(Attempt, col(Attempt.id) == col(Answer.attempt_id))
         .where(
             col(Answer.grid_id) == grid_id,
-            sqlalchemy.or_(
-                *(
-                    column.icontains(form, autoescape=True)
-                    for column in (col(Attempt.text), col(Attempt.thinking_text))
-                    for form in sorted(forms)
-                )
-            ),
+            contains(col(Attempt.text), q) | contains(col(Attempt.thinking_text), q),
         )
     )
 
