@@ -1,4 +1,4 @@
-"""The provider that CONTRIBUTING.md adds, added as it says."""
+"""What CONTRIBUTING.md promises: its provider, added as it says, and how small the scripts are."""
 
 import re
 import subprocess
@@ -122,3 +122,12 @@ def test_rules_know_nothing_of_the_rest() -> None:
     for path in ROOT.glob("app/suggest/*.py"):
         for module in re.findall(r"^(?:from|import) (app\.\S+)", path.read_text(), re.MULTILINE):
             assert module.startswith("app.suggest"), f"{path.name}: {module}"
+
+
+def test_own_scripts_stay_small() -> None:
+    lines = [
+        line for path in (ROOT / "static/js").iterdir() for line in path.read_text().split("\n")
+    ]
+    code = [line for line in lines if line.strip() and not line.lstrip().startswith("//")]
+    assert "under 600 lines of code" in TEXT
+    assert len(code) < 600

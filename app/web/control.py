@@ -108,7 +108,9 @@ class Act:
         with self.server.database.read() as session:
             now = session.get_one(Grid, self.grid.id)
             known = changes.Wanted(look, self.reviewer_id, min(since, now.seq - 1))
-            return changes.answer_changes(session, now, known, self.server.runner_notice(now.id))
+            piece = changes.answer_changes(session, now, known, self.server.runner_notice(now.id))
+        piece.headers["HX-Trigger"] = "acted"  # the dialog it was chosen in has done its work
+        return piece
 
 
 ActHere = Annotated[Act, Depends()]

@@ -2,10 +2,11 @@
 // comes near and emptied when it is far away. Without scripts, links lead to them.
 
 import { addressOf, known, page } from "./live.js";
-import { ask } from "./page.js";
+import { ask, parse } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
 const RETRY_MS = 2000;
+const NEAR_PX = 3000; // further than the browser lays out, so that rows come in at no cost to a frame
 const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
@@ -16,37 +17,21 @@ let timer = null;
 
 async function read(block) {
   const { first: from, last: to } = block.dataset;
-  const template = document.createElement("template");
-  template.innerHTML = await ask(addressOf("rows", { from, to }));
-  const [as, ...rows] = template.content.children;
+  const { dataset: { seq }, children } = parse(await ask(addressOf("rows", { from, to }))).body.firstElementChild;
   // What changed meanwhile was told to the page, which had nowhere to put it.
-  return as.dataset.seq < known() ? read(block) : rows;
+  return seq < known() ? read(block) : children;
 }
 
-function add(block, row) {
-  block.append(row);
-  htmx.process(row.querySelector(".more"));
-}
-
-async function put(block, smoothly) {
-  const rows = await read(block);
-  const asOf = known();
-  for (const row of rows) {
-    if (smoothly && !document.hidden) await new Promise(requestAnimationFrame); // no frame has more to do than one row
-    add(block, row);
-  }
-  if (known() > asOf) { // and while the rows came in
-    const anew = await read(block);
-    block.replaceChildren();
-    for (const row of anew) add(block, row);
-  }
+async function put(block) {
+  block.append(...await read(block));
   block.style.minHeight = "";
+  for (const more of block.querySelectorAll(".more")) htmx.process(more);
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
   later(REST_MS);
 }
 
-export function fill(block, smoothly = false) {
-  if (!filled.has(block)) filled.set(block, put(block, smoothly).catch((error) => { filled.delete(block); throw error; }));
+export function fill(block) {
+  if (!filled.has(block)) filled.set(block, put(block).catch((error) => { filled.delete(block); throw error; }));
   return filled.get(block);
 }
 
@@ -65,7 +50,7 @@ function update() {
   const far = [...filled.keys()].filter((it) => !near.has(it) && !it.style.minHeight && !it.querySelector(KEPT));
   const heights = far.map(heightOf); // before any changes: each would be laid out again
   far.forEach((block, at) => hold(block, heights[at]));
-  for (const block of near) fill(block, true).catch(() => later(RETRY_MS));
+  for (const block of near) fill(block).catch(() => later(RETRY_MS));
 }
 
 // The chip of an answer whose row is not here.
@@ -79,7 +64,7 @@ const root = getComputedStyle(scroller).overflowY === "visible" ? null : scrolle
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   later(REST_MS);
-}, { root, rootMargin: "900px 0px" });
+}, { root, rootMargin: `${NEAR_PX}px 0px` });
 const sample = blocks.find((block) => block.querySelector("[data-row]"));
 if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
 const each = sample && heightOf(sample) / sample.children.length;

@@ -33,9 +33,9 @@ export function select(chip, focus = true) {
 }
 
 // Also of what came anew nothing but the current chip is a tab stop.
-function mark() {
+function mark(part = page) {
   const stop = current() ?? page.querySelector(STOPS);
-  for (const it of stopsIn(page)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
+  for (const it of stopsIn(part)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
   if (stop) stop.tabIndex = 0;
   current()?.setAttribute("aria-current", "true");
 }
@@ -79,5 +79,6 @@ export async function beside(key) {
 }
 
 page.addEventListener("focusin", ({ target }) => { if (target.matches(STOPS) && target !== here) select(target, false); });
-for (const name of ["htmx:after:swap", "rows"]) document.addEventListener(name, mark);
+document.addEventListener("htmx:after:swap", () => mark());
+document.addEventListener("rows", ({ target }) => mark(target));
 mark();

@@ -17,6 +17,7 @@ let equal = []; // chips that are about to be labelled together
 let marked = null; // the chip that the next one is compared with
 let turn = Promise.resolve(); // keys wait for those before them: where these lead, decides what they do
 
+const tag = (key) => label([idOf(labelled ?? current())], { key });
 const canLabel = (chip) => chip?.hasAttribute("data-can-label");
 const unlabelled = (chip) => chip.dataset.status === "unlabelled";
 
@@ -50,11 +51,6 @@ function letGo(text = "") {
   say(text);
 }
 
-function tag(key) {
-  const chip = labelled ?? current();
-  if (chip?.matches(".chip")) label([idOf(chip)], { key });
-}
-
 function compare() {
   const [one, other] = [marked, current()];
   one?.removeAttribute("data-marked");
@@ -72,11 +68,6 @@ async function again(chip) {
   return htmx.ajax("POST", `${location.pathname}/reruns`, { source: view, swap: "none", values });
 }
 
-async function note() {
-  await open(current());
-  document.querySelector("#drawer [name=note]")?.focus();
-}
-
 async function goTo(chip) {
   letGo();
   labelled = null;
@@ -86,8 +77,9 @@ async function goTo(chip) {
 const actions = {
   "[": () => goTo(next(-1, unlabelled, true)),
   "]": () => goTo(next(1, unlabelled, true)),
-  c: give, h: give, a: give, g: group, e: note, d: compare,
+  c: give, h: give, a: give, g: group, d: compare,
   u: () => { if (canLabel(current())) label([idOf(current())], { value: "none" }); },
+  e: () => open(current()).then(() => document.querySelector("#drawer [name=note]")?.focus()),
   z: async () => goTo(reach(undo())),
   r: () => { told(again(current())); },
   " ": () => { if (isOpen()) close(); else told(open(current())); },
@@ -119,6 +111,4 @@ document.addEventListener("click", (event) => {
 
 // What can be done to answers came, to be chosen from.
 document.addEventListener("choice", () => { if (!choice.open) choice.showModal(); });
-choice.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  if (ctx.request.method === "POST" && ctx.response.raw.ok) choice.close();
-});
+document.addEventListener("acted", () => choice.close());

@@ -33,14 +33,11 @@ export function undo() {
 
 // On the chip, also where the server's piece of the page is older.
 function mark() {
-  for (const chip of document.querySelectorAll(".chip:is([data-saving], [data-unsaved])")) {
-    chip.removeAttribute("data-saving");
-    chip.removeAttribute("data-unsaved");
-  }
+  for (const name of ["saving", "unsaved"]) document.querySelectorAll(`.chip[data-${name}]`).forEach(({ dataset }) => delete dataset[name]);
   for (const { key, error, shows } of unsaved()) {
     const chip = document.getElementById(`a-${key}`);
     if (!chip) continue;
-    chip.setAttribute(error ? "data-unsaved" : "data-saving", "");
+    chip.dataset[error ? "unsaved" : "saving"] = "";
     if (error) chip.title = `not saved: ${error}`;
     if (!shows) continue;
     chip.dataset.status = shows === "none" ? "unlabelled" : shows;

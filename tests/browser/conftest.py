@@ -194,6 +194,14 @@ def start_example(page: Page) -> None:
     page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
 
 
+def known_as(page: Page, name: str) -> None:
+    """Give a name in the head of the page, which is then loaded anew: keys wait for that."""
+    page.locator("#reviewer summary").click()
+    page.locator("#reviewer").get_by_label("Your name").fill(name)
+    with page.expect_navigation():
+        page.locator("#reviewer").get_by_role("button").click()
+
+
 def wait_on(page: Page, condition: Callable[[], bool], what: str, deadline_s: float = 10) -> None:
     """Wait for something outside of the page, while the page's events go on."""
     end = time.monotonic() + deadline_s

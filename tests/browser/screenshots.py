@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.settings import Settings
 from tests.browser import rich
-from tests.browser.conftest import serving, start_example
+from tests.browser.conftest import known_as, serving, start_example
 from tests.polling import wait_for
 from tests.serving import providers_at, request_json
 from tests.support.chromium import chromium_path, launch_args
@@ -30,9 +30,7 @@ DESKTOP, TABLET, PHONE = (
 
 def label_like_a_reviewer(page: Page) -> None:
     """Label every answer of the example the way its references say."""
-    page.locator("#reviewer summary").click()
-    page.locator("#reviewer").get_by_label("Your name").fill("Ada")
-    page.locator("#reviewer button").click()
+    known_as(page, "Ada")
     page.locator(".chip").first.focus()
     for _ in range(page.locator(".chip").count()):
         chip = page.locator(".chip[aria-current]")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 
-from tests.browser.conftest import Open, axe_findings, start_example, wait_on
+from tests.browser.conftest import Open, axe_findings, known_as, start_example, wait_on
 from tests.browser.test_main_story import give_name
 
 VALUES = {"c": "correct", "h": "hallucinated", "a": "abstained"}
@@ -27,9 +27,7 @@ def grid(open_page: Open) -> Page:
     """The example's grid, done, with a reviewer known and its first chip in focus."""
     page = open_page("/", expect_errors=True)
     start_example(page)
-    page.locator("#reviewer summary").click()
-    page.locator("#reviewer").get_by_label("Your name").fill("Ada")
-    page.locator("#reviewer").get_by_role("button").click()
+    known_as(page, "Ada")
     page.locator(".chip").first.focus()
     return page
 

@@ -3,11 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, axe_findings
+from tests.browser.conftest import Open, axe_findings, known_as
 from tests.polling import wait_for
 from tests.serving import request_json
 
-SOON_MS = 1000
 SIZES = [(1440, "light"), (1440, "dark"), (1024, "light"), (390, "light"), (390, "dark")]
 
 
@@ -36,9 +35,7 @@ def say(site: str, answer: int, who: str, label: str, **more: object) -> None:
 def person(open_page: Open, name: str, path: str, **options: object) -> Page:
     """A browser of their own, which knows their name."""
     page = open_page(path, **options)
-    page.locator("#reviewer summary").click()
-    page.locator("#reviewer").get_by_label("Your name").fill(name)
-    page.locator("#reviewer button").click()
+    known_as(page, name)
     expect(page.locator("#reviewer summary")).to_contain_text(name)
     return page
 
@@ -53,8 +50,8 @@ def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open,
     ada.locator("#drawer").get_by_role("button", name="hallucinated").click()
     expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "hallucinated")
     chip = bob.locator(f"#a-{first}")
-    expect(chip).to_have_attribute("data-status", "hallucinated", timeout=SOON_MS)
-    expect(bob.locator("#drawer .labels")).to_contain_text("Ada", timeout=SOON_MS)
+    expect(chip).to_have_attribute("data-status", "hallucinated")
+    expect(bob.locator("#drawer .labels")).to_contain_text("Ada")
     assert bob.locator("#drawer textarea").input_value() == "half a sente"
     # Both press before either hears of the other.
     bob.locator("#drawer .label-form .correct").click(no_wait_after=True)
@@ -71,7 +68,7 @@ def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open,
     bob.locator("#drawer .decide").get_by_role("button", name="abstained").click()
     expect(bob.locator(f"#a-{first}")).to_have_attribute("data-status", "abstained")
     agreement = ada.locator("#drawer .agreement")
-    expect(agreement).to_contain_text("Bob decided: abstained.", timeout=SOON_MS)
+    expect(agreement).to_contain_text("Bob decided: abstained.")
     # Bob left his note to press the button, by which it was saved.
     expect(ada.locator("#drawer .history li")).to_have_count(5)
     expect(ada.locator("#drawer .history li").last).to_be_visible()  # what was open stays open

@@ -79,7 +79,7 @@ def test_label_is_kept_in_rows_that_come_back(open_page: Open, site: str) -> Non
 
 
 def test_label_given_while_rows_come_in_is_shown(open_page: Open, site: str) -> None:
-    """Rows come one a frame; the page hears of a label before its row is there."""
+    """The page hears of a label before it has the row, which was read before the label."""
     path = start(site)
     answers = request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
     page = open_page(path)
@@ -87,14 +87,19 @@ def test_label_given_while_rows_come_in_is_shown(open_page: Open, site: str) -> 
     known = page.locator("#since").input_value()
     page.evaluate(
         """() => {
-          const held = [], frame = window.requestAnimationFrame;
-          window.requestAnimationFrame = (run) => held.push(run);
-          window.goOn = () => { window.requestAnimationFrame = frame; held.forEach(frame); };
+          const usual = window.fetch, gate = new Promise((open) => { window.goOn = open; });
+          window.fetch = async (url, options) => {
+            const response = await usual(url, options);
+            if (!String(url).includes("/rows?")) return response;
+            const text = await response.text();
+            window.holds = true;
+            await gate;
+            return new Response(text);
+          };
         }"""
     )
-    with page.expect_response(re.compile(r"/rows\?")) as response:
-        page.locator(".scroller").evaluate("e => e.scrollTop = e.scrollHeight")
-    response.value.finished()
+    page.locator(".scroller").evaluate("e => e.scrollTop = e.scrollHeight")
+    page.wait_for_function("() => window.holds")
     last = answers[-1]["id"]
     page.context.request.post(f"{site}/answers/{last}/label", form={"value": "correct"})
     expect(page.locator("#since")).not_to_have_value(known)
