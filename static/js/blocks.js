@@ -6,7 +6,6 @@ import { ask, parse } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
 const RETRY_MS = 2000;
-const NEAR_PX = 3000; // further than the browser lays out, so that rows come in at no cost to a frame
 const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
@@ -64,7 +63,7 @@ const root = getComputedStyle(scroller).overflowY === "visible" ? null : scrolle
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   later(REST_MS);
-}, { root, rootMargin: `${NEAR_PX}px 0px` });
+}, { root, rootMargin: "3000px 0px" }); // further than the browser lays out: to come in costs no frame much
 const sample = blocks.find((block) => block.querySelector("[data-row]"));
 if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
 const each = sample && heightOf(sample) / sample.children.length;

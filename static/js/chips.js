@@ -11,10 +11,9 @@ const stopsIn = (part) => [...(part?.querySelectorAll(STOPS) ?? [])];
 let here = null;
 
 export const idOf = (chip) => chip.id.slice(2);
-export function nameOf(chip) {
-  const cell = chip.closest(".cell");
-  return `${cell.querySelector(".cell-name").textContent}, repeat ${[...cell.querySelectorAll(".chip")].indexOf(chip) + 1}`;
-}
+// In its cell the name of the column comes first, then a chip for each repeat.
+const inCell = (chip) => [...chip.parentElement.children];
+export const nameOf = (chip) => `${inCell(chip)[0].textContent}, repeat ${inCell(chip).indexOf(chip)}`;
 
 // A chip that was replaced is found again; null where its rows were let go.
 export function current() {

@@ -42,6 +42,10 @@ document.addEventListener("click", async ({ target }) => {
   if (copyText) notice(copied ? "Text copied." : "Not copied here: select the text.");
   else notice(copied ? "Link copied." : `Copy this link: ${text}`);
 });
+// What waited for another request is sent as its form is by then.
+document.addEventListener("htmx:before:request", ({ detail: { ctx: { sourceElement, request } } }) => {
+  if (sourceElement.matches("[hx-sync*=queue]")) request.body = new URLSearchParams(new FormData(request.form));
+});
 document.addEventListener("submit", ({ target }) => { // the name form returns to the page it was opened on
   if (target.matches(".reviewer-form")) target.elements.next.value = location.pathname + location.search + location.hash;
 });
