@@ -102,8 +102,11 @@ class Facts:
             self.prompt_ids[place],
             None if ms == UNKNOWN else ms,
             None if isnan(usd) else usd,
-            self.kinds[self.kind_numbers[place]],
+            self.kind(place),
         )
+
+    def kind(self, place: int) -> Kind:
+        return self.kinds[self.kind_numbers[place]]
 
     def of_kinds(self, ask: Callable[[Kind], T]) -> list[T]:
         """What is asked of each kind, by its number."""

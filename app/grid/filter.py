@@ -56,24 +56,35 @@ def marks_of(facts: Facts, settings: Mapping[int, Setting]) -> "array[int]":
     """The bits of each answer, by its place; kept with the facts."""
 
     def make() -> "array[int]":
-        simple = facts.of_kinds(_simple)
         earlier: array[int] | None = facts.earlier("marks")
         if earlier is None:
-            marks = array("I", map(simple.__getitem__, facts.kind_numbers))
-            rows: Iterable[int] = facts.rows
-        else:  # what is compared stands in one row
-            marks = earlier[:]
-            rows = {facts.prompt_ids[at] for at in facts.changed}
-            for at in chain.from_iterable(facts.rows[row] for row in rows):
-                marks[at] = simple[facts.kind_numbers[at]] | marks[at] & _EXTREMES
-        _add(marks, relations(facts, rows, settings))
-        if earlier is None or other_numbers(facts):
-            if earlier is not None:
-                marks = array("I", [mark & ~_EXTREMES for mark in marks])
-            _add(marks, extremes(facts))
-        return marks
+            return _marks(facts, settings)
+        return _renewed_marks(facts, settings, earlier[:])
 
     return facts.made("marks", make)
+
+
+def _marks(facts: Facts, settings: Mapping[int, Setting]) -> "array[int]":
+    simple = facts.of_kinds(_simple)
+    marks = array("I", map(simple.__getitem__, facts.kind_numbers))
+    _add(marks, relations(facts, facts.rows, settings))
+    _add(marks, extremes(facts))
+    return marks
+
+
+def _renewed_marks(
+    facts: Facts, settings: Mapping[int, Setting], marks: "array[int]"
+) -> "array[int]":
+    """Those of the facts before, after the changes: answers are compared within a row."""
+    simple = facts.of_kinds(_simple)
+    rows = {facts.prompt_ids[at] for at in facts.changed}
+    for at in chain.from_iterable(facts.rows[row] for row in rows):
+        marks[at] = simple[facts.kind_numbers[at]] | marks[at] & _EXTREMES
+    _add(marks, relations(facts, rows, settings))
+    if other_numbers(facts):
+        marks = array("I", [mark & ~_EXTREMES for mark in marks])
+        _add(marks, extremes(facts))
+    return marks
 
 
 def _add(marks: "array[int]", found: Mapping[str, Iterable[int]]) -> None:

@@ -239,7 +239,7 @@ def _score(sort: str, facts: Facts, places: Iterable[int]) -> float:
     if sort == "time":
         times = [facts.times_ms[at] for at in places if facts.times_ms[at] != UNKNOWN]
         return float(sum(times)) if times else -1.0
-    kinds = (facts.kinds[facts.kind_numbers[at]] for at in places)
+    kinds = (facts.kind(at) for at in places)
     labels = Counter(kind.label for kind in kinds if kind.label)
     if not labels:
         return -1.0

@@ -57,7 +57,7 @@ def _patterns(facts: Facts, keys: Mapping[int, str], report: Report) -> list[Pat
     rows = facts.rows
     for prompt in book.questions:
         for at in rows.get(prompt, ()):
-            kind = facts.kinds[facts.kind_numbers[at]]
+            kind = facts.kind(at)
             if kind.label and (report.choice.ignored or not kind.mismatch):
                 one = kind.label, keys.get(facts.ids[at], "")
                 said.setdefault(kind.column, {}).setdefault(prompt, []).append(one)

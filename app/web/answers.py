@@ -23,6 +23,7 @@ from app.web.deps import (
     GridHere,
     IsHtmx,
     MaybeReviewer,
+    MayLabel,
     Reading,
 )
 from app.web.labels import labels_part
@@ -42,6 +43,7 @@ def show_answer(
     answer_id: AnswerId,
     session: Reading,
     reviewer: MaybeReviewer,
+    may_label: MayLabel,
     htmx: IsHtmx,
     text: AnswerText = "plain",
     mark: Mark = None,
@@ -52,7 +54,14 @@ def show_answer(
         return page("partials/drawer.html", headers=BY_KIND, alone=False, **shown)
     row = siblings(session, grid.id, shown["prompt"].id)
     around = neighbours(session, shown["answer"], row)
-    return page("pages/answer.html", headers=BY_KIND, alone=True, around=around, **shown)
+    return page(
+        "pages/answer.html",
+        headers=BY_KIND,
+        alone=True,
+        around=around,
+        may_label=may_label,
+        **shown,
+    )
 
 
 @router.get("/grids/{grid_id}/answers/{answer_id}/diff/{other_id}")

@@ -114,6 +114,14 @@ def grid_at(grid_id: str, session: Reading, person: PersonHere) -> Grid:
 GridHere = Annotated[Grid, Depends(grid_at)]
 
 
+def may_label_here(grid: GridHere, session: Reading, person: PersonHere) -> bool:
+    """Whether whoever asks may label the grid named in the path: else it shows them no forms."""
+    return access.may_label(session, grid, person.viewer)
+
+
+MayLabel = Annotated[bool, Depends(may_label_here)]
+
+
 def open_grid_at(grid: GridHere) -> Grid:
     """The same where something is to be done to it. Raises Conflict for a snapshot."""
     if grid.frozen:

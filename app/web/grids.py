@@ -24,6 +24,7 @@ from app.web.deps import (
     GridIdHere,
     LookHere,
     MaybeReviewer,
+    MayLabel,
     Reading,
     ReviewerIdHere,
     Server,
@@ -57,6 +58,7 @@ def show_grid(
     reviewer: MaybeReviewer,
     look: LookHere,
     keys: KeysHere,
+    may_label: MayLabel,
     at: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
     row: RowNumber = 1,
     whole: bool = False,
@@ -80,6 +82,7 @@ def show_grid(
         matches=shape.matches,
         more_rows=None,
         reviewer=reviewer,
+        may_label=may_label,
         reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
         practice=any(practice),
         only_practice=all(practice),
@@ -108,7 +111,6 @@ def show_rows(
     rows = load_rows(session, shape, first, last)
     return page(
         "partials/rows.html",
-        headers={"X-Seq": str(shape.grid.seq)},
         grid=shape.grid,
         look=look,
         density=shape.look.density,

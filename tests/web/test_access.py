@@ -119,6 +119,9 @@ def test_named_people_label_and_nobody_labels_for_others(settings: Settings) -> 
                 who.put(f"/answers/{answer}/label", data={"value": "correct"}).status_code == status
             )
             assert who.get(f"/grids/{grid_id}/review?seed=1").status_code == status
+            for shown in ("", f"/answers/{answer}", "/conflicts"):  # without forms, by style
+                [main] = re.findall(r"<main[^>]*>", who.get(f"/grids/{grid_id}{shown}").text)
+                assert ('data-role="reader"' in main) is (status == 403)
         url = f"/api/answers/{answer}/label"
         assert t.bob.put(url, json={"label": "abstained", "reviewer": "Alice"}).status_code == 403
         assert t.bob.put(url, json={"label": "abstained", "reviewer": "bob"}).status_code == 200
