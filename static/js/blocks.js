@@ -13,6 +13,7 @@ const filled = new Map(); // blocks that have their rows, or will have when the 
 const near = new Set();
 const heightOf = (part) => part.getBoundingClientRect().height;
 let timer = null;
+const later = (ms) => { clearTimeout(timer); timer = setTimeout(update, ms); };
 
 async function read(block) {
   const { first: from, last: to } = block.dataset;
@@ -21,8 +22,16 @@ async function read(block) {
   return seq < known() ? read(block) : children;
 }
 
+// All are there at once, so that what changes reaches them, and are laid out a fifth of them a frame.
 async function put(block) {
-  block.append(...await read(block));
+  const rows = [...await read(block)];
+  const step = Math.ceil(rows.length / 5);
+  for (const row of rows) row.hidden = true;
+  block.append(...rows);
+  while (rows.length) {
+    if (!document.hidden) await new Promise(requestAnimationFrame);
+    for (const row of rows.splice(0, step)) row.hidden = false;
+  }
   block.style.minHeight = "";
   for (const more of block.querySelectorAll(".more")) htmx.process(more);
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
@@ -38,11 +47,6 @@ function hold(block, height) {
   block.style.minHeight = `${height}px`;
   block.replaceChildren();
   filled.delete(block);
-}
-
-function later(ms) {
-  clearTimeout(timer);
-  timer = setTimeout(update, ms);
 }
 
 function update() {
@@ -63,7 +67,7 @@ const root = getComputedStyle(scroller).overflowY === "visible" ? null : scrolle
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   later(REST_MS);
-}, { root, rootMargin: "3000px 0px" }); // further than the browser lays out: to come in costs no frame much
+}, { root, rootMargin: "3000px 0px" }); // further than the browser lays out: most come in at little cost
 const sample = blocks.find((block) => block.querySelector("[data-row]"));
 if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
 const each = sample && heightOf(sample) / sample.children.length;

@@ -11,6 +11,7 @@ export const view = document.getElementById("view"); // how the page shows the g
 export const known = () => Number(view.elements.since.value);
 let source = null;
 let timer = null;
+const wait = (run, ms) => { clearTimeout(timer); timer = setTimeout(run, ms); };
 let asked = {}; // the rows and the answer that the stream tells the text of
 
 // What is below the address of this page, for this view.
@@ -30,11 +31,6 @@ function seen() {
   const rows = [...page.querySelectorAll("[data-row]")].filter((row) => onScreen(row.getBoundingClientRect()));
   const [first, last] = [rows[0], rows.at(-1)].map((row) => Number(row?.dataset.row ?? 0));
   return { first, last, open: document.querySelector("#drawer [data-partial]")?.dataset.partial };
-}
-
-function wait(run, ms) {
-  clearTimeout(timer);
-  timer = setTimeout(run, ms);
 }
 
 function letGo() {

@@ -10,9 +10,7 @@ function show(text, id) {
   document.querySelector(`#drawer [data-partial="${id}"]`)?.replaceChildren(text);
 }
 
-export function showPartials(told) {
-  for (const [id, text] of Object.entries(told)) show(texts.set(id, text).get(id), id);
-}
+export const showPartials = (told) => Object.entries(told).forEach(([id, text]) => show(texts.set(id, text).get(id), id));
 
 // A chip that comes anew while its answer is running says so, and nothing of the text.
 document.addEventListener("htmx:after:swap", () => texts.forEach(show));
