@@ -5,13 +5,13 @@ import { addressOf, known, page } from "./live.js";
 import { ask, parse } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
-const RETRY_MS = 2000;
 const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
 const filled = new Map(); // blocks that have their rows, or will have when the promise is kept
 const near = new Set();
 const heightOf = (part) => part.getBoundingClientRect().height;
+let turn = Promise.resolve(); // one block after the other is shown
 let timer = null;
 const later = (ms) => { clearTimeout(timer); timer = setTimeout(update, ms); };
 
@@ -22,16 +22,20 @@ async function read(block) {
   return seq < known() ? read(block) : children;
 }
 
-// All are there at once, so that what changes reaches them, and are laid out a fifth of them a frame.
-async function put(block) {
-  const rows = [...await read(block)];
+// A fifth of them a frame, as laying them out takes long.
+async function show(rows) {
   const step = Math.ceil(rows.length / 5);
-  for (const row of rows) row.hidden = true;
-  block.append(...rows);
   while (rows.length) {
     if (!document.hidden) await new Promise(requestAnimationFrame);
     for (const row of rows.splice(0, step)) row.hidden = false;
   }
+}
+
+// All are there at once, though hidden, so that what changes reaches them.
+async function put(block) {
+  const rows = [...await read(block)];
+  block.append(...rows);
+  await (turn = turn.then(() => show(rows)));
   block.style.minHeight = "";
   for (const more of block.querySelectorAll(".more")) htmx.process(more);
   block.dispatchEvent(new CustomEvent("rows", { bubbles: true }));
@@ -53,7 +57,8 @@ function update() {
   const far = [...filled.keys()].filter((it) => !near.has(it) && !it.style.minHeight && !it.querySelector(KEPT));
   const heights = far.map(heightOf); // before any changes: each would be laid out again
   far.forEach((block, at) => hold(block, heights[at]));
-  for (const block of near) fill(block).catch(() => later(RETRY_MS));
+  const away = (block) => Math.abs(block.getBoundingClientRect().top);
+  for (const block of [...near].sort((a, b) => away(a) - away(b))) fill(block).catch(() => later(2000));
 }
 
 // The chip of an answer whose row is not here.

@@ -28,13 +28,13 @@ export function select(chip, focus = true) {
   mark();
   if (!focus) return;
   chip.focus();
-  page.dispatchEvent(new Event("moved"));
+  document.dispatchEvent(new Event("moved"));
 }
 
 // Also of what came anew nothing but the current chip is a tab stop.
-function mark(part = page) {
+function mark() {
   const stop = current() ?? page.querySelector(STOPS);
-  for (const it of stopsIn(part)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
+  for (const it of stopsIn(page)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
   if (stop) stop.tabIndex = 0;
   current()?.setAttribute("aria-current", "true");
 }
@@ -78,6 +78,5 @@ export async function beside(key) {
 }
 
 page.addEventListener("focusin", ({ target }) => { if (target.matches(STOPS) && target !== here) select(target, false); });
-document.addEventListener("htmx:after:swap", () => mark());
-document.addEventListener("rows", ({ target }) => mark(target));
+for (const name of ["htmx:after:swap", "rows"]) document.addEventListener(name, mark);
 mark();

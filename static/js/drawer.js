@@ -6,7 +6,6 @@ import { label } from "./labels.js";
 import { told } from "./page.js";
 import { retry } from "./saving.js";
 
-const page = document.querySelector(".grid-page");
 const drawer = document.getElementById("drawer");
 
 export const isOpen = () => drawer.hasChildNodes();
@@ -57,6 +56,6 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.target !== drawer && id && ctx.text.includes(`id="${id}"`) && isOpen()) htmx.trigger(drawer.firstElementChild, "changed");
 });
 
-page.addEventListener("moved", () => { if (isOpen() && current().matches(".chip")) told(open(current())); });
+document.addEventListener("moved", () => { if (isOpen() && current().matches(".chip")) told(open(current())); });
 const openFromAddress = () => { if (/^#a-\d+$/.test(location.hash)) told(reach(location.hash.slice(3)).then(open)); };
 for (const name of ["hashchange", "load"]) window.addEventListener(name, openFromAddress);
