@@ -156,7 +156,7 @@ def labelled_by_three(folder: Path) -> None:
                     page.goto(site + grid + path)
                     page.screenshot(path=folder / f"{file}{name}.png")
                 page.goto(site + grid)
-                page.locator(".chip", has=page.locator(".flag", has_text="~")).first.click()
+                page.locator(".chip[data-can-label]").first.click()
                 page.locator("#compare").click()
                 page.locator(".to-choose .repeats a").first.click()
                 page.locator("#drawer .diff-text").first.wait_for()
