@@ -56,9 +56,10 @@ function hold(block, height) {
 function update() {
   const far = [...filled.keys()].filter((it) => !near.has(it) && !it.style.minHeight && !it.querySelector(KEPT));
   const heights = far.map(heightOf); // before any changes: each would be laid out again
-  far.forEach((block, at) => hold(block, heights[at]));
   const away = (block) => Math.abs(block.getBoundingClientRect().top);
-  for (const block of [...near].sort((a, b) => away(a) - away(b))) fill(block).catch(() => later(2000));
+  const coming = [...near].filter((it) => !filled.has(it)).sort((a, b) => away(a) - away(b));
+  far.forEach((block, at) => hold(block, heights[at]));
+  for (const block of coming) fill(block).catch(() => later(2000));
 }
 
 // The chip of an answer whose row is not here.

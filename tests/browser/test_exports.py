@@ -62,6 +62,9 @@ def test_file_opens_from_a_disk(opened: Page) -> None:
     expect(page.get_by_role("heading", name="Who bluffs?")).to_be_visible()
     expect(page.locator(".figure svg:visible").first).to_be_visible()
     assert shown(page) == 32
+    address = page.url
+    page.keyboard.press("Escape")  # closes nothing, and the page stays where it is
+    expect(page).to_have_url(address)
     detail = page.locator(".detail:target")
     page.locator(".chip").first.click()
     expect(detail.locator(".answer-text")).to_have_text("same")
