@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
@@ -250,10 +251,7 @@ def _become(
     if said != NOTHING:
         _refuse_unless_there(session, answer, said.value)
         label = label or Label(answer_id=answer.id, reviewer_id=reviewer.id)
-        if (said.value, said.decides) != (before.value, before.decides):
-            label.labelled_at = now()
-        label.value, label.tags = said.value, list(said.tags)
-        label.note, label.decides = said.note, said.decides
+        rewrite(label, said, now())
         session.add(label)
     elif label is not None:
         session.delete(label)
@@ -271,6 +269,14 @@ def _become(
     session.flush()
     _derive(session, answer)
     return label
+
+
+def rewrite(label: Label, said: Said, at: datetime) -> None:
+    """Have a label say this. Other tags or another note leave its time as it is."""
+    if (said.value, said.decides) != (label.value, label.decides):
+        label.labelled_at = at
+    label.value, label.tags = said.value, list(said.tags)
+    label.note, label.decides = said.note, said.decides
 
 
 def _refuse_unless_there(session: Session, answer: Answer, value: LabelValue | None) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.errors import Conflict
 from app.grids import stamp
-from app.reviewing.labels import amended, derived, refusal, said_by
+from app.reviewing.labels import amended, derived, refusal, rewrite, said_by
 from app.tables import Answer, Attempt, Label, now
 
 _ANSWER, _LABEL, _CHANGE = (
@@ -60,9 +60,7 @@ def set_labels(
         if label is None:
             labels.append({**row, "labelled_at": at})
             continue
-        if (after.value, after.decides) != (before.value, before.decides):
-            label.labelled_at = at
-        label.sqlmodel_update(fields)
+        rewrite(label, after, at)
         session.add(label)
     session.flush()
     for table, added in ((_LABEL, labels), (_CHANGE, changes)):
