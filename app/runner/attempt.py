@@ -112,9 +112,8 @@ class Attempts:
                 limit.over()
         slot.release()
         try:
-            await (
-                _after_others()
-            )  # the next call need wait neither for the disk nor for what follows
+            # The next call need wait neither for the disk nor for what follows.
+            await _after_others()
         finally:  # whatever ends this task: what came was paid for
             saved = self._save(running, completion)
         used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
