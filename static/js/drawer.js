@@ -7,10 +7,11 @@ import { told } from "./page.js";
 import { retry } from "./saving.js";
 
 const drawer = document.getElementById("drawer");
+let asked = null; // the address of what is there, or on its way
 
 export const isOpen = () => drawer.hasChildNodes();
 export async function show(url) {
-  await htmx.ajax("GET", url, { source: drawer, target: drawer, swap: "innerHTML" });
+  await htmx.ajax("GET", (asked = url), { source: drawer, target: drawer, swap: "innerHTML" });
   current()?.scrollIntoView({ block: "nearest", inline: "nearest" }); // it has less room
 }
 
@@ -53,7 +54,9 @@ document.addEventListener("htmx:before:swap", (event) => {
 // What is new of it. What is typed and folded there stays.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const id = current()?.id;
-  if (ctx.target !== drawer && id && ctx.text.includes(`id="${id}"`) && isOpen()) htmx.trigger(drawer.firstElementChild, "changed");
+  if (ctx.target === drawer || !id || !ctx.text.includes(`id="${id}"`)) return;
+  if (drawer.matches(".htmx-request")) told(show(asked)); // what is on its way may be older
+  else if (isOpen()) htmx.trigger(drawer.firstElementChild, "changed");
 });
 
 document.addEventListener("moved", () => { if (isOpen() && current().matches(".chip")) told(open(current())); });

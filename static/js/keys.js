@@ -6,8 +6,7 @@ export const face = (key) => help.querySelector(`[data-key="${key}"] kbd`).textC
 // A letter is the same with Caps Lock on, and on a keyboard of another alphabet.
 function pressed(event) {
   const key = /^Key/.test(event.code) && event.key > "~" ? event.code.slice(3) : event.key;
-  if (key.length === 1) return key.toLowerCase();
-  return event.shiftKey ? `Shift+${key}` : key;
+  return key.length === 1 ? key.toLowerCase() : (event.shiftKey ? "Shift+" : "") + key;
 }
 
 // The usual key of what the reader wants; undefined: nothing, or only to type.

@@ -17,10 +17,8 @@ export const ask = async (url, options) => (await request(url, options)).text();
 // With an action it stays until that is taken, or until the caller removes it.
 export function notice(text, action) {
   const box = document.createElement("div");
-  const button = document.createElement("button");
+  const button = Object.assign(document.createElement("button"), { textContent: action?.name, onclick: () => { box.remove(); action.run(); } });
   box.append(text, ...(action ? [button] : []));
-  button.textContent = action?.name;
-  button.addEventListener("click", () => { box.remove(); action.run(); });
   if (!action) setTimeout(() => box.remove(), 5000);
   document.getElementById("notices").append(box);
   return box;

@@ -1,14 +1,16 @@
 """The drawer in a real browser: Markdown, comparing, copying, and pages without scripts."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Route, expect
 
 from app.settings import Settings
-from tests.browser.conftest import Open, axe_findings, serving
+from tests.browser.conftest import Open, axe_findings, serving, wait_on
 from tests.factories import grid_input
 from tests.polling import wait_for
 from tests.wire import WireServer
@@ -97,6 +99,26 @@ def test_markdown_and_comparison_in_the_drawer(
     drawer.get_by_role("link", name="openai-chat/first").click()
     expect(drawer.locator("pre.answer-text:not(.diff-text)")).to_contain_text("The answer is 1.")
     assert page.url.partition("#")[0].endswith(grid)  # it all happened in the drawer
+
+
+def test_answer_that_changes_while_its_drawer_comes_is_shown_as_it_is(
+    open_page: Open, grid: str, site: str
+) -> None:
+    page = open_page(grid)
+    held: list[Route] = []
+    page.route("**/answers/*", lambda route: held.append(route), times=1)
+    chip = page.locator(".chip").first
+    chip.click()
+    wait_on(page, lambda: held, "the request of the drawer")
+    before = held[0].fetch()
+    answer = httpx.get(f"{site}/api{grid}/answers").json()["items"][0]["id"]
+    label = {"label": "correct", "reviewer": "Ada"}
+    httpx.put(f"{site}/api/answers/{answer}/label", json=label).raise_for_status()
+    expect(chip).to_have_attribute("data-status", "correct")
+    # Whoever looks something else up meanwhile has let go of it.
+    with suppress(PlaywrightError):
+        held[0].fulfill(response=before)
+    expect(page.locator("#drawer")).to_contain_text("Ada correct")
 
 
 def test_request_is_copied(open_page: Open, grid: str) -> None:
