@@ -29,14 +29,13 @@ from app.partials import KEPT, Partial, Partials
 from app.tables import Grid, GridPrompt
 from app.upkeep import metrics
 from app.web.changes import Wanted, render_changes
-from app.web.notices import NOTHING, Notice
+from app.web.notices import DELETED, NOTHING, Notice
 from app.web.render import render
 
 log = logging.getLogger(__name__)
 POLL_S = 0.25
 TICK_S = 0.1  # between two events of partial text
 SHARE = 4  # rest this many times as long as a poll took: a large grid leaves the core to others
-DELETED = "deleted"
 PING_S = 15
 AFTER_ERROR_S = 1.0
 STREAMS = 4  # of one browser: over HTTP/1.1 it opens six connections, for labels and pages too
@@ -172,6 +171,7 @@ class _Watch:
         self.wake = asyncio.Event()
         self._seq = -1  # as last read
         self._status = ""
+        self._deleted = False
         self._rows: dict[int, int] = {}  # where each prompt stands
         self._told: dict[Partial, tuple[int, int]] = {}  # version and length
         self._tasks = [
@@ -213,6 +213,7 @@ class _Watch:
         found = await loop.run_in_executor(self.hub.readers, read)
         self._rows = found.rows or self._rows
         self._seq, self._status = found.seq, found.status or self._status
+        self._deleted = found.deleted
         events = {key: _event(html, id=found.seq) for key, html in found.fragments.items()}
         for it in self.listeners:
             if it.busy("change"):
@@ -220,16 +221,17 @@ class _Watch:
             if it.wanted in events:
                 it.give("change", events[it.wanted])
                 it.seq = found.seq
-            told = self._status != "running" and not it.view.stay and it.seq >= found.seq
-            if told or self._status == DELETED:
-                it.give("done", _event(self._status, "done", found.seq))
+            told = self._status != "running" and it.seq >= found.seq
+            if (told or self._deleted) and not it.view.stay:
+                status = "deleted" if self._deleted else self._status
+                it.give("done", _event(status, "done", found.seq))
                 it.end()
 
     def _read(self, wanted: set[Wanted], known: int, notice: Notice) -> "_Found":
         with self.hub.database.read() as session:
-            grid = session.get_one(Grid, self.grid_id)
-            if grid.deleted_at:
-                return _Found(grid.seq, DELETED)
+            grid = session.get(Grid, self.grid_id)
+            if grid is None or grid.deleted_at:
+                return _Found(known, deleted=True)
             behind = [key for key in wanted if key.since < grid.seq]
             if grid.seq == known and not behind:
                 return _Found(grid.seq)
@@ -251,7 +253,7 @@ class _Watch:
             await asyncio.sleep(max(TICK_S, SHARE * (time.monotonic() - started)))
 
     def _tell_notice(self) -> None:
-        notice = self.hub.notice(self.grid_id)
+        notice = DELETED if self._deleted else self.hub.notice(self.grid_id)
         event = b""
         for it in self.listeners:
             if it.notice != notice and not it.busy("notice"):
@@ -297,6 +299,7 @@ class _Found:
     status: str = ""  # empty: as before
     fragments: dict[Wanted, str] = field(default_factory=dict)
     rows: dict[int, int] = field(default_factory=dict)
+    deleted: bool = False
 
 
 def _rows(session: Session, grid_id: int) -> dict[int, int]:

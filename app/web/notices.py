@@ -12,7 +12,7 @@ _trouble: ContextVar[str] = ContextVar("trouble", default="")
 class Notice:
     """Of one grid's page. False when there is nothing to say."""
 
-    trouble: str = ""  # a sentence, while the database cannot be written
+    trouble: str = ""  # a sentence, while nothing can be done there
     waits: tuple[tuple[str, int], ...] = ()  # whom its calls wait for, and for how many seconds
 
     def __bool__(self) -> bool:
@@ -27,6 +27,7 @@ class Notice:
 
 
 NOTHING = Notice()
+DELETED = Notice("This grid has been deleted. Nothing can be done here until it is restored.")
 
 
 def in_words(trouble: str) -> str:

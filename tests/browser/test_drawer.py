@@ -109,7 +109,7 @@ def test_answer_that_changes_while_its_drawer_comes_is_shown_as_it_is(
     page.route("**/answers/*", lambda route: held.append(route), times=1)
     chip = page.locator(".chip").first
     chip.click()
-    wait_on(page, lambda: held, "the request of the drawer")
+    wait_on(page, lambda: bool(held), "the request of the drawer")
     before = held[0].fetch()
     answer = httpx.get(f"{site}/api{grid}/answers").json()["items"][0]["id"]
     label = {"label": "correct", "reviewer": "Ada"}

@@ -125,15 +125,23 @@ def test_finished_grid_tells_of_labels_to_those_who_stay(site: Served) -> None:
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
 
 
-def test_deleted_grid_ends_its_streams(site: Served) -> None:
-    grid_id = start(site.url)
-    query = f"/grids/{grid_id}/events?since=0&stay=1"
-    stream = Stream(site.url + query)
-    wait_for(lambda: stream.changes, "the grid as it is")
-    httpx.post(f"{site.url}/grids/{grid_id}/deletion")
-    stream.end()
-    assert stream.done
-    assert httpx.get(site.url + query).status_code == 404
+def test_deleted_grid_ends_the_streams_of_those_who_do_not_stay(
+    site: Served, wire: WireServer
+) -> None:
+    wire.handler = lambda _: Script(delay_s=30)
+    grid_id = start(site.url, models=["openai-chat/x"])
+    query = f"/grids/{grid_id}/events?since=0"
+    with streams(site.url, query, f"{query}&stay=1") as [one, staying]:
+        wait_for(lambda: one.changes and staying.changes, "the grid as it is")
+        httpx.post(f"{site.url}/grids/{grid_id}/deletion")
+        one.end()
+        assert one.events[-1]["data"] == "deleted"
+        wait_for(lambda: "has been deleted" in staying.events[-1]["data"], "the notice")
+        assert httpx.get(site.url + query).status_code == 404
+        httpx.post(f"{site.url}/deleted/{grid_id}/restoration")
+        wait_for(lambda: "has been deleted" not in staying.events[-1]["data"], "its end")
+        assert 'id="trouble"' in staying.events[-1]["data"]
+        assert not staying.done
 
 
 def test_listener_that_comes_back_misses_nothing(site: Served, wire: WireServer) -> None:
