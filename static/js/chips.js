@@ -50,8 +50,7 @@ export async function next(step, wanted = () => true, far = false) {
   const found = (step > 0 ? around : around.reverse()).find((it) => it.matches(MISSING) || wanted(it));
   if (!found?.matches(MISSING)) return found ?? null;
   if (!far) return fill(found).then(() => next(step, wanted));
-  const from = idOf(current() ?? page.querySelector(".chip"));
-  const id = await ask(addressOf("next", { from, step }));
+  const id = await ask(addressOf("next", { from: idOf(current() ?? page.querySelector(".chip")), step }));
   return id ? reach(id) : null;
 }
 

@@ -7,11 +7,14 @@ import { told } from "./page.js";
 import { retry } from "./saving.js";
 
 const drawer = document.getElementById("drawer");
-let asked = null; // the address of what is there, or on its way
+let late = false; // what is on its way here may have changed since
 
 export const isOpen = () => drawer.hasChildNodes();
+const renew = () => isOpen() && htmx.trigger(drawer.firstElementChild, "changed");
 export async function show(url) {
-  await htmx.ajax("GET", (asked = url), { source: drawer, target: drawer, swap: "innerHTML" });
+  late = false;
+  await htmx.ajax("GET", url, { source: drawer, target: drawer, swap: "innerHTML" });
+  if (late) renew();
   current()?.scrollIntoView({ block: "nearest", inline: "nearest" }); // it has less room
 }
 
@@ -55,8 +58,8 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const id = current()?.id;
   if (ctx.target === drawer || !id || !ctx.text.includes(`id="${id}"`)) return;
-  if (drawer.matches(".htmx-request")) told(show(asked)); // what is on its way may be older
-  else if (isOpen()) htmx.trigger(drawer.firstElementChild, "changed");
+  late = drawer.matches(".htmx-request");
+  if (!late) renew();
 });
 
 document.addEventListener("moved", () => { if (isOpen() && current().matches(".chip")) told(open(current())); });

@@ -9,8 +9,7 @@ const steps = []; // on this visit: of each the answers, with the change of thei
 // `fields` gives what the form of the drawer would, when the turn comes.
 async function say(answer, fields, shows) {
   swap(await save(answer.id, async () => {
-    const body = new URLSearchParams(fields());
-    const response = await request(`/answers/${answer.id}/label?${query()}`, { method: "PUT", body });
+    const response = await request(`/answers/${answer.id}/label?${query()}`, { method: "PUT", body: new URLSearchParams(fields()) });
     answer.before ??= response.headers.get("X-Before");
     return response.text();
   }, shows));

@@ -6,8 +6,7 @@ export const messageIn = (html) => parse(html).body.textContent.trim();
 
 // Throws what the server says where it did not do it.
 export async function request(url, options) {
-  const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } }).catch(() => null);
-  if (!response) throw new Error(UNREACHABLE);
+  const response = await fetch(url, { ...options, headers: { "HX-Request": "true" } }).catch(() => { throw new Error(UNREACHABLE); });
   if (response.ok) return response;
   const message = messageIn(await response.text()) || `The server answered ${response.status}.`;
   throw Object.assign(new Error(message), { status: response.status });

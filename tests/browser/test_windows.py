@@ -1,7 +1,9 @@
 """A grid whose rows are not all in the page; folds, levels and equal answers."""
 
 import re
+from collections.abc import Sequence
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, axe_findings
@@ -9,13 +11,16 @@ from tests.polling import wait_for
 from tests.serving import request_json
 
 ROWS = 150  # of four chips: three blocks
+WORDINGS = ("allowed", "not-mentioned")
 
 
-def start(site: str, prompts: int = ROWS, repeats: int = 1) -> str:
+def start(
+    site: str, prompts: int = ROWS, repeats: int = 1, wordings: Sequence[str] = WORDINGS
+) -> str:
     body = {
         "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(prompts)],
         "models": ["practice/bluffer", "practice/honest"],
-        "variants": [{"wording": w, "thinking": "off"} for w in ("allowed", "not-mentioned")],
+        "variants": [{"wording": w, "thinking": "off"} for w in wordings],
         "repeats": repeats,
     }
     grid_id = str(request_json("POST", f"{site}/api/grids", body)["id"])
@@ -124,6 +129,32 @@ def test_link_to_an_answer_far_below_leads_there(open_page: Open, site: str) -> 
     expect(without.locator('[data-row="1"]')).to_be_visible()
 
 
+# Where heads and the cells of the first row begin and end, in pixels.
+EDGES = """(selector) => [...document.querySelectorAll(selector)]
+  .map((it) => it.getBoundingClientRect())
+  .map(({ left, right }) => [Math.round(left), Math.round(right)])"""
+
+
+def assert_heads_above_cells(page: Page) -> None:
+    heads = page.evaluate(EDGES, ".head .col")
+    assert heads == page.evaluate(EDGES, '[data-row="1"] .cell')
+
+
+@pytest.mark.parametrize("width", [1440, 700])
+def test_heads_stand_above_their_cells_however_long_their_names(
+    open_page: Open, site: str, width: int
+) -> None:
+    path = start(site, prompts=1, wordings=["allowed"])
+    page = open_page(path, viewport={"width": width, "height": 600})
+    assert_heads_above_cells(page)
+    page.locator(".lev-1 > .name > span").first.evaluate(
+        "it => it.prepend('openrouter/anthropic/')"
+    )
+    assert_heads_above_cells(page)
+    rates = "[...document.querySelectorAll('.col .rate')].map((it) => it.getBoundingClientRect().y)"
+    assert len(set(page.evaluate(rates))) == 1
+
+
 def test_columns_are_folded_and_swapped(open_page: Open, site: str) -> None:
     page = open_page(start(site, prompts=3, repeats=2))
     expect(page.locator(".chip")).to_have_count(24)
@@ -132,12 +163,14 @@ def test_columns_are_folded_and_swapped(open_page: Open, site: str) -> None:
     expect(page).to_have_url(re.compile(r"\?fold=practice/bluffer$"))
     expect(page.locator(".chip")).to_have_count(12)
     expect(page.locator(".cell.folded .mini")).to_have_text(["4", "4", "4"])
+    assert_heads_above_cells(page)
     page.get_by_role("columnheader", name="practice/bluffer").get_by_role("link").click()
     expect(page.locator(".chip")).to_have_count(24)
     page.get_by_text("Columns", exact=True).click()
     page.get_by_role("link", name="wording › thinking › model").click()
     expect(page.locator(".lev-1 > .name").first).to_contain_text("allowed")
     expect(page.locator(".col .title").first).to_have_text("practice/bluffer")
+    assert_heads_above_cells(page)
     expect(page.get_by_role("columnheader").nth(1)).to_contain_text(
         "practice/bluffer · thinking off · allowed"
     )
