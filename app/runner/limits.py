@@ -10,6 +10,7 @@ from app.pace import Pace
 
 RECHECK_S = 0.25  # while an account regains its calls in flight
 AHEAD = 4  # of so many calls in flight, one more is got ready
+WAVE = 400  # of so many each: hundreds end in a wave, and all that follow would wait for the disk
 
 
 class Limit:
@@ -34,7 +35,7 @@ class Limit:
             self._hand_on()
             allowed = self.pace.allowed(self.now())
             plain = not self.pace.metered and allowed == self.pace.calls
-            if self._given < allowed + (allowed // AHEAD if plain else 0):
+            if self._given < allowed + (_ahead(allowed) if plain else 0):
                 break
             await self._change()
         self._given += 1
@@ -111,6 +112,11 @@ class Limit:
 
     async def _reserve(self, tokens: int) -> float:
         return self.pace.reserve(self.now(), tokens)
+
+
+def _ahead(calls: int) -> int:
+    """How many calls are got ready while so many are in flight."""
+    return min(max(calls // AHEAD, calls * calls // WAVE), calls)
 
 
 class Slot:
