@@ -6,21 +6,25 @@ from collections.abc import Sequence
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, axe_findings
+from tests.browser.conftest import Open, axe_findings, wait_on
 from tests.polling import wait_for
 from tests.serving import request_json
 
 ROWS = 150  # of four chips: three blocks
 WORDINGS = ("allowed", "not-mentioned")
+VARIANTS = [{"wording": wording, "thinking": "off"} for wording in WORDINGS]
 
 
 def start(
-    site: str, prompts: int = ROWS, repeats: int = 1, wordings: Sequence[str] = WORDINGS
+    site: str,
+    prompts: int = ROWS,
+    repeats: int = 1,
+    variants: Sequence[dict[str, str]] = VARIANTS,
 ) -> str:
     body = {
         "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(prompts)],
         "models": ["practice/bluffer", "practice/honest"],
-        "variants": [{"wording": w, "thinking": "off"} for w in wordings],
+        "variants": variants,
         "repeats": repeats,
     }
     grid_id = str(request_json("POST", f"{site}/api/grids", body)["id"])
@@ -30,12 +34,14 @@ def start(
 
 
 def on_screen(page: Page, selector: str) -> bool:
+    """Whether all of it is to be seen: neither heads nor edges cover a part."""
     return bool(
         page.locator(selector).evaluate(
             """chip => {
-              const box = document.querySelector(".scroller").getBoundingClientRect();
-              const { top, bottom } = chip.getBoundingClientRect();
-              return top >= box.top && bottom <= Math.min(box.bottom, innerHeight);
+              const parts = [".scroller", ".head", ".row > .prompt"].map((it) => document.querySelector(it));
+              const [it, box, head, prompt] = [chip, ...parts].map((it) => it.getBoundingClientRect());
+              return it.top >= head.bottom && it.bottom <= Math.min(box.bottom, innerHeight)
+                && it.left >= prompt.right && it.right <= box.right;
             }"""
         )
     )
@@ -144,7 +150,7 @@ def assert_heads_above_cells(page: Page) -> None:
 def test_heads_stand_above_their_cells_however_long_their_names(
     open_page: Open, site: str, width: int
 ) -> None:
-    path = start(site, prompts=1, wordings=["allowed"])
+    path = start(site, prompts=1, variants=VARIANTS[:1])
     page = open_page(path, viewport={"width": width, "height": 600})
     assert_heads_above_cells(page)
     page.locator(".lev-1 > .name > span").first.evaluate(
@@ -153,6 +159,22 @@ def test_heads_stand_above_their_cells_however_long_their_names(
     assert_heads_above_cells(page)
     rates = "[...document.querySelectorAll('.col .rate')].map((it) => it.getBoundingClientRect().y)"
     assert len(set(page.evaluate(rates))) == 1
+
+
+def test_current_answer_stays_on_the_screen_beside_the_drawer(open_page: Open, site: str) -> None:
+    thinking = [{"wording": w, "thinking": t} for w in WORDINGS for t in ("off", "on")]
+    path = start(site, prompts=12, variants=thinking)
+    page = open_page(path, viewport={"width": 1024, "height": 600})
+    for row, key in ((0, "End"), (11, "End"), (6, "Home")):
+        page.locator(".row").nth(row).locator(".chip").first.focus()
+        page.keyboard.press(key)
+        current = f'[data-row="{row + 1}"] .chip[aria-current]'
+        expect(page.locator(current)).to_be_focused()
+        wait_on(page, lambda current=current: on_screen(page, current), "scrolling")  # type: ignore[misc]
+        page.keyboard.press("Space")
+        page.locator("#drawer .answer").wait_for()
+        wait_on(page, lambda current=current: on_screen(page, current), "scrolling")  # type: ignore[misc]
+        page.keyboard.press("Space")
 
 
 def test_columns_are_folded_and_swapped(open_page: Open, site: str) -> None:
