@@ -38,8 +38,10 @@ def on_screen(page: Page, selector: str) -> bool:
     return bool(
         page.locator(selector).evaluate(
             """chip => {
-              const parts = [".scroller", ".head", ".row > .prompt"].map((it) => document.querySelector(it));
-              const [it, box, head, prompt] = [chip, ...parts].map((it) => it.getBoundingClientRect());
+              const boxOf = (part) => part.getBoundingClientRect();
+              const [box, head, prompt] = [".scroller", ".head", ".row > .prompt"]
+                .map((selector) => boxOf(document.querySelector(selector)));
+              const it = boxOf(chip);
               return it.top >= head.bottom && it.bottom <= Math.min(box.bottom, innerHeight)
                 && it.left >= prompt.right && it.right <= box.right;
             }"""
