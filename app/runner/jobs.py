@@ -49,8 +49,21 @@ async def install(queries: Queries) -> None:
         await queries.install()
 
 
-def enqueue(session: Session, providers: Providers, grid_id: int) -> None:
-    """Make the jobs of a grid: of its answers that may be called now, and of its test calls."""
+def enqueue(session: Session, providers: Providers, grid_id: int) -> bool:
+    """Make the jobs of a grid: of its answers that may be called now, and of its test calls.
+
+    True where a worker holds one: if that is over and only not cleared away yet, as that of an
+    answer which is run again at once, there is none afterwards.
+    """
+    # Before the new ones are made: it may be cleared away at any moment.
+    held = session.scalar(
+        text(
+            f"SELECT EXISTS (SELECT FROM {_JOBS} WHERE status <> 'queued'"  # noqa: S608 (our names)
+            " AND (dedupe_key LIKE :checks OR dedupe_key IN (SELECT 'answer:' || id FROM answer"
+            " WHERE grid_id = :grid AND state = 'pending')))"
+        ),
+        {"grid": grid_id, "checks": f"check:{grid_id}:%"},
+    )
     rows = session.execute(
         select(col(Answer.id), col(Answer.provider))
         .join(Grid, col(Grid.id) == col(Answer.grid_id))
@@ -70,6 +83,7 @@ def enqueue(session: Session, providers: Providers, grid_id: int) -> None:
         if one.grid_id == grid_id:
             name = entrypoint(one.model.partition("/")[0], providers)
             _insert(session, name, [f"check:{one.grid_id}:{one.model}"], [FIRST])
+    return bool(held)
 
 
 def entrypoint(provider: str, providers: Providers) -> str:

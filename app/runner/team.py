@@ -7,6 +7,7 @@ called stands in its row (see ratelimits.py), which all processes change under i
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -61,7 +62,7 @@ class TeamRunner(RunningProcess):
         super().__init__(database, providers, prices, concurrency, partials)
         self._works = works
         self._manager: QueueManager | None = None
-        self._unsure: set[int] = set()  # grids whose answers may have lost their jobs
+        self._unsure: dict[int, float] = {}  # grids that may lack jobs, and when to look again
         self._stopping = False
 
     async def __aenter__(self) -> "TeamRunner":
@@ -114,9 +115,8 @@ class TeamRunner(RunningProcess):
         return [*self._own, *([self._worker] if self._worker else [])]
 
     def enqueue(self, grid_id: int) -> None:
-        with self._later(), self._database.write() as session:
-            jobs.enqueue(session, self._providers, grid_id)
-            session.commit()
+        if self._make_jobs(grid_id):
+            self._unsure[grid_id] = time.monotonic() + WATCH_S
 
     def interrupt(self, grid_id: int) -> None:
         with self._later(), self._database.write() as session:
@@ -129,6 +129,13 @@ class TeamRunner(RunningProcess):
 
     def waits(self, grid_id: int) -> dict[str, float]:
         return self._limits.waits(grid_id)
+
+    def _make_jobs(self, grid_id: int) -> bool:
+        held = False
+        with self._later(), self._database.write() as session:
+            held = jobs.enqueue(session, self._providers, grid_id)
+            session.commit()
+        return held
 
     @contextmanager
     def _later(self) -> Iterator[None]:
@@ -193,7 +200,7 @@ class TeamRunner(RunningProcess):
             slot.release()
             del self._tasks[task]
             if not wanted:
-                self._unsure.add(queued.grid_id)
+                self._unsure[queued.grid_id] = time.monotonic()
 
     async def _check(self, grid_id: int, model: str) -> None:
         def find(session: Session) -> Waiting | None:
@@ -211,8 +218,11 @@ class TeamRunner(RunningProcess):
             try:
                 await self._sweep()
                 await self._refresh()
-                while self._unsure:
-                    await asyncio.to_thread(self.enqueue, self._unsure.pop())
+                now = time.monotonic()
+                for grid_id in [it for it, due in list(self._unsure.items()) if due <= now]:
+                    del self._unsure[grid_id]
+                    # Only once: a job may be held for minutes, until it has its turn.
+                    await asyncio.to_thread(self._make_jobs, grid_id)
                 if self._loop.time() - looked > RECONCILE_S:
                     looked = self._loop.time()
                     await asyncio.to_thread(self._reconcile)

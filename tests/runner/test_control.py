@@ -6,7 +6,9 @@ from functools import partial
 import pytest
 from fastapi.testclient import TestClient
 
+from app.runner import team
 from app.settings import Settings
+from tests.factories import run_grid
 from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import answers, ended, run, running, start, states, tries
 from tests.wire import WireServer
@@ -86,6 +88,18 @@ def test_a_second_grid_goes_on_when_the_first_is_cancelled(
         cancel(client, first)
         wait_until_done(client, second)
         assert states(client, second) == ["done"] * 10
+
+
+def test_run_again_at_once_after_the_end_waits_for_nobody(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs of answers that have just come may still be there, and in the way of new ones."""
+    monkeypatch.setattr(team, "RECONCILE_S", 1_000)  # which would find what is missing
+    for _ in range(8):
+        grid_id = run_grid(client)
+        client.post(f"/grids/{grid_id}/reruns", data={"all": "1"}).raise_for_status()
+        wait_until_done(client, grid_id, 5)
+        assert {tuple(tries(answer)) for answer in ended(client, grid_id)} == {("answered",) * 2}
 
 
 def _called(wire: WireServer, times: int) -> bool:
