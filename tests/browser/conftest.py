@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from app.main import create_app
 from app.settings import Settings
 from app.web.deps import Services
+from tests.polling import wait_for
 from tests.support.chromium import chromium_path, launch_args
 
 AXE = Path(__file__).parent.parent / "support" / "axe.min.js"
@@ -92,6 +94,33 @@ def site(tmp_path: Path, sqlite_template: Path, practice_latency_ms: int) -> Ite
     database.write_bytes(sqlite_template.read_bytes())
     settings = Settings(data_dir=tmp_path, discover=False, practice_latency_ms=practice_latency_ms)
     with serving(settings) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class Example:
+    """The paper's example, run to its end: a database to be copied, and its grid's address."""
+
+    database: Path
+    path: str
+
+
+@pytest.fixture(scope="package")
+def example(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Example:
+    data = tmp_path_factory.mktemp("example")
+    database = data / "bluffcheck.db"
+    database.write_bytes(sqlite_template.read_bytes())
+    with serving(Settings(data_dir=data, discover=False, practice_latency_ms=0)) as url:
+        path = str(httpx.post(f"{url}/example").headers["location"])
+        wait_for(lambda: httpx.get(f"{url}/api{path}").json()["status"] == "done", "the example")
+    return Example(database, path)
+
+
+@pytest.fixture
+def example_site(tmp_path: Path, example: Example) -> Iterator[str]:
+    """The address of a server on which it is there."""
+    (tmp_path / "bluffcheck.db").write_bytes(example.database.read_bytes())
+    with serving(Settings(data_dir=tmp_path, discover=False, practice_latency_ms=0)) as url:
         yield url
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
 
-from tests.browser.conftest import Open, axe_findings, known_as, start_example, wait_on
+from tests.browser.conftest import Example, Open, axe_findings, known_as, wait_on
 from tests.browser.test_main_story import give_name
 
 VALUES = {"c": "correct", "h": "hallucinated", "a": "abstained"}
@@ -18,15 +18,14 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
-def practice_latency_ms() -> int:
-    return 0
+def site(example_site: str) -> str:
+    return example_site
 
 
 @pytest.fixture
-def grid(open_page: Open) -> Page:
+def grid(open_page: Open, example: Example) -> Page:
     """The example's grid, done, with a reviewer known and its first chip in focus."""
-    page = open_page("/", expect_errors=True)
-    start_example(page)
+    page = open_page(example.path, expect_errors=True)
     known_as(page, "Ada")
     page.locator(".chip").first.focus()
     return page
@@ -401,9 +400,8 @@ def test_two_reviewers_keep_their_own_labels(grid: Page, open_page: Open, tmp_pa
     expect(other.locator(".chip").first).to_have_attribute("data-status", "correct")
 
 
-def test_phone_swipes_through_answers(open_page: Open) -> None:
-    page = open_page("/", viewport=PHONE, has_touch=True, is_mobile=True)
-    start_example(page)
+def test_phone_swipes_through_answers(open_page: Open, example: Example) -> None:
+    page = open_page(example.path, viewport=PHONE, has_touch=True, is_mobile=True)
     page.locator(".chip").first.tap()
     drawer = page.locator("#drawer")
     expect(drawer).to_contain_text("repeat 1")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.conftest import Open, axe_findings, start_example, wait_on
+from tests.browser.conftest import Example, Open, axe_findings, wait_on
 
 LABELS = {"c": "correct", "h": "hallucinated", "a": "abstained"}
 PHONE: dict[str, Any] = {
@@ -21,22 +21,25 @@ PHONE: dict[str, Any] = {
 
 
 @pytest.fixture
-def practice_latency_ms() -> int:
-    return 0
+def site(example_site: str) -> str:
+    return example_site
 
 
-def start_review(open_page: Open, query: str = "", **options: Any) -> Page:
-    """The example's grid, and a reviewer at its first answer."""
-    page = open_page("/", **options)
-    start_example(page)
-    page.goto(page.url.partition("#")[0] + "/review" + query)
-    page.locator("main").get_by_label("Your name").fill("Ada")
-    page.locator("main").get_by_role("button", name="Use this name").click()
-    page.wait_for_url("**/review?*")
-    expect(page.locator(".one .answer-text")).to_be_visible()
-    # While somebody reads. Keys do nothing until an answer is on the screen to be judged.
-    wait_on(page, lambda: prefetched(page), "the answers that come next")
-    return page
+@pytest.fixture
+def review(open_page: Open, example: Example) -> Open:
+    """``review(query, **context options)``: a reviewer at the first answer of the example."""
+
+    def open_(query: str = "", **options: Any) -> Page:
+        page = open_page(f"{example.path}/review{query}", **options)
+        page.locator("main").get_by_label("Your name").fill("Ada")
+        page.locator("main").get_by_role("button", name="Use this name").click()
+        page.wait_for_url("**/review?*")
+        expect(page.locator(".one .answer-text")).to_be_visible()
+        # While somebody reads. Keys do nothing until an answer is on the screen to be judged.
+        wait_on(page, lambda: prefetched(page), "the answers that come next")
+        return page
+
+    return open_
 
 
 def stored(tmp_path: Path) -> dict[int, str]:
@@ -48,8 +51,8 @@ def alias(page: Page) -> str:
     return page.locator(".one").get_attribute("data-alias") or ""
 
 
-def test_ten_keys_a_second_label_what_was_seen(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_ten_keys_a_second_label_what_was_seen(review: Open, tmp_path: Path) -> None:
+    page = review()
     pressed = ("hhcahca" * 5)[:30]
     seen = []  # what was on the screen when each key was pressed
     for key in pressed:
@@ -69,8 +72,8 @@ def test_ten_keys_a_second_label_what_was_seen(open_page: Open, tmp_path: Path) 
     assert alias(page) not in {name for name, *_ in seen}
 
 
-def test_next_answer_is_there_before_the_label_is_saved(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_next_answer_is_there_before_the_label_is_saved(review: Open, tmp_path: Path) -> None:
+    page = review()
     waiting: list[Route] = []
     page.route("**/review?*", lambda route: waiting.append(route)
                if route.request.method == "POST" else route.continue_())  # fmt: skip
@@ -90,9 +93,9 @@ def prefetched(page: Page) -> bool:
 
 
 def test_label_that_could_not_be_saved_is_kept_and_tried_again(
-    open_page: Open, tmp_path: Path
+    review: Open, tmp_path: Path
 ) -> None:
-    page = start_review(open_page, expect_errors=True)
+    page = review(expect_errors=True)
     broken = [True]
 
     def answer(route: Route, request: Request) -> None:
@@ -115,8 +118,8 @@ def test_label_that_could_not_be_saved_is_kept_and_tried_again(
     assert list(stored(tmp_path).values()) == ["hallucinated", "correct"]
 
 
-def test_undo_previous_and_next(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_undo_previous_and_next(review: Open, tmp_path: Path) -> None:
+    page = review()
     first = alias(page)
     page.keyboard.press("h")
     second = alias(page)
@@ -144,8 +147,8 @@ def test_undo_previous_and_next(open_page: Open, tmp_path: Path) -> None:
     expect(page.locator("#said")).to_contain_text("nothing to undo")
 
 
-def test_blind_until_labelled_and_by_choice(open_page: Open) -> None:
-    page = start_review(open_page)
+def test_blind_until_labelled_and_by_choice(review: Open) -> None:
+    page = review()
     assert "practice/" not in page.content()
     page.keyboard.press("h")
     page.keyboard.press("ArrowLeft")
@@ -168,8 +171,8 @@ def test_blind_until_labelled_and_by_choice(open_page: Open) -> None:
     page.wait_for_url(re.compile(r"/grids/\w+$"))
 
 
-def test_equal_answers_are_labelled_with_one_key(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_equal_answers_are_labelled_with_one_key(review: Open, tmp_path: Path) -> None:
+    page = review()
     equal = page.locator('[name="equal"]')
     while not equal.count():
         page.keyboard.press("]")
@@ -187,8 +190,8 @@ def test_equal_answers_are_labelled_with_one_key(open_page: Open, tmp_path: Path
     assert stored(tmp_path) == {}
 
 
-def test_keys_are_silent_while_a_note_is_typed(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_keys_are_silent_while_a_note_is_typed(review: Open, tmp_path: Path) -> None:
+    page = review()
     first = alias(page)
     page.keyboard.press("e")
     note = page.get_by_role("textbox", name="Note")
@@ -205,8 +208,8 @@ def test_keys_are_silent_while_a_note_is_typed(open_page: Open, tmp_path: Path) 
     expect(page.get_by_role("textbox", name="Note")).to_have_value("chaz? [b] t")
 
 
-def test_held_key_labels_once(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_held_key_labels_once(review: Open, tmp_path: Path) -> None:
+    page = review()
     for _ in range(5):
         page.keyboard.down("h")  # repeats, as a key that is held does
     page.keyboard.up("h")
@@ -214,8 +217,8 @@ def test_held_key_labels_once(open_page: Open, tmp_path: Path) -> None:
     assert len(stored(tmp_path)) == 1
 
 
-def test_end_tells_what_was_done(open_page: Open, tmp_path: Path) -> None:
-    page = start_review(open_page)
+def test_end_tells_what_was_done(review: Open, tmp_path: Path) -> None:
+    page = review()
     page.keyboard.press("]")  # one is skipped
     for number in range(107):
         shown = page.locator(f'[data-alias="{alias(page)}"]')
@@ -233,10 +236,8 @@ def test_end_tells_what_was_done(open_page: Open, tmp_path: Path) -> None:
     assert Counter(stored(tmp_path).values()) == {"hallucinated": 107, "abstained": 1}
 
 
-def test_phone_has_its_buttons_at_the_thumb_and_takes_swipes(
-    open_page: Open, tmp_path: Path
-) -> None:
-    page = start_review(open_page, **PHONE)
+def test_phone_has_its_buttons_at_the_thumb_and_takes_swipes(review: Open, tmp_path: Path) -> None:
+    page = review(**PHONE)
     first = alias(page)
     for name in LABELS.values():
         box = page.locator(f".label.{name}").bounding_box()
@@ -268,8 +269,8 @@ def swipe(page: Page, start: int, end: int) -> None:
     [{"color_scheme": "light"}, {"color_scheme": "dark"}, {**PHONE, "color_scheme": "dark"}],
     ids=["light", "dark", "phone"],
 )
-def test_review_is_accessible(open_page: Open, options: dict[str, Any]) -> None:
-    page = start_review(open_page, **options)
+def test_review_is_accessible(review: Open, options: dict[str, Any]) -> None:
+    page = review(**options)
     assert axe_findings(page) == []
     page.locator("summary", has_text="Borderline cases").click()
     page.locator(".label.hallucinated").click()
