@@ -116,7 +116,7 @@ class TeamRunner(RunningProcess):
 
     def enqueue(self, grid_id: int) -> None:
         if self._make_jobs(grid_id):
-            self._unsure[grid_id] = time.monotonic() + WATCH_S
+            self._look_again(grid_id)
 
     def interrupt(self, grid_id: int) -> None:
         with self._later(), self._database.write() as session:
@@ -129,6 +129,10 @@ class TeamRunner(RunningProcess):
 
     def waits(self, grid_id: int) -> dict[str, float]:
         return self._limits.waits(grid_id)
+
+    def _look_again(self, grid_id: int) -> None:
+        """Soon: the jobs in the way of new ones are cleared away a moment after they end."""
+        self._unsure[grid_id] = time.monotonic() + WATCH_S
 
     def _make_jobs(self, grid_id: int) -> bool:
         held = False
@@ -200,7 +204,7 @@ class TeamRunner(RunningProcess):
             slot.release()
             del self._tasks[task]
             if not wanted:
-                self._unsure[queued.grid_id] = time.monotonic()
+                self._look_again(queued.grid_id)
 
     async def _check(self, grid_id: int, model: str) -> None:
         def find(session: Session) -> Waiting | None:
