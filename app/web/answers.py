@@ -23,12 +23,12 @@ from app.web.deps import (
     GridHere,
     IsHtmx,
     MaybeReviewer,
-    MayLabel,
     Reading,
+    may_label_here,
 )
 from app.web.labels import labels_part
 from app.web.render import page
-from app.web.who import READER, needs
+from app.web.who import READER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(READER)])
 
@@ -43,7 +43,7 @@ def show_answer(
     answer_id: AnswerId,
     session: Reading,
     reviewer: MaybeReviewer,
-    may_label: MayLabel,
+    person: PersonHere,
     htmx: IsHtmx,
     text: AnswerText = "plain",
     mark: Mark = None,
@@ -59,7 +59,7 @@ def show_answer(
         headers=BY_KIND,
         alone=True,
         around=around,
-        may_label=may_label,
+        may_label=may_label_here(grid, session, person),
         **shown,
     )
 
