@@ -1,7 +1,7 @@
 // Rows far from the screen are not in the page: a block of them holds its height, is filled when it
 // comes near and emptied when it is far away. Without scripts, links lead to them.
 
-import { addressOf, known, page } from "./live.js";
+import { RETRY_MS, addressOf, known, page } from "./live.js";
 import { ask, parse } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
@@ -59,7 +59,7 @@ function update() {
   const away = (block) => Math.abs(block.getBoundingClientRect().top);
   const coming = [...near].filter((it) => !filled.has(it)).sort((a, b) => away(a) - away(b));
   far.forEach((block, at) => hold(block, heights[at]));
-  for (const block of coming) fill(block).catch(() => later(2000));
+  for (const block of coming) fill(block).catch(() => later(RETRY_MS));
 }
 
 // The chip of an answer whose row is not here.

@@ -4,7 +4,7 @@
 import { ask } from "./page.js";
 import { showPartials } from "./partials.js";
 
-const RETRY_MS = 2000;
+export const RETRY_MS = 2000;
 const SILENT_MS = 40000; // the server says something every 15 s: the connection died, or we slept
 export const page = document.querySelector(".grid-page");
 export const view = document.getElementById("view"); // how the page shows the grid, and what it knows of it

@@ -88,10 +88,15 @@ def practice_latency_ms() -> int:
 
 
 @pytest.fixture
-def site(tmp_path: Path, sqlite_template: Path, practice_latency_ms: int) -> Iterator[str]:
+def beginning(sqlite_template: Path) -> Path:
+    """The database that a test begins with a copy of."""
+    return sqlite_template
+
+
+@pytest.fixture
+def site(tmp_path: Path, beginning: Path, practice_latency_ms: int) -> Iterator[str]:
     """The address of a server with practice models."""
-    database = tmp_path / "bluffcheck.db"
-    database.write_bytes(sqlite_template.read_bytes())
+    (tmp_path / "bluffcheck.db").write_bytes(beginning.read_bytes())
     settings = Settings(data_dir=tmp_path, discover=False, practice_latency_ms=practice_latency_ms)
     with serving(settings) as url:
         yield url
@@ -114,14 +119,6 @@ def example(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
         path = str(httpx.post(f"{url}/example").headers["location"])
         wait_for(lambda: httpx.get(f"{url}/api{path}").json()["status"] == "done", "the example")
     return Example(database, path)
-
-
-@pytest.fixture
-def example_site(tmp_path: Path, example: Example) -> Iterator[str]:
-    """The address of a server on which it is there."""
-    (tmp_path / "bluffcheck.db").write_bytes(example.database.read_bytes())
-    with serving(Settings(data_dir=tmp_path, discover=False, practice_latency_ms=0)) as url:
-        yield url
 
 
 Open = Callable[..., Page]

@@ -18,8 +18,13 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
-def site(example_site: str) -> str:
-    return example_site
+def practice_latency_ms() -> int:
+    return 0
+
+
+@pytest.fixture
+def beginning(example: Example) -> Path:
+    return example.database
 
 
 @pytest.fixture

@@ -21,8 +21,13 @@ PHONE: dict[str, Any] = {
 
 
 @pytest.fixture
-def site(example_site: str) -> str:
-    return example_site
+def practice_latency_ms() -> int:
+    return 0
+
+
+@pytest.fixture
+def beginning(example: Example) -> Path:
+    return example.database
 
 
 @pytest.fixture

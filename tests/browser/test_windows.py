@@ -121,6 +121,10 @@ def test_label_given_while_rows_come_in_is_shown(open_page: Open, site: str) -> 
     expect(page.locator(f"#a-{last}")).to_have_attribute("data-status", "correct")
 
 
+def wait_until_on_screen(page: Page, selector: str) -> None:
+    wait_on(page, lambda: on_screen(page, selector), f"the way to {selector}")
+
+
 def test_link_to_an_answer_far_below_leads_there(open_page: Open, site: str) -> None:
     path = start(site)
     with_last = request_json("GET", f"{site}/api{path}/answers?limit=1000")["items"]
@@ -178,10 +182,10 @@ def test_current_answer_stays_on_the_screen_beside_the_drawer(open_page: Open, s
         page.keyboard.press(key)
         current = f'[data-row="{row + 1}"] .chip[aria-current]'
         expect(page.locator(current)).to_be_focused()
-        wait_on(page, lambda current=current: on_screen(page, current), "scrolling")  # type: ignore[misc]
+        wait_until_on_screen(page, current)
         page.keyboard.press("Space")
         page.locator("#drawer .answer").wait_for()
-        wait_on(page, lambda current=current: on_screen(page, current), "scrolling")  # type: ignore[misc]
+        wait_until_on_screen(page, current)
         page.keyboard.press("Space")
 
 
