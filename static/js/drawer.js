@@ -7,14 +7,12 @@ import { told } from "./page.js";
 import { retry } from "./saving.js";
 
 const drawer = document.getElementById("drawer");
-let late = false; // what is on its way here may have changed since
+let coming = null; // what was asked for last, until it is here
 
 export const isOpen = () => drawer.hasChildNodes();
 const renew = () => isOpen() && htmx.trigger(drawer.firstElementChild, "changed");
 export async function show(url) {
-  late = false;
   await htmx.ajax("GET", url, { source: drawer, target: drawer, swap: "innerHTML" });
-  if (late) renew();
   current()?.scrollIntoView({ block: "nearest", inline: "nearest" }); // it has less room
 }
 
@@ -50,6 +48,11 @@ drawer.addEventListener("keydown", (event) => {
   current()?.focus();
 });
 
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => { if (ctx.target === drawer) coming = ctx; });
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  if (ctx === coming) coming = null;
+  if (ctx.late) queueMicrotask(renew); // htmx lets the next begin once this is over
+});
 document.addEventListener("htmx:before:swap", (event) => {
   const { swap, target } = event.detail.ctx;
   if (target === drawer && swap === "innerHTML" && drawer.querySelector("textarea:focus")) event.preventDefault(); // a note is being written
@@ -58,8 +61,8 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const id = current()?.id;
   if (ctx.target === drawer || !id || !ctx.text.includes(`id="${id}"`)) return;
-  late = drawer.matches(".htmx-request");
-  if (!late) renew();
+  if (coming) coming.late = true; // it may say what was so before
+  else renew();
 });
 
 document.addEventListener("moved", () => { if (isOpen() && current().matches(".chip")) told(open(current())); });

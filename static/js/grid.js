@@ -64,8 +64,7 @@ function compare() {
 async function again(chip) {
   await saved(idOf(chip));
   if (/pending|running/.test(chip.dataset.status)) return notice("This answer is on its way already.");
-  const values = { answer: idOf(chip), all: 1 };
-  return htmx.ajax("POST", `${location.pathname}/reruns`, { source: view, swap: "none", values });
+  return htmx.ajax("POST", `${location.pathname}/reruns`, { source: view, swap: "none", values: { answer: idOf(chip), all: 1 } });
 }
 
 async function goTo(chip) {

@@ -46,9 +46,7 @@ function connect() {
   const margin = Math.max(10, last - first + 1); // so that a little scrolling changes nothing
   asked = { first: Math.max(1, first - margin), last: last + margin, open };
   source = new EventSource(addressOf("events", { rows: `${asked.first}-${asked.last}`, ...(open && { open }) }));
-  for (const [name, act] of Object.entries(events)) {
-    source.addEventListener(name, ({ data }) => { wait(failed, SILENT_MS); act(data); });
-  }
+  for (const [name, act] of Object.entries(events)) source.addEventListener(name, ({ data }) => { wait(failed, SILENT_MS); act(data); });
   source.addEventListener("error", failed);
   wait(failed, SILENT_MS);
 }

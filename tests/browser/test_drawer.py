@@ -101,20 +101,30 @@ def test_markdown_and_comparison_in_the_drawer(
     assert page.url.partition("#")[0].endswith(grid)  # it all happened in the drawer
 
 
+@pytest.mark.parametrize("coming", ["drawer", "renewal"])
 def test_answer_that_changes_while_its_drawer_comes_is_shown_as_it_is(
-    open_page: Open, grid: str, site: str
+    open_page: Open, grid: str, site: str, coming: str
 ) -> None:
     page = open_page(grid)
+    answer = httpx.get(f"{site}/api{grid}/answers").json()["items"][0]["id"]
+
+    def say(label: str) -> None:
+        body = {"label": label, "reviewer": "Ada"}
+        httpx.put(f"{site}/api/answers/{answer}/label", json=body).raise_for_status()
+        expect(chip).to_have_attribute("data-status", label)
+
+    chip = page.locator(f"#a-{answer}")
+    if coming == "renewal":
+        open_first(page)
     held: list[Route] = []
     page.route("**/answers/*", lambda route: held.append(route), times=1)
-    chip = page.locator(".chip").first
-    chip.click()
+    if coming == "renewal":
+        say("hallucinated")
+    else:
+        chip.click()
     wait_on(page, lambda: bool(held), "the request of the drawer")
     before = held[0].fetch()
-    answer = httpx.get(f"{site}/api{grid}/answers").json()["items"][0]["id"]
-    label = {"label": "correct", "reviewer": "Ada"}
-    httpx.put(f"{site}/api/answers/{answer}/label", json=label).raise_for_status()
-    expect(chip).to_have_attribute("data-status", "correct")
+    say("correct")
     # Whoever looks something else up meanwhile has let go of it.
     with suppress(PlaywrightError):
         held[0].fulfill(response=before)
