@@ -110,12 +110,14 @@ class Attempts:
         finally:
             if has_turn:
                 limit.over()
-        slot.release()
         try:
-            # The next call need wait neither for the disk nor for what follows.
-            await _after_others()
+            if not running.capped:  # else what this one cost may forbid the next
+                # The next call need wait neither for the disk nor for what follows.
+                slot.release()
+                await _after_others()
         finally:  # whatever ends this task: what came was paid for
             saved = self._save(running, completion)
+        slot.release()
         used = (completion.input_tokens or 0) + (completion.output_tokens or 0)
         await limit.went_through(used - queued.expected_tokens if used else 0)
         try:

@@ -39,6 +39,7 @@ class Running:
     begun: bool = False  # whether that is known to be on disk
     before: int | None = None  # the one before: where ``begin`` starts when it is repeated
     called_at: datetime | None = None  # None: what is begun has not been called yet
+    capped: bool = False  # whether its grid had a ceiling on cost as it was begun
     let_go: Future[None] | None = None  # nobody works on it any more, which is being written
 
     @property
@@ -120,6 +121,8 @@ def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
     allowed: dict[int, Running] = {}
     for grid in connection.execute(statements.LIMITS, {"grids": list(seqs)}):
         own = [call for call in calls if call.grid_id == grid.id]
+        for call in own:
+            call.capped = grid.max_cost_usd is not None
         fitting = own if not grid.paused_at else []
         if fitting and (room := _room(grid, fitting)) < len(fitting):
             fitting = fitting[:room]

@@ -1,11 +1,13 @@
 """A grid stops before it costs more than it may, says so, and goes on when it may cost more."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.runner import attempt
 from app.settings import Settings
 from tests.factories import grid_input
 from tests.polling import wait_for
@@ -83,6 +85,17 @@ def test_grid_stops_at_its_ceiling_and_goes_on_when_it_is_raised(
         assert len(wordy.calls) == 20
         assert grid["max_cost_usd"] == 5.0
         assert "Stopped at" not in client.get(f"/grids/{grid_id}").text
+
+
+def test_what_an_answer_cost_is_known_before_the_next_call(
+    settings: Settings, wordy: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine other tasks take their turns now.
+    monkeypatch.setattr(attempt, "_after_others", lambda: asyncio.sleep(0.05))
+    with running(settings, concurrency=1) as client:
+        grid_id = started(client, 0.5)
+        settled(client, grid_id, "stopped")
+        assert len(wordy.calls) in (5, 6)
 
 
 def test_another_process_knows_what_was_spent(settings: Settings, wordy: WireServer) -> None:
