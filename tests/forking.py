@@ -37,11 +37,13 @@ class _Child:
     stdin: IO[str] | None = None
     stdout: IO[str] | None
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], errors: str | None = None
+    ) -> None:
         with tempfile.TemporaryDirectory() as folder:
             pipe = os.path.join(folder, "output")
             os.mkfifo(pipe)
-            given = {"command": command, "environ": dict(environ), "output": pipe}
+            given = {"command": command, "environ": dict(environ), "output": pipe, "errors": errors}
             _parent().write(json.dumps(given))
             began = re.compile(rf"{re.escape(pipe)} is (\d+)\n")
             self.pid = int(wait_for(lambda: began.search(_parent().text), "a process")[1])
@@ -70,6 +72,17 @@ def forked(command: Sequence[str], environ: Mapping[str, str]) -> serving.Starte
     return _Child(command, environ)
 
 
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """``python`` with these arguments, run to its end."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as errors:
+        child = _Child(arguments, environ, errors.name)
+        assert child.stdout
+        with child.stdout as output:
+            text = output.read()
+        status = child.wait(timeout=10)
+        return subprocess.CompletedProcess(list(arguments), status, text, errors.read())
+
+
 app_server = partial(serving.app_server, start=forked)
 worker = partial(serving.worker, start=forked)
 wire_server = partial(serving.wire_server, start=forked)
@@ -96,15 +109,19 @@ def _say(text: str) -> None:
     os.write(1, f"{text}\n".encode())  # at once, also out of a signal handler
 
 
-def _fork(command: Sequence[str], environ: Mapping[str, str], output: str) -> None:
+def _fork(
+    command: Sequence[str], environ: Mapping[str, str], output: str, errors: str | None
+) -> None:
     if pid := os.fork():
         _say(f"{output} is {pid}")
         return
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    file = os.open(output, os.O_WRONLY)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    os.close(file)
+    for name, descriptors in ((output, (1, 2)), (errors, (2,))):
+        if name:
+            file = os.open(name, os.O_WRONLY)
+            for descriptor in descriptors:
+                os.dup2(file, descriptor)
+            os.close(file)
     os.environ.clear()
     os.environ.update(environ)
     threading.Thread(target=_end_with_the_tests, daemon=True).start()

@@ -1,8 +1,6 @@
 """The parts of the measurements that can be right or wrong."""
 
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 
@@ -12,7 +10,8 @@ from bench.__main__ import NAMES
 from bench.measure import percentile
 from bench.model_server import STAMP, model_name
 from bench.servers import Load, model_server
-from tests.serving import ROOT
+from tests import forking
+from tests.serving import plain_environ
 
 
 def test_percentile_is_a_value_that_was_measured() -> None:
@@ -46,6 +45,6 @@ def test_model_server_does_what_its_model_is_called() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_measurement_says_what_it_does(name: str) -> None:
-    command = [sys.executable, "-m", "bench", name, "--help"]
-    text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert f"usage: python -m bench.{name}" in text
+    told = forking.run(["-m", "bench", name, "--help"], plain_environ())
+    assert told.returncode == 0, told.stderr
+    assert f"usage: python -m bench.{name}" in told.stdout

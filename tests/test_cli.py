@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from app.__main__ import main
 from app.exports.jsonl import content_hash
-from tests import serving
+from tests import forking, serving
 from tests.forking import app_server
 from tests.polling import wait_for
 from tests.serving import ROOT, plain_environ, providers_at, request_json
@@ -24,14 +23,7 @@ from tests.wire_scripts import Script
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        cwd=ROOT,
-        env={**plain_environ(), **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    return forking.run(["-m", "app", *arguments], {**plain_environ(), **environ})
 
 
 def refused(result: subprocess.CompletedProcess[str]) -> str:

@@ -4,7 +4,6 @@ import os
 import resource
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -20,10 +19,11 @@ import httpx
 import pytest
 
 from app.runner.limits import AHEAD
+from tests import forking
 from tests.forking import app_server
 from tests.polling import wait_for
 from tests.runner import books
-from tests.serving import ROOT, Process, plain_environ, providers_at
+from tests.serving import Process, plain_environ, providers_at
 from tests.web.streaming import Stream
 from tests.wire import WireServer
 from tests.wire_http import Recorded
@@ -201,13 +201,7 @@ def test_read_only_disk_is_said_and_nothing_is_lost(tmp_path: Path, sqlite_templ
             subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
 
         remount("ro")
-        refused = subprocess.run(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=plain_environ(),
-            capture_output=True,
-            text=True,
-        )
+        refused = forking.run(command, plain_environ())
         assert (refused.returncode, refused.stdout) == (1, "")
         assert "Read-only file system" in refused.stderr
         assert "Traceback" not in refused.stderr
