@@ -5,10 +5,11 @@ Amounts are US dollars, prices are US dollars per million tokens. What is not kn
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isfinite
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from app.providers import Completion, Provider, is_practice
@@ -80,6 +81,7 @@ class PriceBook:
         self._providers = providers
         self._own: dict[str, list[Price]] = {}
         self._found: dict[str, ModelInfo | None] = {}
+        self._following = Lock()
 
     def use(self, own: Iterable[Price]) -> set[str]:
         """Take these for all prices that people entered; gives the models whose prices changed."""
@@ -89,6 +91,11 @@ class PriceBook:
         before, self._own = self._own, by_model
         models = before.keys() | by_model.keys()
         return {m for m in models if _same(before.get(m, [])) != _same(by_model.get(m, []))}
+
+    def follow(self, read: Callable[[], Iterable[Price]]) -> set[str]:
+        """``use`` what ``read`` gives, one caller at a time: no older prices replace newer ones."""
+        with self._following:
+            return self.use(read())
 
     def cost(
         self, model: str, at: datetime, usage: Usage, reported_usd: float | None = None

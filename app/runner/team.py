@@ -238,7 +238,8 @@ class TeamRunner(RunningProcess):
         if self._manager:
             for name, executor in self._manager.entrypoint_registry.items():
                 executor.parameters.concurrency_limit = self._limits.allowed(name)
-        if changed := self._prices.use(await self._read(own_prices)):
+        follow = self._prices.follow
+        if changed := await self._read(lambda session: follow(lambda: own_prices(session))):
             await self._price_again(sorted(changed))
 
     def _reconcile(self) -> None:

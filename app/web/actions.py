@@ -183,7 +183,7 @@ def remove_price(server: Services, by: By, price_id: int) -> str:
 def _price_again(server: Services, model: str) -> None:
     # In memory first: calls that end from now on have the new price, those from before get it.
     with server.database.read() as session:
-        server.prices.use(ownprices.own_prices(session))
+        server.prices.follow(lambda: ownprices.own_prices(session))
     server.runner.price_again(model)
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from datetime import UTC, date, datetime, timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -196,3 +197,24 @@ def test_prices_change_for_who_holds_the_book() -> None:
     assert prices.cost(OPUS, NOON + timedelta(days=1), Usage(1_000_000, 0)).usd == 2.0
     prices.use([])
     assert prices.cost(OPUS, NOON, Usage(1_000_000, 0)).source == LISTED
+
+
+def test_prices_that_were_read_before_a_change_do_not_come_after_it() -> None:
+    prices = book()
+    reading, changed = Event(), Event()
+
+    def read_slowly() -> list[Price]:
+        reading.set()
+        assert changed.wait(10)
+        return [price(input_usd=1.0)]
+
+    slow = Thread(target=prices.follow, args=[read_slowly])
+    slow.start()
+    assert reading.wait(10)
+    quick = Thread(target=prices.follow, args=[lambda: [price(input_usd=2.0)]])
+    quick.start()
+    quick.join(0.1)  # as long as it would take if it did not wait
+    changed.set()
+    for thread in (slow, quick):
+        thread.join(10)
+    assert prices.cost(OPUS, NOON, Usage(1_000_000, 0)).usd == 2.0
