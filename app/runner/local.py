@@ -91,6 +91,7 @@ class LocalRunner(RunningProcess):
         self._lanes: dict[str, _Lane] = {}
         self._feeders: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
+        self._following = asyncio.Lock()
         self._start(STEPS)
         self._preflights = Preflights(
             self._providers,
@@ -134,14 +135,15 @@ class LocalRunner(RunningProcess):
         return found
 
     async def _limits_changed(self) -> None:
-        for account, new in (await self._read(self._load_paces)).items():
-            self._paces[account] = new
-            if lane := self._lanes.get(account):
-                pace = lane.limit.pace
-                pace.calls = new.calls
-                pace.requests_per_minute = new.requests_per_minute
-                pace.tokens_per_minute = new.tokens_per_minute
-                lane.limit.changed()
+        async with self._following:  # what was read first must not be used last
+            for account, new in (await self._read(self._load_paces)).items():
+                self._paces[account] = new
+                if lane := self._lanes.get(account):
+                    pace = lane.limit.pace
+                    pace.calls = new.calls
+                    pace.requests_per_minute = new.requests_per_minute
+                    pace.tokens_per_minute = new.tokens_per_minute
+                    lane.limit.changed()
 
     async def _interrupt(self, grid_id: int) -> None:
         """End the calls of answers that were cancelled, and make none for a paused grid."""
