@@ -211,6 +211,14 @@ def break_off(
     )
     if expected:
         commit_usd(session, grid_id, -expected)
+    # Who looks on sees it, also where the answer was over before its call was.
+    number = select(col(Grid.seq)).where(col(Grid.id) == grid_id).scalar_subquery()
+    session.execute(
+        update(Answer)
+        .where(col(Answer.id).in_(select(col(Attempt.answer_id)).where(*open_)))
+        .values(seq=number),
+        execution_options={"synchronize_session": False},
+    )
     session.execute(
         update(Attempt)
         .where(*open_)

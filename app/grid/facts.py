@@ -160,7 +160,8 @@ class Facts:
 
     def earlier(self, key: Any) -> Any:
         """What was made of the facts before; None where that is not known."""
-        return self.before._made.get(key) if self.before else None
+        before = self.before  # which another thread may let go of
+        return before._made.get(key) if before else None
 
     def _insert(self, at: int, fact: Fact) -> None:
         ms, usd = _numbers(fact)

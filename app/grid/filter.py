@@ -106,6 +106,12 @@ def other_numbers(facts: Facts) -> bool:
     )
 
 
+def same_facts(facts: Facts) -> bool:
+    """Whether of an answer that changed the same is known as before: its earlier calls changed."""
+    before = facts.before
+    return before is not None and any(facts.at(it) == before.at(it) for it in facts.changed)
+
+
 def match(facts: Facts, marks: Sequence[int], look: Look, found: Found) -> Matches:
     """``marks`` of these facts; ``found``: what only the database could tell."""
     if found.mine:

@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, select
 from app.db import Database
 from app.errors import Unavailable
 from app.grid.facts import Facts, load_facts
-from app.grid.filter import Matches, Setting, marks_of, match, other_numbers
+from app.grid.filter import Matches, Setting, marks_of, match, other_numbers, same_facts
 from app.grid.found import find
 from app.grid.look import Density, Look
 from app.grid.tally import tallies
@@ -223,7 +223,7 @@ def _setting(variant: Variant) -> Setting:
 
 def _spending(session: Session, grid_id: int, facts: Facts) -> dict[tuple[str, int], Spending]:
     earlier: dict[tuple[str, int], Spending] | None = facts.earlier("spending")
-    if earlier is None or other_numbers(facts):
+    if earlier is None or other_numbers(facts) or same_facts(facts):
         return spending_of_columns(session, grid_id)
     return earlier
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from app.control import Scope, cancel, pause, rerun, resume
 from app.db import Database
 from app.errors import Conflict, ProviderError
+from app.grid.shape import load_shape
 from app.grids import start_grid
 from app.plans import GridInput, plan_grid
 from app.pricing.estimates import Estimator
@@ -111,6 +112,28 @@ def test_answer_is_claimed_once(database: Database, queued: list[Queued]) -> Non
             ("running", None, ["open"]),
             ("pending", None, []),
         ]
+
+
+def test_page_knows_of_a_call_that_ends_after_its_answer_was_cancelled(
+    database: Database, queued: list[Queued]
+) -> None:
+    running = start(queued[0])
+
+    def shown() -> str:
+        with database.read() as session:
+            [column] = load_shape(session, grid_row(session, running.queued)).columns
+            return str(column.tally.spending)
+
+    with database.write() as session:
+        records.begin(session, [running])
+        session.commit()
+        assert shown() == "–"
+        cancel(session, grid_row(session, running.queued))
+        session.commit()
+        assert shown() == "–"
+        records.let_go(session, [running])
+        session.commit()
+    assert shown() == "n/a"  # it may have been billed
 
 
 def test_result_that_comes_late_or_twice_changes_nothing(
