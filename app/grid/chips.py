@@ -23,6 +23,7 @@ class Chip:
     id: int = 0
     prompt_id: int = 0
     repeat: int = 0
+    attempt: int = 0  # the number of the one that counts; 0: none
     text: str = ""  # the beginning of the answer
     error: str = ""
     said: str = ""  # its short answer, as rules found it; empty before they have read it

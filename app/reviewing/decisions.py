@@ -40,6 +40,7 @@ class Disputed:
     row: int  # from 1
     prompt: Prompt
     column: Column
+    attempt: int  # the number of the one that counts
     text: str  # the beginning of it
     length: int  # of the whole, in characters
     labels: Labels
@@ -107,6 +108,7 @@ def load_disputed(
     statement = (
         sqlalchemy.select(
             Answer,
+            func.coalesce(Attempt.number, 0),
             func.substr(func.coalesce(Attempt.text, ""), 1, SHOWN),
             func.length(func.coalesce(Attempt.text, "")),
         )
@@ -135,9 +137,10 @@ def load_disputed(
             answer,
             *prompts[answer.prompt_id],
             columns[answer.model, answer.variant_id],
+            attempt,
             text,
             length,
             labels.get(answer.id, []),
         )
-        for answer, text, length in found
+        for answer, attempt, text, length in found
     ]

@@ -154,6 +154,19 @@ def decide(
     return set_label(session, answer_id, reviewer, value, note, decides=True)
 
 
+def refuse_other_text(session: Session, answer_id: int, attempt: int | None) -> None:
+    """Raises Conflict where another attempt counts by now than the one of this number, which was
+    looked at (0: none), and sees to it that this stays so. None: nobody says what it was."""
+    if attempt is None:
+        return
+    counts = _lock(session, answer_id).attempt_id
+    if (session.scalar(select(Attempt.number).where(Attempt.id == counts)) or 0) != attempt:
+        raise Conflict(
+            "This answer was run again since you looked at it: look at what it says now, then"
+            " label that."
+        )
+
+
 def clear_label(session: Session, answer_id: int, reviewer: Reviewer) -> bool:
     """Take all away that this reviewer says; False when there was nothing. Raises NotFound."""
     answer = _lock(session, answer_id)

@@ -16,7 +16,16 @@ from app.grids import get_answer
 from app.people.audit import note
 from app.prompts import Line, Text
 from app.reviewing.decisions import Labels, agreement, decision, history
-from app.reviewing.labels import KEEP, NO_LABEL, TAGS, clear_label, decide, set_label, set_tag
+from app.reviewing.labels import (
+    KEEP,
+    NO_LABEL,
+    TAGS,
+    clear_label,
+    decide,
+    refuse_other_text,
+    set_label,
+    set_tag,
+)
 from app.reviewing.undo import last_change, restore
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
 from app.web.changes import Wanted, answer_changes
@@ -57,6 +66,7 @@ class LabelForm(BaseModel):
     off: Line | None = None
     key: Annotated[str, Field(pattern=r"^[0-9]$")] | None = None  # of a tag: on or off
     as_of: int | None = Field(None, ge=0, le=MAX_INTEGER)  # what I said at a change of the history
+    attempt: int | None = Field(None, ge=0, le=MAX_INTEGER)  # the number of what was looked at
 
     @classmethod
     def of(cls, data: FormData) -> Self:
@@ -76,6 +86,7 @@ class LabelForm(BaseModel):
 
     def say(self, session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
         own = (session, answer_id, reviewer)
+        refuse_other_text(session, answer_id, self.attempt)
         if self.as_of is not None:
             return restore(*own, self.as_of)
         if self.value == "none":
@@ -94,6 +105,7 @@ class DecisionForm(BaseModel):
     note: Text | None = None
     page: int | None = Field(None, ge=1, le=10_000)  # of the list of conflicts, to return to
     then: int | None = Field(None, ge=1, le=MAX_INTEGER)  # the answer that comes next there
+    attempt: int | None = Field(None, ge=0, le=MAX_INTEGER)  # the number of what was looked at
 
 
 @router.put("/label")
@@ -173,7 +185,7 @@ def post_label(form: FilledHere) -> Response:
 @router.post("/decision")
 def post_decision(form: FilledHere) -> Response:
     """Settle an answer, and go on in the list of conflicts if one was there."""
-    fields = form.fields("value", "note", "page", "then")
+    fields = form.fields("value", "note", "page", "then", "attempt")
     given = validated(DecisionForm, **{k: v for k, v in fields.items() if v})
     back = form.address
     if given.page:
@@ -183,6 +195,7 @@ def post_decision(form: FilledHere) -> Response:
     if form.reviewer is None:
         return form.ask_name(back)
     with form.server.database.write() as session:
+        refuse_other_text(session, form.answer_id, given.attempt)
         if given.value == "none":
             set_label(session, form.answer_id, form.reviewer, note=given.note, decides=False)
         else:

@@ -22,7 +22,7 @@ from app.grid.shape import column_of, load_shape
 from app.people.audit import note
 from app.prompts import Text
 from app.reviewing.aliases import answer_of
-from app.reviewing.labels import clear_label, labels_of
+from app.reviewing.labels import clear_label, labels_of, refuse_other_text
 from app.reviewing.queries import (
     can_label,
     count_own,
@@ -35,6 +35,7 @@ from app.reviewing.review import Item, Queue, Sitting
 from app.reviewing.undo import undo_last
 from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.web.deps import (
+    MAX_INTEGER,
     ByHere,
     Form,
     GridToReview,
@@ -61,6 +62,7 @@ class ReviewForm(BaseModel):
     note: Text | None = None
     tags: list[str] = Field(default_factory=list)
     equal: bool = False
+    attempt: int | None = Field(None, ge=0, le=MAX_INTEGER)  # the number of what was looked at
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Review:
                 "counts": grids.progress(self.session, self.grid.id),
             }
         answer = self.session.get_one(Answer, item.id)
+        attempt = self.session.get_one(Attempt, answer.attempt_id)
         given = labels_of(self.session, [item.id]).get(item.id, []) if self._open(item) else []
         equal = self.queue.equal(item.id, self._said(answer.prompt_id))
         return {
@@ -99,7 +102,7 @@ class Review:
             "item": item,
             "next": self.place.to(next(iter(self.queue.after(item.id)), None)),
             "prompt": self.session.get_one(Prompt, answer.prompt_id),
-            "text": self.session.get_one(Attempt, answer.attempt_id).text,
+            "attempt": attempt,
             "own": next((la for la, who in given if who.id == self.reviewer.id), None),
             "equal": [self.place.alias(one) for one in equal],
             "facts": self._facts(answer, given) if self._open(item) else None,
@@ -197,6 +200,7 @@ def label_answer(
         prompt_id = session.get_one(Answer, answer_id).prompt_id
         ids += queue.equal(answer_id, load_said(session, grid.id, prompt_id))
     with server.database.write() as writing:
+        refuse_other_text(writing, answer_id, given.attempt)
         if given.value == "none":
             clear_label(writing, answer_id, reviewer)
         elif given.value == "unverifiable":

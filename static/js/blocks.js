@@ -69,11 +69,11 @@ export async function showAnswer(id) {
   return document.getElementById(`a-${id}`);
 }
 
-const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller; // a phone scrolls the page
+// A phone scrolls the page. Further than the browser lays out: most come in at little cost.
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   later(REST_MS);
-}, { root, rootMargin: "3000px 0px" }); // further than the browser lays out: most come in at little cost
+}, { root: getComputedStyle(scroller).overflowY === "visible" ? null : scroller, rootMargin: "3000px 0px" });
 const sample = blocks.find((block) => block.querySelector("[data-row]"));
 if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
 const each = sample && heightOf(sample) / sample.children.length;

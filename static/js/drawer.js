@@ -40,7 +40,7 @@ drawer.addEventListener("submit", (event) => {
   const fields = new FormData(form, submitter);
   const { value, defaultValue } = form.elements.note;
   if (value === defaultValue) fields.delete("note");
-  if ([...fields].length) label([form.closest("[data-answer]").dataset.answer], fields);
+  if ([...fields].length > 1) label([form.closest("[data-answer]").dataset.answer], fields);
 });
 drawer.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !event.target.matches("textarea")) return;
@@ -59,8 +59,8 @@ document.addEventListener("htmx:before:swap", (event) => {
 });
 // What is new of it. What is typed and folded there stays.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  const id = current()?.id;
-  if (ctx.target === drawer || !id || !ctx.text.includes(`id="${id}"`)) return;
+  const { answer } = drawer.querySelector("[data-answer]")?.dataset ?? {};
+  if (ctx.target === drawer || ![`a-${answer}`, coming && current()?.id].some((id) => id && ctx.text.includes(`id="${id}"`))) return;
   if (coming) coming.late = true; // it may say what was so before
   else renew();
 });

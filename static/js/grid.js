@@ -15,6 +15,7 @@ const given = new Set(); // on this visit, a label
 let labelled = null; // the chip that tags go to: the last that was labelled, until one moves
 let equal = []; // chips that are about to be labelled together
 let marked = null; // the chip that the next one is compared with
+let reruns = Promise.resolve(); // one after the other: htmx would let the third go
 let turn = Promise.resolve(); // keys wait for those before them: where these lead, decides what they do
 
 const tag = (key) => label([idOf(labelled ?? current())], { key });
@@ -80,7 +81,7 @@ const actions = {
   u: () => { if (canLabel(current())) label([idOf(current())], { value: "none" }); },
   e: () => open(current()).then(() => document.querySelector("#drawer [name=note]")?.focus()),
   z: async () => goTo(reach(undo())),
-  r: () => { told(again(current())); },
+  r: () => { const chip = current(); reruns = told(reruns.then(() => again(chip))); },
   " ": () => { if (isOpen()) close(); else told(open(current())); },
   Escape: () => (equal.length ? letGo() : close()),
 };

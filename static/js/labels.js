@@ -1,25 +1,28 @@
 // What the reader says of answers: on their chips before it is stored, and undone on request.
 
-import { query, swap } from "./live.js";
-import { request } from "./page.js";
+import { addressOf, known, query, seqOf, swap } from "./live.js";
+import { ask, request } from "./page.js";
 import { save, unsaved } from "./saving.js";
 
 const steps = []; // on this visit: of each the answers, with the change of theirs that was the last before
 
 // `fields` gives what the form of the drawer would, when the turn comes.
 async function say(answer, fields, shows) {
-  swap(await save(answer.id, async () => {
+  const text = await save(answer.id, async () => {
     const response = await request(`/answers/${answer.id}/label?${query()}`, { method: "PUT", body: new URLSearchParams(fields()) });
     answer.before ??= response.headers.get("X-Before");
     return response.text();
-  }, shows));
+  }, shows);
+  swap(text);
+  // What overtook it came while the chip was marked with what was said.
+  if (seqOf(text) < known()) ask(addressOf("changes", { since: seqOf(text) - 1 })).then(swap, () => {});
 }
 
-// The same of several answers is one step.
+// The same of several answers is one step. It is said of what is shown now, even if that takes long.
 export function label(ids, fields) {
   const shows = new URLSearchParams(fields).get("value");
-  steps.push(ids.map((id) => ({ id })));
-  for (const answer of steps.at(-1)) say(answer, () => fields, shows);
+  steps.push(ids.map((id) => ({ id, attempt: document.getElementById(`a-${id}`)?.dataset.attempt ?? 1 })));
+  for (const answer of steps.at(-1)) say(answer, () => [["attempt", answer.attempt], ...new URLSearchParams(fields)], shows);
 }
 
 // Gives the first answer of the step. What was refused was not stored: nothing of it is to be changed.

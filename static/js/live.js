@@ -8,6 +8,7 @@ export const RETRY_MS = 2000;
 const SILENT_MS = 40000; // the server says something every 15 s: the connection died, or we slept
 export const page = document.querySelector(".grid-page");
 export const view = document.getElementById("view"); // how the page shows the grid, and what it knows of it
+export const seqOf = (piece) => Number(/id="since"[^>]* value="(\d+)"/.exec(piece)?.[1]);
 export const known = () => Number(view.elements.since.value);
 let source = null;
 let timer = null;
@@ -20,10 +21,7 @@ export const query = (more = {}) => new URLSearchParams([...new FormData(view), 
 export const swap = (text) => htmx.swap({ text, sourceElement: document.body, target: document.body, swap: "none" });
 
 // Pieces that were overtaken on their way are left out: the newer ones hold all that they say.
-document.addEventListener("htmx:before:swap", (event) => {
-  const [, seq] = /id="since"[^>]* value="(\d+)"/.exec(event.detail.ctx.text) ?? [];
-  if (Number(seq) < known()) event.preventDefault();
-});
+document.addEventListener("htmx:before:swap", (event) => { if (seqOf(event.detail.ctx.text) < known()) event.preventDefault(); });
 
 // The rows on the screen and the answer in the drawer.
 function seen() {

@@ -69,7 +69,7 @@ main.addEventListener("submit", (event) => {
 main.addEventListener("change", ({ target }) => {
   if (target.type === "checkbox") return find(".one").focus(); // where keys are heard
   const value = target.form.querySelector('[aria-pressed="true"]')?.value;
-  if (value) store(target.form.action, new URLSearchParams({ value, note: target.value }));
+  if (value) store(target.form.action, new URLSearchParams({ value, note: target.value, attempt: target.form.elements.attempt.value }));
 });
 main.addEventListener("click", (event) => {
   const link = event.target.closest("a");

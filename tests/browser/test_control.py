@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.settings import Settings
 from tests.browser.conftest import Open, axe_findings, serving, wait_on
@@ -116,6 +116,34 @@ def test_labelled_answer_asks_before_it_is_run_again(
     expect(page.locator(".chip").nth(1)).to_have_attribute("data-status", "unlabelled")
     end(page, wire)
     expect(first).to_have_attribute("data-status", "hallucinated")
+
+
+def test_answers_are_run_again_as_fast_as_one_presses(
+    open_page: Open, site: str, wire: WireServer
+) -> None:
+    page = open_page(start(site, "openai-chat/x", repeats=3))
+    done(page)
+    held: list[Route] = []
+    page.route("**/reruns*", lambda route: held.append(route), times=1)
+    page.locator(".chip").first.focus()
+    for key in ("r", "ArrowDown", "r", "ArrowDown", "r"):
+        page.keyboard.press(key)
+    wait_on(page, lambda: bool(held), "the first request")
+    held[0].continue_()
+    wait_on(page, lambda: len(wire.calls) == 6, "all three")
+
+
+def test_drawer_shows_its_answer_when_the_row_was_run_again(
+    open_page: Open, site: str, wire: WireServer
+) -> None:
+    page = open_page(start(site, "openai-chat/x", repeats=2))
+    done(page)
+    page.locator(".chip").first.click()
+    expect(page.locator("#drawer .answer")).to_be_visible()
+    wire.handler = lambda _: Script(text="Something new.")
+    page.locator(".row .more").first.click()
+    page.locator("#reruns").get_by_role("button", name="Run all 2 again").click()
+    expect(page.locator("#drawer .answer")).to_contain_text("Something new.")
 
 
 def test_column_is_run_again_from_its_head(open_page: Open, site: str, wire: WireServer) -> None:

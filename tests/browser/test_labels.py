@@ -1,9 +1,9 @@
 """Labels in the drawer, of several people at once, and the list of conflicts."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Open, axe_findings, known_as
+from tests.browser.conftest import Open, axe_findings, known_as, wait_on
 from tests.polling import wait_for
 from tests.serving import request_json
 
@@ -79,6 +79,50 @@ def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open,
         ("Ada", "hallucinated", ["reasoning"], ""),
         ("Bob", "abstained", [], "half a sente"),
     ]
+
+
+def test_what_others_say_is_shown_though_the_answer_to_a_label_comes_late(
+    open_page: Open, site: str
+) -> None:
+    path, [first, second, *_] = done_grid(site)
+    say(site, first, "Bob", "hallucinated")
+    ada = person(open_page, "Ada", path)
+    late: list[Route] = []
+    ada.route(f"**/answers/{first}/label?*", lambda route: late.append(route), times=1)
+    for answer in (first, second):
+        ada.locator(f"#a-{answer}").focus()
+        ada.keyboard.press("c")
+    wait_on(ada, lambda: bool(late), "a label on its way")
+    response = late[0].fetch()  # it is stored, and what is stored after it overtakes it
+    expect(ada.locator(f"#a-{second}")).not_to_have_attribute("data-saving", "")
+    say(site, second, "Bob", "abstained")
+    expect(ada.locator(f"#a-{second}")).to_have_attribute("data-status", "disputed")
+    expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "correct")
+    late[0].fulfill(response=response)
+    expect(ada.locator(f"#a-{first}")).to_have_attribute("data-status", "disputed")
+
+
+def test_label_of_what_is_run_again_meanwhile_is_refused(open_page: Open, site: str) -> None:
+    path, [first, *_] = done_grid(site)
+    page = person(open_page, "Ada", path, expect_errors=True)
+    held: list[Route] = []
+    page.route("**/label?*", lambda route: held.append(route), times=1)
+    chip = page.locator(f"#a-{first}")
+    chip.focus()
+    page.keyboard.press("c")  # on a line that is slow
+    wait_on(page, lambda: bool(held), "a label on its way")
+    body = {"answer": first, "failed": False}
+    request_json("POST", f"{site}/api{path}/reruns", body)
+    expect(chip).to_have_attribute("data-attempt", "2")
+    held[0].continue_()
+    expect(page.locator("#notices")).to_contain_text("was run again since you looked at it")
+    expect(chip).to_have_attribute("data-unsaved", "")
+    chip.focus()
+    page.keyboard.press("h")
+    expect(chip).not_to_have_attribute("data-saving", "")
+    expect(page.locator("#notices")).not_to_contain_text("Not saved")
+    [said] = request_json("GET", f"{site}/api{path}/answers")["items"][0]["labels"]
+    assert said["label"] == "hallucinated"
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)

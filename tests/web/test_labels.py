@@ -9,6 +9,7 @@ from httpx2 import Response
 
 from app.reviewing.labels import TAGS
 from tests.factories import run_grid
+from tests.polling import wait_until_done
 
 HTMX = {"HX-Request": "true"}
 
@@ -319,3 +320,36 @@ def test_api_tells_of_tags_decisions_and_history(client: TestClient) -> None:
         response = client.put(url, json=body)
         assert (response.status_code, part in response.json()["detail"]) == (422, True)
     assert client.get("/api/answers/99999/history").status_code == 404
+
+
+@pytest.mark.parametrize("page", ["answers/{answer}", "review", "conflicts"])
+def test_what_was_run_again_since_it_was_looked_at_takes_no_label(
+    client: TestClient, page: str
+) -> None:
+    grid_id = run_grid(client, models=["practice/bluffer"], repeats=1)
+    answer = answers(client, grid_id)[0]["id"]
+    say(client, answer, "Ada", label="correct")
+    say(client, answer, "Bob", label="hallucinated")
+    name(client, "Cleo")
+
+    def form() -> tuple[str, dict[str, str]]:
+        html = client.get(f"/grids/{grid_id}/{page.format(answer=answer)}").text
+        forms = re.findall(r'<form[^>]* action="([^"]+)"[^>]*>([^§]*?)</form>', html)
+        [action, inside] = [found for found in forms if 'name="attempt"' in found[1]][-1]
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', inside))
+        return action.replace("&amp;", "&"), {**hidden, "value": "correct"}
+
+    action, fields = form()
+    everything = {"answer": answer, "failed": False, "labelled": True}
+    again = client.post(f"/api/grids/{grid_id}/reruns", json=everything)
+    assert again.json() == {"answers": 1}
+    wait_until_done(client, grid_id)
+    refused = client.post(action, data=fields, headers=HTMX)
+    assert refused.status_code == 409
+    assert "was run again since you looked at it" in refused.text
+    assert said(client, grid_id) == []
+    if page == "conflicts":
+        return  # it is none any more
+    action, fields = form()
+    assert client.post(action, data=fields).status_code == 200
+    assert [who for who, *_ in said(client, grid_id)] == ["Cleo"]
