@@ -10,7 +10,9 @@ from typing import Any
 
 from pgqueuer.db import SyncDriver
 from pgqueuer.domain.settings import db_settings
+from pgqueuer.models import Job, TracebackRecord
 from pgqueuer.queries import Queries, SyncQueries
+from pgqueuer.types import JOB_STATUS
 from psycopg import RawCursor
 from psycopg.rows import dict_row
 from sqlalchemy import select, text
@@ -27,6 +29,7 @@ INSTALLING = 0x626C7568  # the advisory lock of whoever installs PgQueuer
 FIRST = 2**31 - 1  # test calls come before all answers
 _JOBS = db_settings().queue_table
 _LOG = db_settings().queue_table_log
+_Ended = tuple[Job, JOB_STATUS, TracebackRecord | None]
 
 
 class _InTransaction(SyncDriver):
@@ -39,6 +42,18 @@ class _InTransaction(SyncDriver):
         with RawCursor(self._connection, row_factory=dict_row) as cursor:
             cursor.execute(query, args or None)
             return cursor.fetchall()
+
+
+class OwnQueries(Queries):
+    """Ends only jobs that whoever worked on them still holds."""
+
+    async def log_jobs(self, job_status: list[_Ended]) -> None:
+        # PgQueuer goes by their ids, which they keep when another process takes them over.
+        holders = f"SELECT id, queue_manager_id FROM {_JOBS} WHERE id = ANY($1)"  # noqa: S608
+        rows = await self.driver.fetch(holders, [job.id for job, _, _ in job_status])
+        held = {(row["id"], row["queue_manager_id"]) for row in rows}
+        own = [one for one in job_status if (one[0].id, one[0].queue_manager_id) in held]
+        await super().log_jobs(own)
 
 
 async def install(queries: Queries) -> None:

@@ -158,7 +158,8 @@ class TeamRunner(RunningProcess):
             try:
                 connection = await self._connect()
                 try:
-                    await self._take_jobs(QueueManager(Queries(AsyncpgDriver(connection))))
+                    queries = jobs.OwnQueries(AsyncpgDriver(connection))
+                    await self._take_jobs(QueueManager(queries))
                 finally:
                     await connection.close()
             except Exception as exc:

@@ -1,6 +1,8 @@
 """Several processes on one Postgres: who works, who takes over, and how fast they call together."""
 
 import json
+import os
+import signal
 import time
 import urllib.request
 from collections import Counter
@@ -8,10 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app.db import Database
 from app.pace import BURST_S, MINUTE_S
@@ -20,6 +23,9 @@ from tests.forking import app_server, forked, wire_server, worker
 from tests.polling import wait_for
 from tests.serving import WORKS, Process, providers_at, request_json
 from tests.support.postgres import PostgresServer
+from tests.wire import WireServer
+from tests.wire_http import Recorded
+from tests.wire_scripts import Script
 
 GRID = {
     "prompts": [{"text": f"How many Ds are in DEEPSEEK? ({n})"} for n in range(10)],
@@ -54,6 +60,22 @@ def answers(server: Process, grid_id: str) -> list[dict[str, Any]]:
     return items
 
 
+def prompt(request: Recorded) -> str:
+    return str(request.body["messages"])
+
+
+def made(wire: WireServer) -> Counter[str]:
+    """How often each prompt was called."""
+    return Counter(map(prompt, wire.calls))
+
+
+def execute(environ: dict[str, str], statement: LiteralString) -> int:
+    """In the database; the number of rows that this concerned."""
+    url = make_url(environ["BLUFFCHECK_DATABASE_URL"]).set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+        return connection.execute(statement).rowcount
+
+
 def test_a_killed_worker_is_replaced_and_nothing_is_bought_twice(
     tmp_path: Path, environ: dict[str, str], wire: Process
 ) -> None:
@@ -79,6 +101,32 @@ def test_a_killed_worker_is_replaced_and_nothing_is_bought_twice(
     calls = wire.get("/calls")
     assert 120 <= calls["count"] <= 120 + repeated
     assert calls["max_in_flight"] <= 12 + repeated  # the wire did not see the dead hang up yet
+
+
+def test_a_worker_that_stood_still_ends_no_calls_but_its_own(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """What it had was taken over: when it goes on, the jobs of its calls are another's."""
+
+    def script(request: Recorded) -> Script:
+        return Script(delay_s=60 if made(slow)[prompt(request)] == 1 else 6)
+
+    with (
+        WireServer(script) as slow,
+        app_server(tmp_path, there := environ | providers_at(slow.url), "--no-work") as server,
+        worker(tmp_path, there) as still,
+    ):
+        grid_id = server.post("/api/grids", GRID | {"repeats": 1})["id"]
+        wait_for(lambda: len(slow.calls) == 10, "ten calls")
+        with worker(tmp_path, there):
+            os.kill(still.pid, signal.SIGSTOP)
+            execute(there, "UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 minute'")
+            wait_for(lambda: len(slow.calls) == 20, "that all is taken over")
+            os.kill(still.pid, signal.SIGCONT)
+            wait_for(lambda: slow.hung_up == 10, "the end of what it called", 5)
+            with worker(tmp_path, there):  # which begins with a look for what has no job
+                wait_for(lambda: done(server, grid_id) == 10, "all answers", 30)
+    assert [*made(slow).values()] == [2] * 10
 
 
 def test_rolling_restart_loses_no_label_and_no_answer(
