@@ -11,6 +11,7 @@ Where it runs:  local.py      tasks in this process, the answer table as the que
                 process.py    what both have in common
                 team.py       any number of processes on Postgres, PgQueuer as the queue
                 jobs.py       its jobs
+                lasting.py    its connection
                 loader.py     reads the answers of jobs
                 relay.py      partial text from process to process
                 writer.py     how writes reach the database: in order, in few transactions

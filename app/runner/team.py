@@ -29,6 +29,7 @@ from app.plans import Providers
 from app.pricing.own import own_prices
 from app.pricing.prices import Cost, PriceBook
 from app.runner import jobs, preflight, records
+from app.runner.lasting import LastingDriver
 from app.runner.loader import Loader
 from app.runner.preflight import Preflights
 from app.runner.process import WAIT_S, RunningProcess
@@ -156,12 +157,11 @@ class TeamRunner(RunningProcess):
         """Take jobs until stopped; connect again when the database was away."""
         while not self._stopping:
             try:
-                connection = await self._connect()
+                driver = LastingDriver(await self._connect(), self._connect)
                 try:
-                    queries = jobs.OwnQueries(AsyncpgDriver(connection))
-                    await self._take_jobs(QueueManager(queries))
+                    await self._take_jobs(QueueManager(jobs.OwnQueries(driver)))
                 finally:
-                    await connection.close()
+                    await driver.close()
             except Exception as exc:
                 if self._stopping:
                     return

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 import pytest
@@ -18,6 +18,7 @@ from sqlalchemy import make_url, text
 
 from app.db import Database
 from app.pace import BURST_S, MINUTE_S
+from app.runner.team import HEARTBEAT
 from app.tables import ProviderLimit
 from tests.forking import app_server, forked, wire_server, worker
 from tests.polling import wait_for
@@ -32,6 +33,12 @@ GRID = {
     "models": ["openai-chat/plain"],
     "repeats": 12,
 }
+
+# PgQueuer asks outside of transactions: the last statement of others is the end of one.
+END_QUEUE_SESSIONS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle' AND query LIKE '%pgqueuer%'"
+)
 
 
 @pytest.fixture
@@ -101,6 +108,28 @@ def test_a_killed_worker_is_replaced_and_nothing_is_bought_twice(
     calls = wire.get("/calls")
     assert 120 <= calls["count"] <= 120 + repeated
     assert calls["max_in_flight"] <= 12 + repeated  # the wire did not see the dead hang up yet
+
+
+def test_calls_go_on_when_only_the_connection_of_the_queue_ends(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The worker lives: nobody may take its calls over, and it takes more meanwhile."""
+    longer_than_silence = HEARTBEAT.total_seconds() + 4
+    with (
+        WireServer(delay_s=longer_than_silence) as slow,
+        app_server(tmp_path, there := environ | providers_at(slow.url), "--no-work") as server,
+        worker(tmp_path, there),
+    ):
+        first = server.post("/api/grids", GRID | {"repeats": 1})["id"]
+        wait_for(lambda: len(slow.calls) == 10, "ten calls")
+        wait_for(lambda: execute(there, END_QUEUE_SESSIONS), "the end of the connection")
+        second = server.post("/api/grids", GRID | {"prompts": [{"text": "Why?"}], "repeats": 1})
+        wait_for(lambda: len(slow.calls) == 11, "one more call", 5)
+        assert slow.in_flight == 11
+        with worker(tmp_path, there):
+            wait_for(lambda: done(server, first) == 10, "ten answers", 30)
+            wait_for(lambda: done(server, second["id"]) == 1, "one more", 30)
+    assert [*made(slow).values()] == [1] * 11
 
 
 def test_a_worker_that_stood_still_ends_no_calls_but_its_own(
