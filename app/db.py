@@ -87,12 +87,15 @@ class Database:
         if self.trouble:
             raise _not_written(self.trouble)
 
-    def take_turns(self, session: Session) -> None:
+    def take_turns(self, session: Session, about: str = "") -> None:
         """Let one process at a time go on from here, until its transaction ends.
 
-        SQLite does that by itself.
+        ``about``: one of those that are about the same. SQLite does that by itself.
         """
-        if not self.is_sqlite:
+        if about and not self.is_sqlite:
+            lock = text(f"SELECT pg_advisory_xact_lock(hashtextextended(:about, {_MIGRATING}))")
+            session.execute(lock, {"about": about})
+        elif not self.is_sqlite:
             session.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
 
     def migrate(self, to: str = "") -> None:

@@ -146,6 +146,7 @@ def import_prompts(database: Database, rows: Path, state: list[Any]) -> list[Row
     """
     imported_at = now()
     with opened(rows) as found, database.write() as session:
+        database.take_turns(session, "import of prompts")  # or two bring the same file at once
         if library_state(session) != state:
             raise Conflict(STALE)
         todo = staging.rows(found, staging.IMPORTED)

@@ -6,6 +6,7 @@ The folder's name is the secret by which a page finds it again. An hour later it
 """
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from filelock import FileLock
 from sqlmodel import Session
 
 from app.errors import NotFound, Unavailable
@@ -68,6 +70,18 @@ class Upload:
             raise NotFound(GONE)
         return cls(parent / token, **told | cls.revived(told))
 
+    @contextmanager
+    def alone(self) -> Iterator[Self]:
+        """The same upload as it is once nobody else is at it: a form may be sent twice, and who
+        comes second is shown what the first one did. Raises NotFound."""
+        lock = FileLock(self.folder / "lock")
+        with kept_on_disk():
+            lock.acquire()
+        try:
+            yield self.at(self.folder.parent, self.token, self.by)
+        finally:
+            lock.release()
+
     def check(self, session: Session, choices: Any, notice: str = "") -> None:
         """Look at what importing it so would do, and keep that."""
         with kept_on_disk():
@@ -97,8 +111,9 @@ class Upload:
 
     def keep(self) -> None:
         told = {name: value for name, value in asdict(self).items() if name != "folder"}
-        about = json.dumps({"kind": self.kind, **told})
-        (self.folder / "about.json").write_text(about, "utf-8")
+        whole = self.folder / "about.part"  # somebody may read it meanwhile
+        whole.write_text(json.dumps({"kind": self.kind, **told}), "utf-8")
+        os.replace(whole, self.folder / "about.json")
 
     def forget(self) -> None:
         """The file has done its work; what is known of its rows can still be asked for."""

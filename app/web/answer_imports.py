@@ -70,24 +70,25 @@ def act(
     by: ByHere,
 ) -> Response:
     """Check again, import, add its labels to a grid that is here, or forget the file."""
-    action, _, into = str(data.get("action", "check")).partition(":")
-    if action == "cancel":
-        kept.remove()
-        return RedirectResponse("/grids/import", status_code=303)
-    if kept.done is not None:
+    with kept.alone() as kept:
+        action, _, into = str(data.get("action", "check")).partition(":")
+        if action == "cancel":
+            kept.remove()
+            return RedirectResponse("/grids/import", status_code=303)
+        if kept.done is not None:
+            return _to(kept)
+        try:
+            choices = _choices(data)
+            does = action in ("import", "add", "overwrite")
+            if not does or choices != _as_checked(kept):
+                kept.check(session, choices, CHANGED if does else "")
+            elif action == "import":
+                _import(server, by, kept)
+            else:
+                _add(server, by, person, kept, into, overwrite=action == "overwrite")
+        except BluffcheckError as exc:
+            return _upload(kept, exc, reviewer=reviewer)
         return _to(kept)
-    try:
-        choices = _choices(data)
-        does = action in ("import", "add", "overwrite")
-        if not does or choices != _as_checked(kept):
-            kept.check(session, choices, CHANGED if does else "")
-        elif action == "import":
-            _import(server, by, kept)
-        else:
-            _add(server, by, person, kept, into, overwrite=action == "overwrite")
-    except BluffcheckError as exc:
-        return _upload(kept, exc, reviewer=reviewer)
-    return _to(kept)
 
 
 @router.get("/{token}/bad.csv")

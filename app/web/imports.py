@@ -69,26 +69,27 @@ def act(
     server: Server, kept: UploadHere, data: Form, session: Reading, reviewer: MaybeReviewer
 ) -> Response:
     """Check again, import, cancel, or take back what was imported."""
-    action = str(data.get("action", "check"))
-    if action == "cancel":
-        kept.remove()
-        return RedirectResponse("/library/import", status_code=303)
-    if kept.done is not None:
-        if action == "undo" and not kept.done["archived"]:
-            kept.done["archived"] = archive_new(server.database, kept.rows)
-            kept.keep()
+    with kept.alone() as kept:
+        action = str(data.get("action", "check"))
+        if action == "cancel":
+            kept.remove()
+            return RedirectResponse("/library/import", status_code=303)
+        if kept.done is not None:
+            if action == "undo" and not kept.done["archived"]:
+                kept.done["archived"] = archive_new(server.database, kept.rows)
+                kept.keep()
+            return _to(kept)
+        choices = _choices(data)
+        try:
+            if action == "import" and _differ(choices, kept):
+                kept.check(session, choices, CHANGED)
+            elif action == "import":
+                _import(server, kept, session)
+            else:
+                kept.check(session, choices)
+        except BluffcheckError as exc:
+            return _upload(kept, exc, reviewer=reviewer)
         return _to(kept)
-    choices = _choices(data)
-    try:
-        if action == "import" and _differ(choices, kept):
-            kept.check(session, choices, CHANGED)
-        elif action == "import":
-            _import(server, kept, session)
-        else:
-            kept.check(session, choices)
-    except BluffcheckError as exc:
-        return _upload(kept, exc, reviewer=reviewer)
-    return _to(kept)
 
 
 @router.get("/library/import/{token}/bad.csv")

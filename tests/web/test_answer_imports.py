@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -76,6 +77,33 @@ def test_upload_is_explained_checked_imported_and_known_again(
     assert "Import 2 answers" in said(copy)
     assert "Import answers and labels" in said(client.post(page, data={"action": "cancel"}).text)
     assert client.get(page).status_code == 404
+
+
+MANY = "prompt,model,answer\n" + "".join(f"Why {n}?,acme/one,because\n" for n in range(300))
+
+
+def test_form_sent_twice_imports_once_and_shows_the_same(client: TestClient) -> None:
+    page = upload(client, MANY)
+    columns = {"column": ["prompt", "model", "answer"], "field": ["prompt", "model", "text"]}
+    data = {**AS_IS, **columns, "action": "import"}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: client.post(page, data=data), range(3)))
+    assert ["Imported evals.csv evals 300 answers" in said(one.text) for one in done] == [True] * 3
+    assert len(client.get("/api/grids").json()["items"]) == 1
+    assert "Imported evals.csv" in said(client.get(page).text)
+    client.post(page, data={"action": "cancel"})
+    assert client.post(page, data=data).status_code == 404
+
+
+def test_file_that_is_sent_twice_at_once_is_imported_once(client: TestClient) -> None:
+    asked = {"name": "evals.csv", "dry_run": "false"}
+
+    def post(_: int) -> int:
+        return client.post("/api/grids/import", params=asked, content=MANY).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(post, range(3))) == [200, 409, 409]
+    assert len(client.get("/api/grids").json()["items"]) == 1
 
 
 def test_imported_grid_behaves_like_others_and_is_never_called(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,32 @@ def test_what_was_changed_but_not_checked_is_shown_first(client: TestClient) -> 
     assert "Why?" not in texts(client)
     assert "Imported" in client.post(page, data={**changed, "action": "import"}).text
     assert "Why?" in texts(client)
+
+
+def test_form_sent_twice_imports_once_and_can_be_taken_back(client: TestClient) -> None:
+    before = texts(client)
+    rows = "".join(f"Why {n}?,because\n" for n in range(200))
+    page = upload(client, "question,answer\n" + rows)
+    data = columns(question="text", answer="references") | {"action": "import"}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda _: client.post(page, data=data), range(3)))
+    assert ["Imported x.csv 200 new" in said(one.text) for one in done] == [True] * 3
+    assert len(texts(client)) == len(before) + 200
+    undone = client.post(page, data={"action": "undo"})
+    assert "The 200 new prompts are archived" in said(undone.text)
+    assert texts(client) == before
+
+
+def test_file_that_is_sent_twice_at_once_is_imported_once(client: TestClient) -> None:
+    before = texts(client)
+    content = "question,answer\n" + "".join(f"Why {n}?,because\n" for n in range(200))
+    pages = [upload(client, content) for _ in range(3)]
+    data = columns(question="text", answer="references") | {"action": "import"}
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda page: said(client.post(page, data=data).text), pages))
+    assert sorted("Imported" in one for one in done) == [False, False, True]
+    assert sum("The library has changed since" in one for one in done) == 2
+    assert len(texts(client)) == len(before) + 200
 
 
 def test_library_that_changed_is_held_against_the_file_again(client: TestClient) -> None:
