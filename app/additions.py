@@ -11,9 +11,9 @@ from typing import Annotated
 import sqlalchemy
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import tuple_, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grid.shape import load_prompts
 from app.grids import stamp
 from app.hindrances import find_hindrances, nothing_left
@@ -54,6 +54,8 @@ from app.tables import (
     Wording,
 )
 
+_CALLED = col(Answer.provider) != PASTED
+
 
 class AdditionInput(BaseModel):
     """What a grid is to have more of, as people and programs give it."""
@@ -82,6 +84,22 @@ class AdditionInput(BaseModel):
     )
 
 
+class Extent(BaseModel):
+    """How much of a grid there is, without what was pasted: only additions change that."""
+
+    repeats: int
+    answers: int
+
+
+class SentAgain(Conflict):
+    """The grid has by now what is to be added to what was shown: a form was sent twice."""
+
+
+def extent(session: Session, grid: Grid) -> Extent:
+    count = select(func.count()).where(col(Answer.grid_id) == grid.id, _CALLED)
+    return Extent(repeats=grid.repeats, answers=session.exec(count).one())
+
+
 def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers: Providers) -> Plan:
     """Lay out the grid as it will be; new prompts are added to the session.
 
@@ -90,6 +108,36 @@ def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers:
     Conflict for an imported grid.
     """
     refuse_imported(grid)
+    plan = _laid_out(session, grid, given, providers)
+    check_ready(dict.fromkeys(model for model, _ in plan.called_columns), providers)
+    _check_limits(plan)
+    if not plan.calls:
+        raise InvalidInput(_nothing(plan))
+    return plan
+
+
+def refuse_changed(
+    session: Session, grid: Grid, given: AdditionInput, shown: Extent, providers: Providers
+) -> None:
+    """Raises Conflict where the grid, which was read after ``stamp`` locked it, is not as ``shown``
+    any more, and SentAgain where it lacks nothing of what was to be added to that."""
+    there = extent(session, grid)
+    if there == shown:
+        return
+    others = given.model_copy(update={"repeats": 0})
+    if (
+        there.repeats == shown.repeats + given.repeats
+        and not _laid_out(session, grid, others, providers).calls
+    ):
+        raise SentAgain("This was added already.")
+    raise Conflict(
+        "This grid was added to since this page showed it, perhaps by this very form. Answers then:"
+        f" {shown.answers:,}, in every cell {shown.repeats:,}; now: {there.answers:,}, in every"
+        f" cell {there.repeats:,}. Look at what would be added now."
+    )
+
+
+def _laid_out(session: Session, grid: Grid, given: AdditionInput, providers: Providers) -> Plan:
     notes: list[str] = []
     forced = models_of(session, grid.id)
     variants = variants_of(session, grid.id)
@@ -119,7 +167,7 @@ def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers:
         for m, v in product(models, variants)
         if (m, v.id) in there.answers or (is_new(m, v) and (m, v.given.thinking) not in without)
     ]
-    plan = Plan(
+    return Plan(
         grid.title,
         prompts,
         # What is left out altogether may be added another time: it leaves no trace.
@@ -131,11 +179,6 @@ def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers:
         there,
         list(dict.fromkeys(notes)),
     )
-    check_ready(dict.fromkeys(model for model, _ in plan.called_columns), providers)
-    _check_limits(plan)
-    if not plan.calls:
-        raise InvalidInput(_nothing(plan))
-    return plan
 
 
 def add_to_grid(
@@ -193,9 +236,7 @@ def _answers(session: Session, grid_id: int) -> dict[tuple[str, int | None], dic
     keys = (col(Answer.model), col(Answer.variant_id), col(Answer.prompt_id), col(Answer.repeat))
     found: dict[tuple[str, int | None], dict[int, set[int]]] = {}
     for model, variant_id, prompt_id, repeat in session.execute(
-        sqlalchemy.select(*keys).where(
-            col(Answer.grid_id) == grid_id, col(Answer.provider) != PASTED
-        )
+        sqlalchemy.select(*keys).where(col(Answer.grid_id) == grid_id, _CALLED)
     ):
         cells = found.setdefault((model, variant_id), {})
         cells.setdefault(prompt_id, set()).add(repeat)

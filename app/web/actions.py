@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from app import additions, checks, control, grids, ratelimits
-from app.additions import AdditionInput
+from app.additions import AdditionInput, Extent
 from app.errors import InvalidInput
 from app.people import access
 from app.people.audit import By, note
@@ -85,12 +85,18 @@ def draft_addition(server: Services, session: Session, grid: Grid, given: Additi
     return Draft(plan, estimate, ceilings, tested, spent.usd, grid.calls + left)
 
 
-def add_to_grid(server: Services, by: By, grid_id: int, given: AdditionInput) -> Plan:
-    """Call what is missing of an enlarged grid. Raises InvalidInput, NotFound or Conflict; then
-    nothing was written."""
+def add_to_grid(
+    server: Services, by: By, grid_id: int, given: AdditionInput, shown: Extent | None = None
+) -> Plan:
+    """Call what is missing of an enlarged grid. ``shown``: only if there is as much of it as that.
+
+    Raises InvalidInput, NotFound, Conflict or SentAgain; then nothing was written.
+    """
     with server.database.write() as session:
         grids.stamp(session, grid_id)  # two that add to the same grid come one after the other
         grid = session.get_one(Grid, grid_id)
+        if shown is not None:
+            additions.refuse_changed(session, grid, given, shown, server.providers)
         draft = draft_addition(server, session, grid, given)
         most = server.settings.max_answers
         plan = draft.plan

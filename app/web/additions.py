@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session, func, select
+from starlette.datastructures import FormData
 
 from app import prompts as library
-from app.additions import models_of, variants_of
+from app.additions import Extent, SentAgain, extent, models_of, variants_of
 from app.errors import BluffcheckError
 from app.grid.shape import load_prompts
 from app.pricing.ceilings import Ceilings
@@ -20,6 +21,7 @@ from app.web.compose import choices, thinking_settings
 from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, Services
 from app.web.forms import AdditionForm, FormUrls, GridHas
 from app.web.preview import preview_of
+from app.web.problems import validated
 from app.web.render import page
 from app.web.who import OWNER, needs
 
@@ -69,10 +71,15 @@ def add_from_form(
     by: ByHere,
     data: Form,
 ) -> Response:
+    """What is sent twice is added once, and both times the grid is shown."""
     form = read(session, AdditionForm, data)
     try:
-        actions.add_to_grid(server, by, grid.id, form.parse_for(grid_has(session, grid)))
+        given = form.parse_for(grid_has(session, grid))
+        actions.add_to_grid(server, by, grid.id, given, _shown(data))
+    except SentAgain:
+        pass
     except BluffcheckError as exc:
+        session.rollback()  # the page shows the grid as it is by now
         return additions_page(server, session, grid, form, reviewer, str(exc), exc.status)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
@@ -95,6 +102,7 @@ def additions_page(
         **_preview(server, grid, form, there),
         "ceilings": Ceilings(grid.max_calls, grid.max_cost_usd),
         "answers": session.exec(count).one(),
+        "had": extent(session, grid),
         "spending": spending_of_grids(session, [grid.id])[grid.id],
         "reviewer": reviewer,
     }
@@ -120,6 +128,12 @@ def grid_has(session: Session, grid: Grid) -> GridHas:
         prompts={p.id for p in prompts},
         keys={p.key for p in prompts},
     )
+
+
+def _shown(data: FormData) -> Extent | None:
+    """How much of the grid the page showed; None: it is not our page that sent this."""
+    told = {name: data.get(f"had_{name}") for name in Extent.model_fields}
+    return validated(Extent, **told) if any(told.values()) else None
 
 
 def _first_form(session: Session, grid: Grid) -> AdditionForm:

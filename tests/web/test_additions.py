@@ -1,6 +1,7 @@
 """The page that adds to a grid, over plain HTTP: what it offers, shows, runs and refuses."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -83,6 +84,43 @@ def test_form_runs_only_what_is_missing(client: TestClient) -> None:
     assert set(before) < set(after)
     answers = client.get(f"/api{url}/answers?limit=1000").json()["items"]
     assert [len(a["attempts"]) for a in answers if a["id"] in before] == [1] * 4
+
+
+def shown(page: str) -> dict[str, str]:
+    """What a page of additions says of the grid as it shows it."""
+    return dict(re.findall(r'name="(had_\w+)" value="(\d+)"', page))
+
+
+@pytest.mark.parametrize("given", [{"repeats": "2"}, {"model": "practice/flaky"}])
+def test_form_sent_twice_adds_once(client: TestClient, given: dict[str, Any]) -> None:
+    grid_id = run_grid(client)
+    form = {**given, **shown(client.get(f"/grids/{grid_id}/additions").text)}
+    with ThreadPoolExecutor(3) as pool:
+        sent = list(pool.map(lambda _: add(client, grid_id, **form), range(3)))
+    sent.append(add(client, grid_id, **form))
+    assert [one.status_code for one in sent] == [303] * 4
+    assert {one.headers["location"] for one in sent} == {f"/grids/{grid_id}"}
+    assert total(client, grid_id) == (8 if "repeats" in given else 6)
+
+
+def test_grid_that_was_added_to_meanwhile_is_looked_at_first(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    before = shown(client.get(f"/grids/{grid_id}/additions").text)
+    assert before == {"had_repeats": "2", "had_answers": "4"}
+    add(client, grid_id, repeats="1")
+    for given in ({"repeats": "2"}, {"model": "practice/flaky"}):
+        late = add(client, grid_id, **before, **given)
+        assert late.status_code == 409
+        assert "Nothing was added." in late.text
+        assert "Answers then: 4, in every cell 2; now: 6, in every cell 3." in late.text
+        assert "there are 3 in every cell" in late.text
+        assert total(client, grid_id) == 6
+    now = shown(late.text)
+    assert now == {"had_repeats": "3", "had_answers": "6"}
+    assert add(client, grid_id, repeats="2", **now).status_code == 303
+    assert total(client, grid_id) == 10
+    odd = add(client, grid_id, repeats="2", had_repeats="many", had_answers="6")
+    assert (odd.status_code, total(client, grid_id)) == (422, 10)
 
 
 def test_preview_tells_what_is_new_and_writes_nothing(client: TestClient) -> None:
