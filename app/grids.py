@@ -92,6 +92,7 @@ def start_grid(
     max_answers: int,
     ceilings: Ceilings = NO_CEILINGS,
     expected_usd: float = 0.0,
+    public_id: str = "",
 ) -> Grid:
     """Insert the grid with all its pending answers. The caller commits, then tells the runner.
 
@@ -101,7 +102,7 @@ def start_grid(
     if problem := ceilings.problem(plan.calls, expected_usd):
         raise InvalidInput(problem)
     grid = Grid(
-        public_id=new_public_id(),
+        public_id=public_id or new_public_id(),
         title=plan.title,
         repeats=plan.repeats,
         max_calls=ceilings.max_calls,

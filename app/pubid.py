@@ -5,7 +5,9 @@ appear) carry 11 x log2(47) = 61 bits. With a million grids the chance that any 
 about 2 in ten million, and the unique index would refuse the second one.
 """
 
+import re
 import secrets
+from hashlib import sha256
 
 ALPHABET = "23456789bcdfghjkmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ"
 LENGTH = 11
@@ -13,6 +15,17 @@ LENGTH = 11
 
 def new_public_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def is_public_id(text: str) -> bool:
+    return re.fullmatch(f"[{ALPHABET}]{{{LENGTH}}}", text) is not None
+
+
+def public_id_of(public_id: str, content: str) -> str:
+    """The same for the same, and as hard to guess as the id that it is made of."""
+    number = int.from_bytes(sha256(f"{public_id} {content}".encode()).digest())
+    letters = [ALPHABET[number // len(ALPHABET) ** n % len(ALPHABET)] for n in range(LENGTH)]
+    return "".join(letters)
 
 
 def new_public_ids(count: int) -> list[str]:

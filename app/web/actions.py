@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from app import additions, checks, control, grids, ratelimits
 from app.additions import AdditionInput, Extent
@@ -16,6 +16,7 @@ from app.pricing.ceilings import Ceilings
 from app.pricing.costs import spending_of_grids
 from app.pricing.estimates import Estimate, Estimator
 from app.pricing.own import PriceInput
+from app.pubid import public_id_of
 from app.ratelimits import LimitInput
 from app.tables import Grid, ModelCheck, Price
 from app.upkeep import deletion
@@ -61,13 +62,43 @@ def draft_grid(server: Services, session: Session, given: GridInput) -> Draft:
 def start_grid(server: Services, by: By, given: GridInput) -> tuple[Grid, Plan]:
     """Raises InvalidInput; then nothing was written."""
     with server.database.write() as session:
-        draft = draft_grid(server, session, given)
-        most = server.settings.max_answers
-        grid = grids.start_grid(session, draft.plan, most, draft.ceilings, draft.expected_usd)
-        checks.hold_back(session, grid, draft.plan, draft.tested)
-        access.created(session, by, grid)
+        grid, plan = _start_grid(server, session, by, given)
         session.commit()
     server.runner.enqueue(grid.id)
+    return grid, plan
+
+
+def start_grid_once(server: Services, by: By, given: GridInput, form_id: str) -> Grid:
+    """The same for a form, which may be sent twice: by a double press, or again by a browser whose
+    connection broke. Then it gives the grid that is there.
+
+    The grid's id is made of the form's and of all that is asked. So the same is known by an id that
+    is taken, however late it comes, also once the grid was added to; and a form that somebody went
+    back to and changed asks something else, and starts another grid. What was deleted is started
+    anew, under another id.
+    """
+    public_id = public_id_of(form_id, given.model_dump_json())
+    with server.database.write() as session:
+        server.database.take_turns(session, public_id)
+        taken = session.exec(select(Grid).where(Grid.public_id == public_id)).first()
+        if taken and not taken.deleted_at:
+            return taken
+        grid, _ = _start_grid(server, session, by, given, "" if taken else public_id)
+        session.commit()
+    server.runner.enqueue(grid.id)
+    return grid
+
+
+def _start_grid(
+    server: Services, session: Session, by: By, given: GridInput, public_id: str = ""
+) -> tuple[Grid, Plan]:
+    draft = draft_grid(server, session, given)
+    most = server.settings.max_answers
+    grid = grids.start_grid(
+        session, draft.plan, most, draft.ceilings, draft.expected_usd, public_id
+    )
+    checks.hold_back(session, grid, draft.plan, draft.tested)
+    access.created(session, by, grid)
     return grid, draft.plan
 
 

@@ -89,7 +89,7 @@ def start_from_form(server: Server, session: Reading, by: ByHere, data: Form) ->
     form = read(session, ComposeForm, data)
     try:
         given = form.parse()
-        grid, _ = actions.start_grid(server, by, given)
+        grid = actions.start_grid_once(server, by, given, form.id)
     except BluffcheckError as exc:
         return compose_page(server, session, form, error=str(exc), status=exc.status)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)

@@ -10,6 +10,7 @@ from app.additions import AdditionInput
 from app.errors import InvalidInput
 from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput, same
+from app.pubid import is_public_id, new_public_id
 from app.tables import Answerable, Prompt
 from app.web.deps import decimal
 from app.web.problems import validated
@@ -50,6 +51,7 @@ class PromptFields:
 class ComposeForm:
     """The whole form as typed, checked only by ``parse``."""
 
+    id: str = field(default_factory=new_public_id)  # by which one that is sent twice is known
     title: str = ""
     prompts: list[PromptFields] = field(default_factory=lambda: [PromptFields()])
     library: list[str] = field(default_factory=list)  # keys
@@ -132,6 +134,8 @@ class ComposeForm:
             )
             if name in data
         }
+        if is_public_id(form_id := str(data.get("form_id", ""))):
+            single["id"] = form_id
         return cls(
             prompts=rows or [PromptFields()],
             # One field holds the keys of all that are chosen and not shown: forms have few fields.

@@ -1,6 +1,7 @@
 """The pages over plain HTTP: what they show, and that bad input loses nothing."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -72,6 +73,61 @@ def test_form_starts_a_grid(client: TestClient) -> None:
     assert 'property="og:title"' in page
     grid = wait_until_done(client, response.headers["location"].rpartition("/")[2])
     assert grid["prompts"][0]["references"] == ["2", "two"]  # type: ignore[index]
+
+
+def form_id(page: str) -> str:
+    return str(re.findall(r'name="form_id" value="(\w+)"', page)[0])
+
+
+def start(client: TestClient, **form: Any) -> str:
+    """The id of the grid that the form leads to."""
+    response = client.post("/grids", data={**FORM, **form}, follow_redirects=False)
+    assert response.status_code == 303, response.text
+    return str(response.headers["location"])[len("/grids/") :]
+
+
+@pytest.mark.parametrize("url", ["/", "/compose"])
+def test_form_sent_twice_starts_one_grid(client: TestClient, url: str) -> None:
+    this = form_id(client.get(url).text)
+    with ThreadPoolExecutor(3) as pool:
+        [grid_id] = set(pool.map(lambda _: start(client, form_id=this), range(3)))
+    wait_until_done(client, grid_id)
+    client.post(f"/grids/{grid_id}/additions", data={"repeats": "1"})
+    assert start(client, form_id=this) == grid_id
+    assert stored(client)[0] == 1
+
+
+def test_form_that_was_changed_starts_another_grid(client: TestClient) -> None:
+    this = form_id(client.get("/compose").text)
+    first = start(client, form_id=this)
+    changed = start(client, form_id=this, repeats="1")
+    assert changed != first
+    assert start(client, form_id=this, repeats="1") == changed
+    assert start(client, form_id=form_id(client.get("/compose").text)) not in (first, changed)
+    assert start(client, form_id=first) not in (first, changed)  # a grid's id is no form's
+
+
+def test_grid_that_was_deleted_is_started_anew(client: TestClient) -> None:
+    this = form_id(client.get("/compose").text)
+    first = start(client, form_id=this)
+    wait_until_done(client, first)
+    client.post(f"/grids/{first}/deletion")
+    assert client.get(f"/grids/{first}").status_code == 404
+    assert start(client, form_id=this) != first
+
+
+def test_form_keeps_its_id_until_it_is_another_form(client: TestClient) -> None:
+    this = form_id(client.get("/").text)
+    form = {**FORM, "form_id": this}
+    assert form_id(client.post("/compose", data={**form, "action": "add"}).text) == this
+    wrong = client.post("/grids", data={**form, "repeats": "0"})
+    assert (wrong.status_code, form_id(wrong.text)) == (422, this)
+    like = client.get(f"/compose?like={start(client, form_id=this)}").text
+    probe = client.post("/compose/probe", data={"probe": "no"}).text
+    assert len({this, form_id(like), form_id(probe), form_id(client.get("/").text)}) == 4
+    for odd in ("", "x", "<b>" + this, this + "2"):
+        again = form_id(client.post("/compose", data={**FORM, "form_id": odd}).text)
+        assert again not in (this, odd)
 
 
 @pytest.mark.parametrize(
