@@ -220,8 +220,9 @@ def remove_price(server: Services, by: By, price_id: int) -> str:
 def _price_again(server: Services, model: str) -> None:
     # In memory first: calls that end from now on have the new price, those from before get it.
     with server.database.read() as session:
-        server.prices.follow(lambda: ownprices.own_prices(session))
-    server.runner.price_again(model)
+        changed = server.prices.follow(lambda: ownprices.own_prices(session))
+    for each in {model, *changed}:  # others may have changed some a moment ago
+        server.runner.price_again(each)
 
 
 def cancel(server: Services, by: By, grid_id: int, wanted: Wanted) -> int:
