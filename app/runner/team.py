@@ -43,6 +43,7 @@ RECONCILE_S = 10.0
 AGAIN_S = 1.0  # before connecting again
 BATCH = 10
 HEARTBEAT = timedelta(seconds=8)  # a worker that is silent for so long is taken for dead
+SAY_S = 3.0  # in which those that live say so, once the database is back
 IDLE = timedelta(seconds=2)  # between two looks for jobs of dead workers
 STOP_S = 5
 STEPS = (records.close, records.begin, records.let_go, preflight.settle, ratelimits.change)
@@ -155,10 +156,13 @@ class TeamRunner(RunningProcess):
 
     async def _work(self) -> None:
         """Take jobs until stopped; connect again when the database was away."""
+        away = False
         while not self._stopping:
             try:
                 driver = LastingDriver(await self._connect(), self._connect)
                 try:
+                    if away:  # everybody was silent meanwhile, also those at work
+                        await asyncio.sleep(SAY_S)
                     await self._take_jobs(QueueManager(jobs.OwnQueries(driver)))
                 finally:
                     await driver.close()
@@ -166,6 +170,7 @@ class TeamRunner(RunningProcess):
                 if self._stopping:
                     return
                 log.error("no jobs can be taken, trying on: %s", exc)
+                away = True
                 await asyncio.sleep(AGAIN_S)
 
     async def _take_jobs(self, manager: QueueManager) -> None:

@@ -41,6 +41,12 @@ END_QUEUE_SESSIONS: Final = (
 )
 
 
+END_OTHER_SESSIONS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid()"
+)
+
+
 @pytest.fixture
 def wire() -> Iterator[Process]:
     with wire_server(delay_s=0.3) as server:
@@ -78,9 +84,13 @@ def made(wire: WireServer) -> Counter[str]:
 
 def execute(environ: dict[str, str], statement: LiteralString) -> int:
     """In the database; the number of rows that this concerned."""
-    url = make_url(environ["BLUFFCHECK_DATABASE_URL"]).set(drivername="postgresql")
-    with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+    with psycopg.connect(plain_url(environ)) as connection:
         return connection.execute(statement).rowcount
+
+
+def plain_url(environ: dict[str, str]) -> str:
+    url = make_url(environ["BLUFFCHECK_DATABASE_URL"]).set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_bought_twice(
@@ -130,6 +140,34 @@ def test_calls_go_on_when_only_the_connection_of_the_queue_ends(
             wait_for(lambda: done(server, first) == 10, "ten answers", 30)
             wait_for(lambda: done(server, second["id"]) == 1, "one more", 30)
     assert [*made(slow).values()] == [1] * 11
+
+
+def test_calls_outlast_the_database(
+    tmp_path: Path, environ: dict[str, str], postgres: PostgresServer
+) -> None:
+    """All were silent while it was away: who has nothing to do takes no calls of those that do."""
+    allow = f"ALTER DATABASE {make_url(plain_url(environ)).database} ALLOW_CONNECTIONS"
+    outside = postgres.admin.set(drivername="postgresql").render_as_string(hide_password=False)
+    with (
+        WireServer(delay_s=12) as slow,
+        app_server(tmp_path, there := environ | providers_at(slow.url), "--no-work") as server,
+        worker(tmp_path, there),
+    ):
+        server.post("/api/grids", GRID | {"repeats": 1})
+        wait_for(lambda: len(slow.calls) == 10, "ten calls")
+        with (
+            worker(tmp_path, there) as idle,
+            psycopg.connect(plain_url(there), autocommit=True) as inside,
+            psycopg.connect(outside, autocommit=True) as admin,
+        ):
+            admin.execute(f"{allow} false".encode())
+            inside.execute(END_OTHER_SESSIONS)
+            inside.execute("UPDATE pgqueuer SET heartbeat = heartbeat - interval '1 minute'")
+            wait_for(lambda: "no jobs can be taken" in idle.text, "that it is noticed")
+            admin.execute(f"{allow} true".encode())
+            ended = "SELECT count(*) FROM answer WHERE state = 'done'"
+            wait_for(lambda: inside.execute(ended).fetchone() == (10,), "ten answers", 30)
+    assert [*made(slow).values()] == [1] * 10
 
 
 def test_a_worker_that_stood_still_ends_no_calls_but_its_own(
