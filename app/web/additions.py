@@ -1,5 +1,6 @@
 """The page that adds to a grid: a form like Compose's, of which only what is missing is called."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -75,9 +76,8 @@ def add_from_form(
     form = read(session, AdditionForm, data)
     try:
         given = form.parse_for(grid_has(session, grid))
-        actions.add_to_grid(server, by, grid.id, given, _shown(data))
-    except SentAgain:
-        pass
+        with suppress(SentAgain):  # it is there
+            actions.add_to_grid(server, by, grid.id, given, _shown(data))
     except BluffcheckError as exc:
         session.rollback()  # the page shows the grid as it is by now
         return additions_page(server, session, grid, form, reviewer, str(exc), exc.status)
