@@ -12,6 +12,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -76,20 +77,21 @@ class WireServer:
 
     async def serve(self, ready: Callable[[], None]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        connections: set[asyncio.Task[None]] = set()
+        connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task
-            connections.add(task)
-            self.connections += 1
-            try:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # The client may leave, and a script hang up.
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
                 await self._converse(reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass  # the client left, a script hung up, or the server stops
-            finally:
-                connections.discard(task)
-                writer.transport.abort()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.connections += 1
+            task = asyncio.create_task(talk(reader, writer))
+            connections[task] = writer
+            task.add_done_callback(ended)
+
+        def ended(task: asyncio.Task[None]) -> None:  # also one that was cancelled before it began
+            connections.pop(task).transport.abort()
 
         server = await asyncio.start_server(
             connected, "127.0.0.1", self.port, backlog=1024, ssl=self.tls
@@ -98,6 +100,8 @@ class WireServer:
         ready()
         await self._stop.wait()
         server.close()
+        for _ in range(3):  # who is being let in is in by then
+            await asyncio.sleep(0)
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
