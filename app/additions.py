@@ -84,7 +84,7 @@ class AdditionInput(BaseModel):
     )
 
 
-class Extent(BaseModel):
+class GridSize(BaseModel):
     """How much of a grid there is, without what was pasted: only additions change that."""
 
     repeats: int
@@ -95,9 +95,9 @@ class SentAgain(Conflict):
     """The grid has by now what is to be added to what was shown: a form was sent twice."""
 
 
-def extent(session: Session, grid: Grid) -> Extent:
+def size_of(session: Session, grid: Grid) -> GridSize:
     count = select(func.count()).where(col(Answer.grid_id) == grid.id, _CALLED)
-    return Extent(repeats=grid.repeats, answers=session.exec(count).one())
+    return GridSize(repeats=grid.repeats, answers=session.exec(count).one())
 
 
 def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers: Providers) -> Plan:
@@ -117,11 +117,11 @@ def plan_addition(session: Session, grid: Grid, given: AdditionInput, providers:
 
 
 def refuse_changed(
-    session: Session, grid: Grid, given: AdditionInput, shown: Extent, providers: Providers
+    session: Session, grid: Grid, given: AdditionInput, shown: GridSize, providers: Providers
 ) -> None:
     """Raises Conflict where the grid, which was read after ``stamp`` locked it, is not as ``shown``
     any more, and SentAgain where it lacks nothing of what was to be added to that."""
-    there = extent(session, grid)
+    there = size_of(session, grid)
     if there == shown:
         return
     others = given.model_copy(update={"repeats": 0})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, select
 
 from app import additions, checks, control, grids, ratelimits
-from app.additions import AdditionInput, Extent
+from app.additions import AdditionInput, GridSize
 from app.errors import InvalidInput
 from app.people import access
 from app.people.audit import By, note
@@ -117,7 +117,7 @@ def draft_addition(server: Services, session: Session, grid: Grid, given: Additi
 
 
 def add_to_grid(
-    server: Services, by: By, grid_id: int, given: AdditionInput, shown: Extent | None = None
+    server: Services, by: By, grid_id: int, given: AdditionInput, shown: GridSize | None = None
 ) -> Plan:
     """Call what is missing of an enlarged grid. ``shown``: only if there is as much of it as that.
 

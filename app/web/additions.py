@@ -9,7 +9,7 @@ from sqlmodel import Session, func, select
 from starlette.datastructures import FormData
 
 from app import prompts as library
-from app.additions import Extent, SentAgain, extent, models_of, variants_of
+from app.additions import GridSize, SentAgain, models_of, size_of, variants_of
 from app.errors import BluffcheckError
 from app.grid.shape import load_prompts
 from app.pricing.ceilings import Ceilings
@@ -102,7 +102,7 @@ def additions_page(
         **_preview(server, grid, form, there),
         "ceilings": Ceilings(grid.max_calls, grid.max_cost_usd),
         "answers": session.exec(count).one(),
-        "had": extent(session, grid),
+        "had": size_of(session, grid),
         "spending": spending_of_grids(session, [grid.id])[grid.id],
         "reviewer": reviewer,
     }
@@ -130,10 +130,10 @@ def grid_has(session: Session, grid: Grid) -> GridHas:
     )
 
 
-def _shown(data: FormData) -> Extent | None:
+def _shown(data: FormData) -> GridSize | None:
     """How much of the grid the page showed; None: it is not our page that sent this."""
-    told = {name: data.get(f"had_{name}") for name in Extent.model_fields}
-    return validated(Extent, **told) if any(told.values()) else None
+    told = {name: data.get(f"had_{name}") for name in GridSize.model_fields}
+    return validated(GridSize, **told) if any(told.values()) else None
 
 
 def _first_form(session: Session, grid: Grid) -> AdditionForm:

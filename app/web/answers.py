@@ -94,7 +94,6 @@ def _drawer(
         "prompt": view.prompt,
         "column": view.column,
         "attempt": attempt,
-        "shown": attempt.number if attempt else 0,  # what labels are given to
         "attempts": view.attempts,
         "look": look,
         "as_markdown": markdown(attempt.text) if attempt and look.text == "markdown" else None,

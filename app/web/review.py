@@ -120,7 +120,6 @@ class Review:
     def _facts(self, answer: Answer, given: Collection[Any]) -> dict[str, Any]:
         return {
             "answer": answer,
-            "attempt": self.session.get_one(Attempt, answer.attempt_id),
             "column": column_of(self.session, answer),
             "others": [(la, who) for la, who in given if who.id != self.reviewer.id],
         }
