@@ -95,13 +95,14 @@ class Chip:
     @property
     def words(self) -> str:
         """What its colours, shapes and marks say, in words."""
-        parts = [] if self.status == self.short or self.suggestion else [self.status]
+        status, suggestion = self.status, self.suggestion
+        parts = [] if suggestion or status == self.short else [status]
         if self.again:
             parts.append(f"an earlier answer counts{f' as {self.label}' if self.label else ''}")
         if self.mismatch and not self.waiting:
             parts.append("thinking mismatch")
-        if self.suggestion:
-            parts.append(f"suggestion {self.suggestion}")
+        if suggestion:
+            parts.append(f"suggestion {suggestion}")
         if self.hedged and not self.waiting:
             parts.append("hedged")
         if self.by_majority:

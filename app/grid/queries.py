@@ -132,10 +132,10 @@ def _dress(shape: Shape, chips: Iterable[Chip]) -> list[Chip]:
     """Of the chips of one row those that are not folded, told what is equal and what matches."""
     unfolded = {(s.model, s.variant.id) for s in shape.slots if isinstance(s, Column)}
     chips = [chip for chip in chips if (chip.model, chip.variant_id) in unfolded]
-    equals = mark_equals(chips)
+    equals, filtered = mark_equals(chips), shape.look.filters
     for chip in chips:
         chip.eq = equals.get(chip.id, 0)
-        chip.off = shape.look.filters and not shape.matching(chip.id)
+        chip.off = filtered and not shape.matching(chip.id)
     return chips
 
 

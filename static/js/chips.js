@@ -34,7 +34,7 @@ export function select(chip, focus = true) {
 // Also of what came anew nothing but the current chip is a tab stop.
 function mark() {
   const stop = current() ?? page.querySelector(STOPS);
-  for (const it of stopsIn(page)) if (it.tabIndex === 0 && it !== stop) it.tabIndex = -1;
+  for (const it of page.querySelectorAll(`:is(${STOPS}):not([tabindex="-1"])`)) if (it !== stop) it.tabIndex = -1;
   if (stop) stop.tabIndex = 0;
   current()?.setAttribute("aria-current", "true");
 }
