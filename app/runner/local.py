@@ -163,8 +163,7 @@ class LocalRunner(RunningProcess):
             try:
                 for grid_id, provider in await self._read(queue.work):
                     self._lane(account_of(provider, self._providers)).add(grid_id)
-                for one in await self._read(checks.waiting):
-                    self._preflights.begin(one)
+                await self._preflights.begin(partial(self._read, checks.waiting))
                 # Last: whoever started a grid waits for its first answers.
                 if await self._writer.put(queue.recover, self._held):
                     continue

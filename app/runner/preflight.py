@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -63,13 +63,22 @@ class Preflights:
     def tasks(self) -> list[asyncio.Task[None]]:
         return list(self._tasks.values())
 
-    def begin(self, waiting: Waiting) -> None:
-        """Make the test calls of one model, unless they are being made."""
+    async def begin(self, read: Callable[[], Awaitable[list[Waiting]]]) -> None:
+        """Make the test calls that wait, but for those that are being made.
+
+        One that ends while this reads may be read as waiting still, so it is passed over too; its
+        end has all be read again.
+        """
+        under_way = set(self._tasks)
+        for waiting in await read():
+            if (waiting.grid_id, waiting.model) not in under_way:
+                self._begin(waiting)
+
+    def _begin(self, waiting: Waiting) -> None:
         key = (waiting.grid_id, waiting.model)
-        if key not in self._tasks:
-            task = asyncio.create_task(self.check(waiting))
-            self._tasks[key] = task
-            task.add_done_callback(lambda _: self._ended(key))
+        task = asyncio.create_task(self.check(waiting))
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._ended(key))
 
     def cancel(self, grid_id: int) -> None:
         for (grid, _), task in self._tasks.items():

@@ -1,13 +1,16 @@
 """Large grids begin with a test call; what is refused stops only its own columns."""
 
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import select
+from sqlmodel import Session, select
 
+from app import checks
 from app.checks import MAX_TOKENS, QUESTION
 from app.db import Database
+from app.runner.preflight import Preflights
 from app.settings import Settings
 from app.tables import CheckState, HeldBack, HeldState, ModelCheck
 from tests.polling import wait_for, wait_until_done
@@ -149,6 +152,35 @@ def test_one_call_at_a_time_is_enough(settings: Settings, wire: WireServer) -> N
         wait_until_done(client, grid_id)
         assert {a["state"] for a in answers(client, grid_id)} == {"done"}
     assert wire.max_in_flight == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a team has jobs for them
+def test_test_calls_that_end_while_the_queue_is_read_are_not_made_again(
+    client: TestClient, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, end, late, ended = checks.waiting, Preflights._ended, Event(), Event()
+
+    def read_late(session: Session) -> list[checks.Waiting]:
+        found = read(session)
+        if found and wire.calls:
+            late.set()
+            ended.wait(5)
+        return found
+
+    def end_and_tell(preflights: Preflights, key: tuple[int, str]) -> None:
+        end(preflights, key)
+        ended.set()
+
+    monkeypatch.setattr(checks, "waiting", read_late)
+    monkeypatch.setattr(Preflights, "_ended", end_and_tell)
+    wire.delay_s = 0.5
+    grid_id = start(client, "openai-chat/plain")
+    wait_for(lambda: wire.calls, "a test call")
+    small = start(client, "practice/honest", repeats=1)  # other work wakes the keeper
+    wait_until_done(client, grid_id)
+    wait_until_done(client, small)
+    assert late.is_set()
+    assert sum(map(is_test, wire.calls)) == 2
 
 
 def test_results_that_cannot_be_kept_are_not_bought_again_and_again(
