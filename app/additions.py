@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Annotated
 
-import sqlalchemy
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import tuple_, update
 from sqlmodel import Session, col, func, select
@@ -18,7 +17,7 @@ from app.grid.shape import load_prompts
 from app.grids import stamp
 from app.hindrances import find_hindrances, nothing_left
 from app.origins import refuse_imported
-from app.planrows import insert_rows
+from app.planrows import CALLED, answers_of, insert_rows, models_of, variants_of
 from app.plans import (
     MAX_MODELS,
     MAX_PROMPTS,
@@ -41,20 +40,7 @@ from app.plans import (
 )
 from app.pricing.ceilings import Ceilings
 from app.prompts import Line, PromptInput, current_wording, same, shorten
-from app.providers import Thinking
-from app.tables import (
-    PASTED,
-    Answer,
-    Grid,
-    GridModel,
-    HeldBack,
-    HeldState,
-    Prompt,
-    Variant,
-    Wording,
-)
-
-_CALLED = col(Answer.provider) != PASTED
+from app.tables import Answer, Grid, HeldBack, HeldState, Prompt
 
 
 class AdditionInput(BaseModel):
@@ -96,7 +82,7 @@ class SentAgain(Conflict):
 
 
 def size_of(session: Session, grid: Grid) -> GridSize:
-    count = select(func.count()).where(col(Answer.grid_id) == grid.id, _CALLED)
+    count = select(func.count()).where(col(Answer.grid_id) == grid.id, CALLED)
     return GridSize(repeats=grid.repeats, answers=session.exec(count).one())
 
 
@@ -142,7 +128,7 @@ def _laid_out(session: Session, grid: Grid, given: AdditionInput, providers: Pro
     forced = models_of(session, grid.id)
     variants = variants_of(session, grid.id)
     prompts = load_prompts(session, grid.id)
-    there = Existing({p.id for p in prompts}, forced.keys(), _answers(session, grid.id))
+    there = Existing({p.id for p in prompts}, forced.keys(), answers_of(session, grid.id))
     prompts += _new_prompts(session, prompts, given, notes)
     variants += _new_variants(session, variants, given, notes)
     asked = [model.strip() for model in given.models]
@@ -201,46 +187,6 @@ def add_to_grid(
     grid.max_calls, grid.max_cost_usd = ceilings.max_calls, ceilings.max_cost_usd
     grid.cancelled_at = grid.stopped_at = None
     session.add(grid)
-
-
-def models_of(session: Session, grid_id: int) -> dict[str, list[Thinking]]:
-    """The models that can be called, in their order, with the thinking settings forced on each."""
-    rows = session.exec(
-        select(GridModel)
-        .where(GridModel.grid_id == grid_id, ~col(GridModel.model).startswith(f"{PASTED}/"))
-        .order_by(col(GridModel.position))
-    )
-    return {row.model: [Thinking(t) for t in row.forced] for row in rows}
-
-
-def variants_of(session: Session, grid_id: int) -> list[PlannedVariant]:
-    """The grid's variants in their order, each with the version of the wording it has."""
-    rows = session.exec(
-        select(Variant, Wording)
-        .join(Wording, col(Wording.id) == Variant.wording_id)
-        .where(Variant.grid_id == grid_id)
-        .order_by(col(Variant.position))
-    )
-    return [
-        PlannedVariant(
-            VariantInput.of(row, wording),
-            wording,
-            row.id,
-        )
-        for row, wording in rows
-    ]
-
-
-def _answers(session: Session, grid_id: int) -> dict[tuple[str, int | None], dict[int, set[int]]]:
-    """Which repeats there are, by column and prompt."""
-    keys = (col(Answer.model), col(Answer.variant_id), col(Answer.prompt_id), col(Answer.repeat))
-    found: dict[tuple[str, int | None], dict[int, set[int]]] = {}
-    for model, variant_id, prompt_id, repeat in session.execute(
-        sqlalchemy.select(*keys).where(col(Answer.grid_id) == grid_id, _CALLED)
-    ):
-        cells = found.setdefault((model, variant_id), {})
-        cells.setdefault(prompt_id, set()).add(repeat)
-    return found
 
 
 def _new_prompts(

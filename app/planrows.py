@@ -1,9 +1,46 @@
-"""A plan's rows: what the grid does not have of it yet, and the answers that are to be called."""
+"""A plan's rows: what a grid has of it, what is missing, and the answers that are to be called."""
 
-from sqlmodel import Session
+import sqlalchemy
+from sqlmodel import Session, col, select
 
-from app.plans import Plan
-from app.tables import AnswerState, GridModel, GridPrompt, Variant
+from app.plans import Plan, PlannedVariant, VariantInput
+from app.providers import Thinking
+from app.tables import PASTED, Answer, AnswerState, GridModel, GridPrompt, Variant, Wording
+
+CALLED = col(Answer.provider) != PASTED
+
+
+def models_of(session: Session, grid_id: int) -> dict[str, list[Thinking]]:
+    """The models that can be called, in their order, with the thinking settings forced on each."""
+    rows = session.exec(
+        select(GridModel)
+        .where(GridModel.grid_id == grid_id, ~col(GridModel.model).startswith(f"{PASTED}/"))
+        .order_by(col(GridModel.position))
+    )
+    return {row.model: [Thinking(t) for t in row.forced] for row in rows}
+
+
+def variants_of(session: Session, grid_id: int) -> list[PlannedVariant]:
+    """The grid's variants in their order, each with the version of the wording it has."""
+    rows = session.exec(
+        select(Variant, Wording)
+        .join(Wording, col(Wording.id) == Variant.wording_id)
+        .where(Variant.grid_id == grid_id)
+        .order_by(col(Variant.position))
+    )
+    return [PlannedVariant(VariantInput.of(row, wording), wording, row.id) for row, wording in rows]
+
+
+def answers_of(session: Session, grid_id: int) -> dict[tuple[str, int | None], dict[int, set[int]]]:
+    """Which repeats there are, by column and prompt."""
+    keys = (col(Answer.model), col(Answer.variant_id), col(Answer.prompt_id), col(Answer.repeat))
+    found: dict[tuple[str, int | None], dict[int, set[int]]] = {}
+    for model, variant_id, prompt_id, repeat in session.execute(
+        sqlalchemy.select(*keys).where(col(Answer.grid_id) == grid_id, CALLED)
+    ):
+        cells = found.setdefault((model, variant_id), {})
+        cells.setdefault(prompt_id, set()).add(repeat)
+    return found
 
 
 def insert_rows(session: Session, grid_id: int, plan: Plan, seq: int = 0) -> None:

@@ -18,7 +18,7 @@ from app.providers.observing import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
 from app.providers.registry import MODELS, PROVIDERS
 from app.providers.spec import ProviderSpec, read_toml
 from app.providers.target import Limits
-from app.reviewing.labels import TAGS
+from app.reviewing.said import TAGS
 from app.runner.attempt import TRIES, WAIT_MAX_S, WAIT_S
 from app.settings import Settings
 from app.tables import CheckState

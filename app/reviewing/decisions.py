@@ -8,7 +8,8 @@ from sqlmodel import Session, col, func, select
 
 from app.grid.shape import load_columns, load_prompts
 from app.grid.view import Column
-from app.reviewing.labels import final_label, labels_of
+from app.reviewing.labels import labels_of
+from app.reviewing.said import final_label
 from app.tables import (
     Answer,
     Attempt,

@@ -10,7 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from app.errors import Conflict
 from app.grids import stamp
-from app.reviewing.labels import amended, derived, refusal, rewrite, said_by
+from app.reviewing.said import amended, derived, refusal, rewrite, said_by
 from app.tables import Answer, Attempt, Label, now
 
 _ANSWER, _LABEL, _CHANGE = (

@@ -9,9 +9,10 @@ from sqlmodel import Session, func, select
 from starlette.datastructures import FormData
 
 from app import prompts as library
-from app.additions import GridSize, SentAgain, models_of, size_of, variants_of
+from app.additions import GridSize, SentAgain, size_of
 from app.errors import BluffcheckError
 from app.grid.shape import load_prompts
+from app.planrows import models_of, variants_of
 from app.pricing.ceilings import Ceilings
 from app.pricing.costs import spending_of_grids
 from app.tables import Answer, Grid, Reviewer

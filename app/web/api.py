@@ -176,6 +176,7 @@ def list_answers(
                 "decided": answer.decided,
                 "tags": answer.tags.split(),
                 "labels": [LabelSaid.of(la, who) for la, who in labels.get(answer.id, [])],
+                "attempt": counted.number if counted else 0,
                 **_attempt_item(counted),
                 "error_message": counted.error_message
                 if counted

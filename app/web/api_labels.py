@@ -11,7 +11,8 @@ from app.grids import progress
 from app.people.audit import note
 from app.prompts import Line
 from app.reviewing.decisions import PAGE, history, load_disputed
-from app.reviewing.labels import KEEP, clear_label, get_reviewer, set_label
+from app.reviewing.labels import clear_label, get_reviewer, refuse_other_text, set_label
+from app.reviewing.said import KEEP
 from app.tables import Answer, Reviewer
 from app.web.api import PROBLEMS
 from app.web.api_shapes import (
@@ -47,6 +48,7 @@ def put_label(
     value = given.label if "label" in given.model_fields_set else KEEP
     with server.database.write() as session:
         who = _reviewer(server, session, given.reviewer, reviewer)
+        refuse_other_text(session, answer_id, given.attempt)
         label = set_label(session, answer_id, who, value, given.note, given.tags, given.decides)
         note(session, replace(by, reviewer_id=who.id), "label", "answer", answer_id)
         session.commit()

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from app.control import WHOLE, Extent, Scope, scope_around
 from app.prompts import Line, Text
-from app.reviewing.labels import TAGS
+from app.reviewing.said import TAGS
 from app.tables import Grid, Label, LabelValue, Reviewer
 
 
@@ -149,10 +149,15 @@ class LabelInput(BaseModel):
     reviewer: Line | None = Field(
         None, description="Whose label it is; default: the browser's reviewer, else “api”"
     )
+    attempt: int | None = Field(
+        None,
+        ge=0,
+        description="The answer's `attempt` that was looked at: refused where another counts now",
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> "LabelInput":
-        if not self.model_fields_set - {"reviewer"}:
+        if not self.model_fields_set - {"reviewer", "attempt"}:
             raise ValueError("give a label, tags, a note, or whether it decides")
         return self
 

@@ -16,16 +16,8 @@ from app.grids import get_answer
 from app.people.audit import note
 from app.prompts import Line, Text
 from app.reviewing.decisions import Labels, agreement, decision, history
-from app.reviewing.labels import (
-    KEEP,
-    NO_LABEL,
-    TAGS,
-    clear_label,
-    decide,
-    refuse_other_text,
-    set_label,
-    set_tag,
-)
+from app.reviewing.labels import clear_label, decide, refuse_other_text, set_label, set_tag
+from app.reviewing.said import KEEP, NO_LABEL, TAGS
 from app.reviewing.undo import last_change, restore
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
 from app.web.changes import Wanted, answer_changes

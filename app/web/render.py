@@ -27,8 +27,8 @@ from app.results.words import (
     sentence,
     shares,
 )
-from app.reviewing.labels import NO_LABEL, TAGS
 from app.reviewing.review import ORDERS
+from app.reviewing.said import NO_LABEL, TAGS
 from app.stats.measures import penalty
 from app.web.notices import trouble_now
 from app.web.who import visitor_now

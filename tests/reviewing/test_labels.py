@@ -1,7 +1,6 @@
 """Labels: whose they are, what counts, and that none is lost."""
 
 import threading
-from itertools import permutations
 
 import pytest
 from sqlmodel import col, select
@@ -12,46 +11,19 @@ from app.grids import progress
 from app.providers import Outcome
 from app.reviewing.decisions import agreement, decision, history, load_disputed
 from app.reviewing.labels import (
-    NO_LABEL,
-    TAGS,
     clear_label,
     decide,
-    final_label,
     forget_labels,
     get_reviewer,
     labels_of,
     set_label,
     set_tag,
 )
+from app.reviewing.said import NO_LABEL, TAGS
 from app.tables import Answer, Grid, Label, LabelChange, LabelValue
 from tests.factories import answers_of, finish, new_grid
 
 C, H, A = LabelValue.correct, LabelValue.hallucinated, LabelValue.abstained
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([], (None, False)),
-        ([H], (H, False)),
-        ([H, H], (H, False)),
-        ([H, C], (None, True)),
-        ([H, C, H], (H, True)),
-        ([C, H, A], (None, True)),
-        ([C, C, H, H, A], (None, True)),
-        ([None, None], (None, False)),
-        ([None, H, None], (H, False)),
-    ],
-)
-def test_final_label_is_the_majority_and_a_tie_is_none(
-    values: list[LabelValue | None], expected: tuple[LabelValue | None, bool]
-) -> None:
-    assert final_label(values) == expected
-
-
-@pytest.mark.parametrize("values", [[], [H, H], [H, C], [None, A]])
-def test_decision_counts_whatever_others_say(values: list[LabelValue | None]) -> None:
-    assert final_label(values, C) == (C, False)
 
 
 def answered(database: Database, outcome: Outcome = Outcome.answered) -> int:
@@ -188,11 +160,6 @@ def changes(database: Database, answer_id: int) -> list[tuple[object, ...]]:
         return [
             (who.name, c.value, c.tags, c.note, c.decides) for c, who in history(session, answer_id)
         ]
-
-
-def test_no_tag_is_a_part_of_another() -> None:
-    assert all(one not in other for one, other in permutations(TAGS, 2))
-    assert set(NO_LABEL) < set(TAGS)
 
 
 def test_what_is_not_given_stays(database: Database) -> None:

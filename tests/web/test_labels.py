@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from app.reviewing.labels import TAGS
+from app.reviewing.said import TAGS
 from tests.factories import run_grid
 from tests.polling import wait_until_done
 
@@ -320,6 +320,22 @@ def test_api_tells_of_tags_decisions_and_history(client: TestClient) -> None:
         response = client.put(url, json=body)
         assert (response.status_code, part in response.json()["detail"]) == (422, True)
     assert client.get("/api/answers/99999/history").status_code == 404
+
+
+def test_label_over_the_api_can_say_which_text_it_is_for(client: TestClient) -> None:
+    grid_id = run_grid(client, models=["practice/bluffer"], repeats=1)
+    looked_at = answers(client, grid_id)[0]
+    url, given = f"/api/answers/{looked_at['id']}/label", {"label": "correct"}
+    client.post(f"/api/grids/{grid_id}/reruns", json={"answer": looked_at["id"], "failed": False})
+    wait_until_done(client, grid_id)
+    refused = client.put(url, json={**given, "attempt": looked_at["attempt"]})
+    assert refused.status_code == 409
+    assert "was run again since you looked at it" in refused.json()["detail"]
+    assert said(client, grid_id) == []
+    now = answers(client, grid_id)[0]["attempt"]
+    assert (looked_at["attempt"], now) == (1, 2)
+    assert client.put(url, json={**given, "attempt": now}).status_code == 200
+    assert client.put(url, json={"attempt": now}).status_code == 422
 
 
 @pytest.mark.parametrize("page", ["answers/{answer}", "review", "conflicts"])

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
 from app.grid.look import LABELS, ONLY, OUTCOMES
-from app.reviewing.labels import TAGS
+from app.reviewing.said import TAGS
 from app.tables import Grid, Prompt
 from tests.factories import run_grid
 from tests.polling import wait_until_done

@@ -15,7 +15,7 @@ from app.imports.answers.labels import Held, held_in, hold_all, listing_in
 from app.imports.answers.reading import Choices, look_at
 from app.imports.answers.stage import Problem, Stage, staged
 from app.providers import Outcome
-from app.reviewing.labels import NO_LABEL, final_label, known_tags
+from app.reviewing.said import NO_LABEL, final_label, known_tags
 from app.tables import Grid, LabelValue, Origin, Wording
 
 SHOWN = 50  # grids

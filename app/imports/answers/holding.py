@@ -14,7 +14,8 @@ from app.imports.answers.named import Named
 from app.imports.answers.stage import Stage
 from app.imports.encoding import visible
 from app.people.access import refused_in_name
-from app.reviewing.labels import NOTHING, Said, amended, labels_of, refusal, said_by
+from app.reviewing.labels import labels_of
+from app.reviewing.said import NOTHING, Said, amended, refusal, said_by
 from app.tables import Grid, Label, LabelValue, Origin, Reviewer
 
 _INSERT = "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -14,7 +14,7 @@ from app.imports.staging import BATCH_SIZE
 from app.origins import IMPORTED
 from app.prompts import PromptInput, WordingInput, same
 from app.pubid import new_public_id, new_public_ids
-from app.reviewing.labels import known_tags
+from app.reviewing.said import known_tags
 from app.tables import (
     Answer,
     Attempt,

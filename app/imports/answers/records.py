@@ -21,7 +21,7 @@ from pydantic import (
 from app.exports.jsonl import ATTEMPT_COLUMNS
 from app.prompts import Line, PromptInput, Text, WordingInput
 from app.providers import Outcome, Thinking
-from app.reviewing.labels import TAGS
+from app.reviewing.said import TAGS
 from app.tables import AnswerState, Attempt, HeldState, LabelValue
 
 MAX_INT = 2**31 - 1  # what a column holds

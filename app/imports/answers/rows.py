@@ -24,7 +24,7 @@ from app.imports.encoding import is_damaged
 from app.imports.mapping import original_cell
 from app.imports.tables import Record
 from app.messages import opt_out_text
-from app.reviewing.labels import final_label
+from app.reviewing.said import final_label
 from app.tables import AnswerState, LabelValue, Placement, Wording, WordingMode, storable
 
 _TEXTS = {
