@@ -32,6 +32,7 @@ class AnthropicProvider(RemoteProvider):
         bearer_env=("ANTHROPIC_AUTH_TOKEN",),
         switch="adaptive",
         thinking_text=ThinkingKind.summary,
+        closes_alone=False,
         price_list="anthropic",
     )
 

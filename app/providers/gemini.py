@@ -36,6 +36,7 @@ class GeminiProvider(RemoteProvider):
         key_env=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         switch="thinking-level",
         thinking_text=ThinkingKind.summary,
+        closes_alone=False,
         silence_s=300,
         skip_models=(
             "*embedding*", "*image*", "*tts*", "*audio*", "*live*", "*robotics*",

@@ -45,6 +45,13 @@ def test_text_without_thinking_is_heard(server: WireServer, provider: str) -> No
     assert "".join(heard) == completion.text == LONG
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "gemini", "deepseek"])
+def test_text_is_heard_where_thinking_always_comes_apart(server: WireServer, provider: str) -> None:
+    server.handler = lambda request: Script(text=LONG, obeys=False)
+    heard, completion = listen(server, provider)
+    assert "".join(heard) == completion.text == LONG
+
+
 @pytest.mark.parametrize("provider", ["llamacpp", "ollama", "together"])
 def test_thinking_in_tags_is_not_heard(server: WireServer, provider: str) -> None:
     server.handler = lambda request: Script(text=LONG, thinking="Hm.", thinking_field="tags", cut=7)
