@@ -32,8 +32,12 @@ def retry_info_s(error: Mapping[str, Any]) -> float | None:
 
 
 def quota_used_up(error: Mapping[str, Any]) -> bool:
-    """Google names a quota and no time to wait: a daily one, which no retry brings back."""
-    return bool(_details(error, "QuotaFailure")) and not _details(error, "RetryInfo")
+    """Google names a quota of a day, which no retry brings back, or no time to wait.
+
+    Beside a daily quota it does name one, of seconds: that is not when the next day begins.
+    """
+    failed = _details(error, "QuotaFailure")
+    return "PerDay" in str(failed) or (bool(failed) and not _details(error, "RetryInfo"))
 
 
 def _details(error: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

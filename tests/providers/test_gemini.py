@@ -221,6 +221,17 @@ def test_quota_without_time_to_wait_is_used_up(server: WireServer) -> None:
     assert (error.kind, error.retryable) == ("quota", False)
 
 
+def test_daily_quota_is_used_up_whatever_time_to_wait_stands_beside_it(
+    server: WireServer,
+) -> None:
+    daily = {"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "20"}
+    error = refused(server, 429, QUOTA | {"violations": [daily]}, RETRY)
+    assert (error.kind, error.retryable) == ("quota", False)
+    minute = {"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}
+    error = refused(server, 429, QUOTA | {"violations": [minute]}, RETRY)
+    assert (error.kind, error.retryable) == ("rate_limit", True)
+
+
 def test_wrong_key_is_told_from_a_wrong_request(server: WireServer) -> None:
     detail = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
     assert refused(server, 400, detail).kind == "auth"
