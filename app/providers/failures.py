@@ -15,7 +15,11 @@ from app.providers.waiting import quota_used_up, retry_after_s, retry_info_s
 
 LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
 
-_SPENT = ("insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits")
+_SPENT = (
+    "insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits",
+    # Those of Anthropic (400), xAI (429) and OpenRouter (429) that are only sentences.
+    "credit balance is too low", "used all available credits", "free-models-per-day",
+)  # fmt: skip
 # Google, and some say xAI, answer a wrong key with 400.
 _WRONG_KEY = ("api_key_invalid", "api key not valid", "incorrect api key", "invalid api key")
 
