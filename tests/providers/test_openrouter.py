@@ -81,6 +81,19 @@ def test_cost_is_what_the_gateway_says(
     assert play(server, delta("stop", content="1") | {"usage": usage}).cost_usd == expected
 
 
+@pytest.mark.parametrize(
+    ("is_byok", "upstream", "expected"),
+    [(True, 0.02, 0.021), (True, None, None), (False, 0.001, 0.001)],
+)
+def test_cost_with_ones_own_key_at_the_route_is_also_what_the_route_takes(
+    server: WireServer, is_byok: bool, upstream: float | None, expected: float | None
+) -> None:
+    details = {"upstream_inference_cost": upstream}
+    usage = {"prompt_tokens": 10, "cost": 0.001, "is_byok": is_byok, "cost_details": details}
+    got = play(server, delta("stop", content="1") | {"usage": usage})
+    assert got.cost_usd == expected
+
+
 EFFORTS = ["xhigh", "high", "medium", "low", "minimal", "none"]
 
 
