@@ -15,11 +15,6 @@ from app.providers.waiting import quota_used_up, retry_after_s, retry_info_s
 
 LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
 
-_SPENT = (
-    "insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits",
-    # Those of Anthropic (400), xAI (429) and OpenRouter (429) that are only sentences.
-    "credit balance is too low", "used all available credits", "free-models-per-day",
-)  # fmt: skip
 # Google, and some say xAI, answer a wrong key with 400.
 _WRONG_KEY = ("api_key_invalid", "api key not valid", "incorrect api key", "invalid api key")
 
@@ -155,9 +150,9 @@ def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
     if filter_code(error):
         return "refused", "refused to answer this"
     if status in (400, 402, 403, 429):
-        written = json.dumps(error, default=str).lower()
-        if any(word in written for word in _SPENT) or quota_used_up(error):
+        if quota_used_up(error):
             return "quota", "says that the quota or spending limit is used up"
+        written = json.dumps(error, default=str).lower()
         if status == 400 and any(word in written for word in _WRONG_KEY):
             return _STATUS[401]
     if status >= 500:
