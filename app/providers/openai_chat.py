@@ -11,10 +11,12 @@ from app.providers.target import Target
 
 DONE = "[DONE]"
 TRUNCATED = ("length", "model_length", "max_tokens")
-# Listed by OpenAI, and no partners for a conversation in text.
+# Listed by OpenAI, and no partners for a conversation in text. A server in its place may list
+# open models, of which nearly all that chat are named instruct.
 NO_CHAT = (
     "*embedding*", "*moderation*", "*realtime*", "*audio*", "*transcribe*", "*image*", "*search*",
-    "whisper*", "tts*", "dall-e*", "sora*", "babbage*", "davinci*", "*instruct*", "computer-use*",
+    "whisper*", "tts*", "dall-e*", "sora*", "babbage*", "davinci*", "gpt-*-instruct*",
+    "computer-use*",
 )  # fmt: skip
 
 
