@@ -135,7 +135,10 @@ class GeminiReply(Reply):
         usage = _sum([*self._before, self.usage]) if self._before else self.usage
         text, thinking = "".join(self.text), "".join(self.thinking).strip()
         thought = count(usage, "thoughtsTokenCount")
+        read, total = count(usage, "promptTokenCount"), count(usage, "totalTokenCount")
         outputs = [n for n in (count(usage, "candidatesTokenCount"), thought) if n is not None]
+        if not outputs and read is not None and total is not None:
+            outputs = [total - read]  # a counter of 0 is left out, as after a blocked prompt
         hidden = ThinkingKind.hidden if thought else ThinkingKind.none
         return Completion(
             text=text,
@@ -149,7 +152,7 @@ class GeminiReply(Reply):
             thinking_text=thinking,
             thinking_kind=ThinkingKind.summary if thinking else hidden,
             reasoning_tokens=thought,
-            input_tokens=count(usage, "promptTokenCount"),
+            input_tokens=read,
             cached_tokens=count(usage, "cachedContentTokenCount"),
             output_tokens=sum(outputs) if outputs else None,
             usage=usage,

@@ -120,6 +120,14 @@ def test_blocked_prompt_is_a_refusal(server: WireServer) -> None:
     assert (got.input_tokens, got.output_tokens) == (4, None)
 
 
+def test_counter_that_is_left_out_is_the_rest_of_the_total(server: WireServer) -> None:
+    usage = {"promptTokenCount": 4, "totalTokenCount": 4}
+    got = play(server, {"promptFeedback": {"blockReason": "OTHER"}, "usageMetadata": usage})
+    assert (got.input_tokens, got.output_tokens) == (4, 0)
+    got = play(server, said("", "STOP") | {"usageMetadata": usage | {"thoughtsTokenCount": 9}})
+    assert (got.input_tokens, got.output_tokens) == (4, 9)
+
+
 def test_other_finish_reasons_are_errors(server: WireServer) -> None:
     with pytest.raises(ProviderError, match=r"stopped with LANGUAGE\. No Klingon\."):
         play(server, said("a", "LANGUAGE", finishMessage="No Klingon."))
