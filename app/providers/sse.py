@@ -85,7 +85,7 @@ class SseReader:
         return None
 
     def _dispatch(self) -> SseEvent | None:
-        event = SseEvent("\n".join(self._data), self._name) if self._data else None
+        data, name = "\n".join(self._data), self._name
         self._data.clear()
         self._name = ""
-        return event
+        return SseEvent(data, name) if data.strip() else None  # without any, it keeps alive

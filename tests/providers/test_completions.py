@@ -217,7 +217,7 @@ def test_keep_alives_between_events_are_no_part_of_the_answer(
     server: WireServer, provider: str, cut: int
 ) -> None:
     """Cut or in one chunk, in which all the events come together."""
-    quiet = KEEP_ALIVES.get(provider, b": comment\n\n\n: OPENROUTER PROCESSING\n\n")
+    quiet = KEEP_ALIVES.get(provider, b": comment\n\n\n: OPENROUTER PROCESSING\n\ndata:\n\n")
 
     def handler(request: Recorded) -> Script:
         script = Script(text="a longer answer", thinking="I count.")

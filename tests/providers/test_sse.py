@@ -22,7 +22,7 @@ def read(*chunks: bytes) -> list[SseEvent]:
         (b"data: a\r\r", [SseEvent("a")]),
         (b"data: a\n\ndata: b\n\n", [SseEvent("a"), SseEvent("b")]),
         (b"data: a\ndata: b\n\n", [SseEvent("a\nb")]),
-        (b"data\n\n", [SseEvent("")]),
+        (b"data: a\n\ndata:\n\nevent: ping\ndata\ndata: \n\n", [SseEvent("a")]),
         (b"event: ping\ndata: {}\n\n", [SseEvent("{}", "ping")]),
         (b"event: ping\n\ndata: a\n\n", [SseEvent("a")]),
         (b": comment\n\n: another\ndata: a\n\n", [SseEvent("a")]),
