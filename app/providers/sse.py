@@ -33,7 +33,7 @@ class StreamReader(Protocol):
 
 
 class SseReader:
-    """Feed it bytes, get the events that are complete. An unfinished last event is dropped."""
+    """Feed it bytes, get the events that are complete."""
 
     content_type = "text/event-stream"
 
@@ -71,7 +71,12 @@ class SseReader:
         return events
 
     def finish(self) -> list[SseEvent]:
-        return []
+        """The last event may lack the blank line; whether it is whole shows when it is parsed."""
+        if self._line:
+            self._take("".join(self._line))
+            self._line.clear()
+        event = self._dispatch()
+        return [event] if event else []
 
     def _take(self, line: str) -> SseEvent | None:
         if not line:

@@ -229,6 +229,19 @@ def test_keep_alives_between_events_are_no_part_of_the_answer(
 
 
 @each
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_last_event_may_lack_the_blank_line_behind_it(
+    server: WireServer, provider: str, lacking: int
+) -> None:
+    def handler(request: Recorded) -> Script:
+        stream = b"".join(frames(Script(), request))
+        return Script(body=stream.rstrip(b"\n") + b"\n" * (2 - lacking))
+
+    server.handler = handler
+    assert ask(environ_for(server), f"{provider}/any").text == "42"
+
+
+@each
 def test_conversation_is_fresh_each_time(server: WireServer, provider: str) -> None:
     environ = environ_for(server)
     first = json.loads(ask(environ, f"{provider}/echo", system="Be brief.").text)

@@ -200,9 +200,10 @@ def test_plain_error_in_the_middle_of_a_stream_is_seen(server: WireServer, wrapp
     assert found.message.endswith("while answering: overloaded")
 
 
-def test_reader_gives_no_event_for_half_a_line() -> None:
+def test_reader_gives_what_is_left_at_the_end_once() -> None:
     reader = GeminiReader()
     assert reader.feed(b"data: {}\n\ndata: {") == [SseEvent("{}")]
+    assert reader.finish() == [SseEvent("{")]
     assert reader.finish() == []
 
 

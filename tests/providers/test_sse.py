@@ -9,7 +9,8 @@ from app.providers.sse import SseEvent, SseReader
 
 def read(*chunks: bytes) -> list[SseEvent]:
     reader = SseReader()
-    return [event for chunk in chunks for event in reader.feed(chunk)]
+    events = [event for chunk in chunks for event in reader.feed(chunk)]
+    return events + reader.finish()
 
 
 @pytest.mark.parametrize(
@@ -28,8 +29,9 @@ def read(*chunks: bytes) -> list[SseEvent]:
         (b": comment\n\n: another\ndata: a\n\n", [SseEvent("a")]),
         (b"id: 1\nretry: 5\nother: x\ndata: a\n\n", [SseEvent("a")]),
         (b"\xef\xbb\xbfdata: a\n\n", [SseEvent("a")]),
-        (b"data: a\n", []),
-        (b"data: a", []),
+        (b"data: a\n", [SseEvent("a")]),
+        (b"event: e\ndata: a", [SseEvent("a", "e")]),
+        (b"data: a\n\n: comment", [SseEvent("a")]),
         (b"", []),
         ("data: a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\n\n".encode(), None),
     ],
