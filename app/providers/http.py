@@ -14,9 +14,10 @@ import httpx
 
 from app.errors import ProviderError
 from app.providers.addresses import Network
+from app.providers.bodies import error_object
 from app.providers.connection import broken_connection
 from app.providers.deadline import Watch
-from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
+from app.providers.failures import http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
 from app.providers.transport import Body, Transport

@@ -27,7 +27,7 @@ def filter_code(error: Mapping[str, Any]) -> str:
     metadata = error.get("metadata")
     if isinstance(metadata, Mapping) and metadata.get("flagged_input") is not None:
         words.append("moderation")  # a gateway's own filter, which answers 403
-    said = f"{error.get('message')} {error.get('error')}".lower()
+    said = f"{error.get('message')} {error.get('error')} {metadata}".lower()
     if any(sentence in said for sentence in _SENTENCES):
         words.append("content_filter")
     return next((w for w in words if isinstance(w, str) and w.lower() in _WORDS), "")

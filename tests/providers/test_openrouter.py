@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from app.errors import ProviderError
 from app.providers import (
     Call,
     Completion,
+    Outcome,
     Provider,
     Shape,
     Thinking,
@@ -16,7 +18,7 @@ from app.providers import (
     load_providers,
 )
 from app.providers.thinking import LEVELS
-from tests.providers.calling import ask, with_providers
+from tests.providers.calling import ask, failure, with_providers
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
@@ -71,6 +73,33 @@ def test_encrypted_thinking_is_hidden(server: WireServer) -> None:
 def test_thinking_is_named_by_model(server: WireServer, model: str, kind: ThinkingKind) -> None:
     server.handler = lambda request: Script(thinking="I count.")
     assert ask(environ(server), f"openrouter/{model}").thinking_kind is kind
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (
+            '{"error": {"message": "max_tokens is too large", "code": null}}',
+            "max_tokens is too large",
+        ),
+        ("The route is busy.", "The route is busy."),
+    ],
+)
+def test_error_tells_the_reason_of_the_route(server: WireServer, raw: str, reason: str) -> None:
+    metadata = {"raw": raw, "provider_name": "Fernhill"}
+    body = {"error": {"code": 400, "message": "Provider returned error", "metadata": metadata}}
+    server.handler = lambda request: Script(status=400, body=body)
+    said = failure(environ(server), "openrouter/any").message
+    assert said.endswith(f"(400): Provider returned error: {reason}")
+    with pytest.raises(ProviderError, match=rf"Provider returned error: {reason}"):
+        play(server, body)
+
+
+def test_filter_of_the_route_is_a_refusal(server: WireServer) -> None:
+    raw = '{"type":"error","error":{"message":"Output blocked by content filtering policy"}}'
+    error = {"code": 400, "message": "Provider returned error", "metadata": {"raw": raw}}
+    server.handler = lambda request: Script(status=400, body={"error": error})
+    assert ask(environ(server), "openrouter/any").outcome is Outcome.refused
 
 
 @pytest.mark.parametrize(("cost", "expected"), [(0.00012, 0.00012), (0, 0.0), (None, None)])
