@@ -78,7 +78,9 @@ class ChatReply(Reply):
         text, thinking = self.split_content()
         refusal = "".join(self._refusal)
         thought = count(self.usage, "completion_tokens_details", "reasoning_tokens")
-        hidden = ThinkingKind.hidden if thought or self.withheld else ThinkingKind.none
+        # A signature comes encrypted too where nothing was thought: a count of 0 says so.
+        unseen = bool(thought) or (thought is None and self.withheld)
+        hidden = ThinkingKind.hidden if unseen else ThinkingKind.none
         return Completion(
             text="\n\n".join(filter(None, [text, refusal])),
             outcome=self.outcome(

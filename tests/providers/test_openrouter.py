@@ -60,10 +60,17 @@ def test_thinking_in_details_is_read_once(server: WireServer) -> None:
     assert (got.thinking_text, got.thinking_kind) == ("I count. Done.", ThinkingKind.summary)
 
 
-def test_encrypted_thinking_is_hidden(server: WireServer) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "kind"),
+    [(None, ThinkingKind.hidden), (3, ThinkingKind.hidden), (0, ThinkingKind.none)],
+)
+def test_encrypted_thinking_is_hidden_unless_none_was_counted(
+    server: WireServer, tokens: int | None, kind: ThinkingKind
+) -> None:
     encrypted = [{"type": "reasoning.encrypted", "data": "eA=="}]
-    got = play(server, delta(reasoning_details=encrypted), delta("stop", content="1"))
-    assert got.thinking_kind is ThinkingKind.hidden
+    usage = {"usage": {"completion_tokens_details": {"reasoning_tokens": tokens}}}
+    got = play(server, delta(reasoning_details=encrypted), delta("stop", content="1") | usage)
+    assert got.thinking_kind is kind
 
 
 @pytest.mark.parametrize(
