@@ -73,7 +73,8 @@ class ResponsesReply(Reply):
             case "response.output_item.added":
                 self._start(table(data.get("item")), data.get("output_index"))
             case "error":
-                raise self.failure(data.get("error") or data)
+                # Its type is the event's, and no word for what went wrong.
+                raise self.failure(data.get("error") or data | {"type": None})
             case kind if kind in END:
                 self._end(table(data.get("response")))
 
