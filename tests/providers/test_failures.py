@@ -79,6 +79,19 @@ def test_broken_answer_is_an_error(
     assert (error.kind, error.retryable) == (kind, retryable)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"), [(401, "auth", False), (429, "rate_limit", True)]
+)
+def test_status_counts_though_the_body_cannot_be_read(
+    server: WireServer, status: int, kind: str, retryable: bool
+) -> None:
+    broken = {"content-encoding": "gzip", "retry-after": "5"}
+    server.handler = lambda request: Script(status=status, headers=broken, body=b"not packed")
+    error = failure(environ_for(server), "openai-chat/any")
+    assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
+    assert error.retry_after_s == 5
+
+
 @each
 @pytest.mark.parametrize("status", [302, 307])
 def test_redirect_is_not_followed(server: WireServer, provider: str, status: int) -> None:
