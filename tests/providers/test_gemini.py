@@ -61,6 +61,7 @@ def test_google_key_wins_over_gemini_key(server: WireServer) -> None:
     [
         ("gemini-2.5-flash", Thinking.off, {"thinkingBudget": 0}),
         ("gemini-2.5-flash", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
+        ("models/gemini-2.5-flash", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
         ("gemini-2.5-pro", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
         ("gemini-3.6-flash", Thinking.low, {"thinkingLevel": "LOW", "includeThoughts": True}),
         ("gemini-4-argon", Thinking.on, {"thinkingLevel": "MEDIUM", "includeThoughts": True}),
@@ -73,8 +74,9 @@ def test_older_models_get_a_budget_newer_ones_a_level(
     assert request.body["generationConfig"] == {"maxOutputTokens": 16000, "thinkingConfig": config}
 
 
-def test_gemma_gets_the_system_text_with_the_question() -> None:
-    body = prepare("gemma-3-27b-it", system="Be brief.").body
+@pytest.mark.parametrize("model", ["gemma-3-27b-it", "models/gemma-3-27b-it"])
+def test_gemma_gets_the_system_text_with_the_question(model: str) -> None:
+    body = prepare(model, system="Be brief.").body
     assert body["contents"] == [{"role": "user", "parts": [{"text": "Be brief.\n\nHello"}]}]
     assert "systemInstruction" not in body
 
