@@ -85,7 +85,7 @@ class Pace:
             self.low = max(1, self.allowed(now) // 2)
             self.lowered_at = now
             self.refusals += 1
-        if retry_after_s is None:
+        if not retry_after_s:  # 0, or a date that is over by our clock, is no time to wait either
             retry_after_s = min(PAUSE_S * 2 ** max(self.refusals - 1, 0), PAUSE_MAX_S)
         self.paused_until = max(self.paused_until, now + retry_after_s)
 

@@ -96,15 +96,16 @@ def test_at_least_one_call_is_always_allowed() -> None:
         assert pace.allowed(float(second)) == 1
 
 
-def test_unasked_pauses_double_until_a_call_goes_through() -> None:
+@pytest.mark.parametrize("unasked", [None, 0.0])
+def test_unasked_pauses_double_until_a_call_goes_through(unasked: float | None) -> None:
     pace, now, pauses = Pace(8), 1000.0, []
     for _ in range(9):
-        pace.refused(now, age_s=0.1, retry_after_s=None)
+        pace.refused(now, age_s=0.1, retry_after_s=unasked)
         pauses.append(pace.paused_until - now)
         now = pace.paused_until + 0.2
     assert pauses == pytest.approx([PAUSE_S * 2**n for n in range(6)] + [PAUSE_MAX_S] * 3)
     pace.accepted()
-    pace.refused(now, age_s=0.1, retry_after_s=None)
+    pace.refused(now, age_s=0.1, retry_after_s=unasked)
     assert pace.paused_until - now == pytest.approx(PAUSE_S)
 
 

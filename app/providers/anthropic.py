@@ -32,6 +32,7 @@ class AnthropicProvider(RemoteProvider):
         bearer_env=("ANTHROPIC_AUTH_TOKEN",),
         switch="adaptive",
         thinking_text=ThinkingKind.summary,
+        closes_alone=False,
         price_list="anthropic",
     )
 
@@ -110,7 +111,7 @@ class MessagesReply(Reply):
                 self._start_block(table(data.get("content_block")))
             case "content_block_delta":
                 delta = table(data.get("delta"))
-                self.add(self.text, delta.get("text"))
+                self.add_content(delta.get("text"))
                 self.add(self.thinking, delta.get("thinking"))
             case "message_delta":
                 delta = table(data.get("delta"))
@@ -124,10 +125,10 @@ class MessagesReply(Reply):
 
     def completion(self) -> Completion:
         self.require_end("message_stop")
-        text, thinking = "".join(self.text), "".join(self.thinking).strip()
+        text, thinking = self.split_content()
         thought = count(self.usage, "output_tokens_details", "thinking_tokens")
-        if thinking:
-            kind = ThinkingKind.summary
+        if thinking:  # what a server of open models leaves in tags is the text itself
+            kind = ThinkingKind.summary if self.thinking else ThinkingKind.full
         else:
             kind = ThinkingKind.hidden if thought or self._withheld else ThinkingKind.none
         fresh = count(self.usage, "input_tokens")
@@ -160,7 +161,7 @@ class MessagesReply(Reply):
             self._withheld = True
             if self.thinking:
                 self.thinking.append("\n\n")  # between the summaries of two blocks
-        self.add(self.text, block.get("text"))
+        self.add_content(block.get("text"))
         self.add(self.thinking, block.get("thinking"))
 
     def _add_usage(self, data: dict[str, Any]) -> None:

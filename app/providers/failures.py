@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.errors import ProviderError
+from app.providers.bodies import error_table, error_text
 from app.providers.masking import sentence
 from app.providers.refusals import filter_code
 from app.providers.waiting import quota_used_up, retry_after_s, retry_info_s
 
 LONGEST_WAIT_S = 120  # a server that asks for more is not asked again by itself
 
-_SPENT = ("insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits")
 # Google, and some say xAI, answer a wrong key with 400.
 _WRONG_KEY = ("api_key_invalid", "api key not valid", "incorrect api key", "invalid api key")
 
@@ -76,7 +76,7 @@ def http_failure(
             " travel along. Check the base URL.",
             status=status,
         )
-    error = _error_object(body)
+    error = error_table(body)
     if _looks_like_html(headers, body):
         said = "it sent a web page instead, perhaps from a proxy in between"
     else:
@@ -104,7 +104,7 @@ def wrong_content(got: str, expected: str, body: bytes) -> str:
         return (
             "answered with a web page instead of data. Is the base URL right, is a proxy between?"
         )
-    said = error_text(_error_object(body)) or body[:4000].decode("utf-8", "replace")
+    said = error_text(error_table(body)) or body[:4000].decode("utf-8", "replace")
     return f"answered with {got or 'no content type'} instead of {expected}: {said}"
 
 
@@ -135,25 +135,13 @@ def _status_of(word: object) -> int | None:
     return word if isinstance(word, int) and 400 <= word < 600 else None
 
 
-def error_text(error: Mapping[str, Any]) -> str:
-    """The message in an error object of any of the usual shapes."""
-    for key in ("message", "error", "detail"):
-        value = error.get(key)
-        if isinstance(value, str) and value.strip():
-            return value
-        if isinstance(value, dict | list) and value:
-            inner = error_text(value) if isinstance(value, dict) else ""
-            return inner or json.dumps(value, ensure_ascii=False)[:2000]
-    return ""
-
-
 def _kind(status: int, error: Mapping[str, Any]) -> tuple[str, str]:
     if filter_code(error):
         return "refused", "refused to answer this"
     if status in (400, 402, 403, 429):
-        written = json.dumps(error, default=str).lower()
-        if any(word in written for word in _SPENT) or quota_used_up(error):
+        if quota_used_up(error):
             return "quota", "says that the quota or spending limit is used up"
+        written = json.dumps(error, default=str).lower()
         if status == 400 and any(word in written for word in _WRONG_KEY):
             return _STATUS[401]
     if status >= 500:
@@ -171,28 +159,6 @@ def _retryable(status: int, kind: str, headers: Mapping[str, str]) -> bool:
     if status in (501, 505):  # it will not be implemented a second later
         return asked == "true"
     return status in (408, 409, 429) or status >= 500
-
-
-def error_object(body: bytes) -> object:
-    """What stands under ``error`` in a JSON body; None when nothing does."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value.get("error") if isinstance(value, dict) else None
-
-
-def _error_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if not isinstance(value, dict):
-        return {}
-    inner = value.get("error")
-    return inner if isinstance(inner, dict) else value
 
 
 def _looks_like_html(headers: Mapping[str, str], body: bytes) -> bool:

@@ -4,7 +4,14 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from app.providers.base import Call, Completion, ModelInfo, Request, ThinkingKind
+from app.providers.base import (
+    Call,
+    Completion,
+    ModelInfo,
+    Request,
+    ThinkingKind,
+    ThinkingRule,
+)
 from app.providers.catalogue import Rule
 from app.providers.gemini_reader import GeminiReader
 from app.providers.remote import RemoteProvider
@@ -36,6 +43,7 @@ class GeminiProvider(RemoteProvider):
         key_env=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         switch="thinking-level",
         thinking_text=ThinkingKind.summary,
+        closes_alone=False,
         silence_s=300,
         skip_models=(
             "*embedding*", "*image*", "*tts*", "*audio*", "*live*", "*robotics*",
@@ -49,17 +57,19 @@ class GeminiProvider(RemoteProvider):
         if temperature is not None:
             config["temperature"] = temperature
         body: dict[str, Any] = {}
-        user = call.user
-        if call.system and call.model.lower().startswith("gemma"):  # these take no system text
+        user, name = call.user, _bare(call.model)
+        if call.system and name.lower().startswith("gemma"):  # these take no system text
             user = f"{call.system}\n\n{user}"
         elif call.system:
             body["systemInstruction"] = {"parts": [{"text": call.system}]}
         body["contents"] = [{"role": "user", "parts": [{"text": user}]}]
         body["generationConfig"] = config
-        version = "v1beta" if call.model.endswith("-latest") else "v1"  # aliases exist only there
-        model = quote(call.model.removeprefix("models/"), safe="")
-        path = f"/{version}/models/{model}:streamGenerateContent?alt=sse"
+        version = "v1beta" if name.endswith("-latest") else "v1"  # aliases exist only there
+        path = f"/{version}/models/{quote(name, safe='')}:streamGenerateContent?alt=sse"
         return Request(path, body, thinking)
+
+    def rule(self, model: str) -> ThinkingRule:
+        return super().rule(_bare(model))
 
     def refined(self, rule: Rule, entry: dict[str, Any]) -> Rule:
         """``thinking`` in the list is false for models that cannot."""
@@ -82,7 +92,7 @@ class GeminiProvider(RemoteProvider):
         return f"{self.list_path}&pageToken={quote(token, safe='')}" if token else ""
 
     def model_info(self, entry: dict[str, Any]) -> ModelInfo | None:
-        name = string(entry.get("name")).removeprefix("models/")
+        name = _bare(string(entry.get("name")))
         if not name or "generateContent" not in (entry.get("supportedGenerationMethods") or []):
             return None
         return ModelInfo(self.name, name, string(entry.get("displayName")))
@@ -134,7 +144,10 @@ class GeminiReply(Reply):
         usage = _sum([*self._before, self.usage]) if self._before else self.usage
         text, thinking = "".join(self.text), "".join(self.thinking).strip()
         thought = count(usage, "thoughtsTokenCount")
+        read, total = count(usage, "promptTokenCount"), count(usage, "totalTokenCount")
         outputs = [n for n in (count(usage, "candidatesTokenCount"), thought) if n is not None]
+        if not outputs and read is not None and total is not None:
+            outputs = [total - read]  # a counter of 0 is left out, as after a blocked prompt
         hidden = ThinkingKind.hidden if thought else ThinkingKind.none
         return Completion(
             text=text,
@@ -148,7 +161,7 @@ class GeminiReply(Reply):
             thinking_text=thinking,
             thinking_kind=ThinkingKind.summary if thinking else hidden,
             reasoning_tokens=thought,
-            input_tokens=count(usage, "promptTokenCount"),
+            input_tokens=read,
             cached_tokens=count(usage, "cachedContentTokenCount"),
             output_tokens=sum(outputs) if outputs else None,
             usage=usage,
@@ -165,6 +178,11 @@ class GeminiReply(Reply):
         if reason := string(candidate.get("finishReason")):
             self.finish_reason, self.done = reason, True
             self._said = string(candidate.get("finishMessage"))
+
+
+def _bare(model: str) -> str:
+    """A model's id; Google's own lists and documents write more in front of it."""
+    return model.removeprefix("models/")
 
 
 def _sum(usages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -19,10 +19,11 @@ class GeminiReader(SseReader):
         return super()._take(line)
 
     def finish(self) -> list[SseEvent]:
-        self._take("".join(self._line))
+        events = super().finish()
         text = "\n".join(self._plain)
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
-            return [SseEvent(text)] if text else []
-        return [SseEvent(json.dumps(value[0] if isinstance(value, list) and value else value))]
+            return [*events, SseEvent(text)] if text else events
+        plain = json.dumps(value[0] if isinstance(value, list) and value else value)
+        return [*events, SseEvent(plain)]

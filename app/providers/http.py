@@ -6,6 +6,7 @@ Every failure leaves here as a ProviderError.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +15,10 @@ import httpx
 
 from app.errors import ProviderError
 from app.providers.addresses import Network
+from app.providers.bodies import error_object
 from app.providers.connection import broken_connection
 from app.providers.deadline import Watch
-from app.providers.failures import error_object, http_failure, stream_failure, wrong_content
+from app.providers.failures import http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
 from app.providers.transport import Body, Transport
@@ -186,7 +188,9 @@ async def _check(target: Target, response: httpx.Response, expected: str) -> Non
     got = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if response.status_code == 200 and got == expected:
         return
-    body = await _read(response, _ERROR_BODY_BYTES)
+    body = b""
+    with suppress(*() if response.status_code == 200 else _BROKEN):  # a status says enough
+        body = await _read(response, _ERROR_BODY_BYTES)
     if response.status_code == 200:
         if error := error_object(body):  # found out before the first token, told as if after
             raise stream_failure(target.title, error, tokens_seen=False, secrets=target.secrets)

@@ -11,10 +11,12 @@ from app.providers.target import Target
 
 DONE = "[DONE]"
 TRUNCATED = ("length", "model_length", "max_tokens")
-# Listed by OpenAI, and no partners for a conversation in text.
+# Listed by OpenAI, and no partners for a conversation in text. A server in its place may list
+# open models, of which nearly all that chat are named instruct.
 NO_CHAT = (
     "*embedding*", "*moderation*", "*realtime*", "*audio*", "*transcribe*", "*image*", "*search*",
-    "whisper*", "tts*", "dall-e*", "sora*", "babbage*", "davinci*", "*instruct*", "computer-use*",
+    "whisper*", "tts*", "dall-e*", "sora*", "babbage*", "davinci*", "gpt-*-instruct*",
+    "computer-use*",
 )  # fmt: skip
 
 
@@ -76,7 +78,9 @@ class ChatReply(Reply):
         text, thinking = self.split_content()
         refusal = "".join(self._refusal)
         thought = count(self.usage, "completion_tokens_details", "reasoning_tokens")
-        hidden = ThinkingKind.hidden if thought or self.withheld else ThinkingKind.none
+        # A signature comes encrypted too where nothing was thought: a count of 0 says so.
+        unseen = bool(thought) or (thought is None and self.withheld)
+        hidden = ThinkingKind.hidden if unseen else ThinkingKind.none
         return Completion(
             text="\n\n".join(filter(None, [text, refusal])),
             outcome=self.outcome(

@@ -8,6 +8,7 @@ from app.providers.openai_chat import ChatProvider, OpenAIChatProvider
 from app.providers.reply import Reply, count, string, table
 from app.providers.sse import SseEvent
 from app.providers.target import Target
+from app.providers.thinktags import ThinkTags
 
 END = ("response.completed", "response.incomplete", "response.failed")
 
@@ -48,6 +49,7 @@ class ResponsesReply(Reply):
         self._thought = False  # a reasoning item came, with or without a summary
         self._refusal: list[str] = []
         self._messages: dict[object, list[str]] = {}  # their texts, by position in the output
+        self._tags_in: dict[object, ThinkTags] = {}
         self._final: set[object] = set()  # those marked as the final answer
         self._aside: set[object] = set()  # those marked as something else
         self._refused = self._cut = False
@@ -57,10 +59,7 @@ class ResponsesReply(Reply):
         data = self.parse(event)
         match string(data.get("type")):
             case "response.output_text.delta":
-                position, piece = data.get("output_index"), data.get("delta")
-                self.add(self._messages.setdefault(position, []), piece)
-                if position not in self._aside and isinstance(piece, str):
-                    self.tell(piece)
+                self._say(data.get("output_index"), data.get("delta"))
             case "response.refusal.delta":
                 self.add(self._refusal, data.get("delta"))
             case "response.reasoning_summary_part.added":
@@ -74,24 +73,26 @@ class ResponsesReply(Reply):
             case "response.output_item.added":
                 self._start(table(data.get("item")), data.get("output_index"))
             case "error":
-                raise self.failure(data.get("error") or data)
+                # Its type is the event's, and no word for what went wrong.
+                raise self.failure(data.get("error") or data | {"type": None})
             case kind if kind in END:
                 self._end(table(data.get("response")))
 
     def completion(self) -> Completion:
         self.require_end("response.completed")
-        text = self.said()
-        refusal, thinking = "".join(self._refusal), "".join(self.thinking).strip()
+        text, thinking = self.split_content()
+        refusal = "".join(self._refusal)
         tokens = count(self.usage, "output_tokens_details", "reasoning_tokens")
         hidden = bool(tokens) or (tokens is None and self._thought)
         unseen = ThinkingKind.hidden if hidden else ThinkingKind.none
+        seen = self._kind if self.thinking else ThinkingKind.full  # what stood in tags is the text
         return Completion(
             text=text or refusal,
             outcome=self.outcome(text, truncated=self._cut, refused=self._refused or bool(refusal)),
             finish_reason=self.finish_reason,
             note=self._note,
             thinking_text=thinking,
-            thinking_kind=self._kind if thinking else unseen,
+            thinking_kind=seen if thinking else unseen,
             reasoning_tokens=tokens,
             input_tokens=count(self.usage, "input_tokens"),
             cached_tokens=count(self.usage, "input_tokens_details", "cached_tokens"),
@@ -106,13 +107,31 @@ class ResponsesReply(Reply):
         chosen = [m for m in self._messages if m in self._final] or list(self._messages)
         return "".join(piece for message in chosen for piece in self._messages[message])
 
+    def split_content(self) -> tuple[str, str]:
+        for position, tags in self._tags_in.items():
+            self._add_to(position, *tags.finish())
+        return super().split_content()
+
+    def _say(self, position: object, value: object) -> None:
+        """Text of a message; servers of open models may leave thinking in front of it."""
+        if content := string(value):
+            self.add([], content)  # counts as the first token even while a tag is being read
+            tags = self._tags_in.setdefault(position, ThinkTags())
+            self._add_to(position, *tags.feed(content))
+
+    def _add_to(self, position: object, thinking: str, text: str) -> None:
+        self.add(self._tagged, thinking)
+        self.add(self._messages.setdefault(position, []), text)
+        if text and position not in self._aside:
+            self.tell(text)
+
     def _take_whole(self, output: object) -> None:
         """The texts of a response that came without deltas."""
         for position, item in enumerate(map(table, output if isinstance(output, list) else [])):
             content = item.get("content")
             for part in map(table, content if isinstance(content, list) else []):
                 if item.get("type") == "message":
-                    self.add(self._messages.setdefault(position, []), part.get("text"))
+                    self._say(position, part.get("text"))
                     self.add(self._refusal, part.get("refusal"))
 
     def _start(self, item: dict[str, Any], position: object) -> None:

@@ -22,8 +22,13 @@ class OpenRouterReply(ChatReply):
         super().take_delta(delta)
 
     def cost_usd(self) -> float | None:
-        cost = self.usage.get("cost")
-        return float(cost) if isinstance(cost, int | float) and 0 <= cost < 1e6 else None
+        cost = _dollars(self.usage.get("cost"))
+        if cost is None or self.usage.get("is_byok") is not True:
+            return cost
+        # With one's own key at the route, ``cost`` is only what the gateway takes for itself.
+        details = table(self.usage.get("cost_details"))
+        paid = _dollars(details.get("upstream_inference_cost"))
+        return None if paid is None else cost + paid
 
     def _told(self, details: list[Any]) -> str:
         told = []
@@ -78,3 +83,7 @@ class OpenRouterProvider(ChatProvider):
         on = told.get("default_enabled")
         shape = Shape.on if on is True else Shape.off if on is False else Shape.unknown
         return replace(rule, shape=shape)
+
+
+def _dollars(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e6 else None

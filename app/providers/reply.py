@@ -93,7 +93,7 @@ class Reply(ABC):
         if self._unsure:
             if not self.thinking and not self._tagged:
                 return
-            self._unsure, piece = False, "".join(self.text)  # it thought elsewhere: this is text
+            self._unsure, piece = False, self.said()  # it thought elsewhere: this is text
         self._heard(piece)
 
     def add_content(self, value: object) -> None:
@@ -121,7 +121,7 @@ class Reply(ABC):
     def split_content(self) -> tuple[str, str]:
         """The answer and the thinking, at the end."""
         self._add_split(*self._tags.finish())
-        text, tagged = "".join(self.text), "".join(self._tagged)
+        text, tagged = self.said(), "".join(self._tagged)
         if self.closes_alone and not tagged and not self.thinking:
             tagged, text = split_at_close(text)
         return text, ("".join(self.thinking) or tagged).strip()

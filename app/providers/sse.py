@@ -33,7 +33,7 @@ class StreamReader(Protocol):
 
 
 class SseReader:
-    """Feed it bytes, get the events that are complete. An unfinished last event is dropped."""
+    """Feed it bytes, get the events that are complete."""
 
     content_type = "text/event-stream"
 
@@ -71,7 +71,12 @@ class SseReader:
         return events
 
     def finish(self) -> list[SseEvent]:
-        return []
+        """The last event may lack the blank line; whether it is whole shows when it is parsed."""
+        if self._line:
+            self._take("".join(self._line))
+            self._line.clear()
+        event = self._dispatch()
+        return [event] if event else []
 
     def _take(self, line: str) -> SseEvent | None:
         if not line:
@@ -85,7 +90,7 @@ class SseReader:
         return None
 
     def _dispatch(self) -> SseEvent | None:
-        event = SseEvent("\n".join(self._data), self._name) if self._data else None
+        data, name = "\n".join(self._data), self._name
         self._data.clear()
         self._name = ""
-        return event
+        return SseEvent(data, name) if data.strip() else None  # without any, it keeps alive

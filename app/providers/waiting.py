@@ -1,10 +1,17 @@
-"""How long a server asks to wait: in headers or, as Google does, in the body."""
+"""How long a server asks to wait, in headers or, as Google does, in the body; what is used up."""
 
+import json
 import math
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+_SPENT = (
+    "insufficient_quota", "billing_hard_limit", "enforced_spend_limit", "api usage limits",
+    # Those of Anthropic (400), xAI (429) and OpenRouter (429) that are only sentences.
+    "credit balance is too low", "used all available credits", "free-models-per-day",
+)  # fmt: skip
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -32,8 +39,15 @@ def retry_info_s(error: Mapping[str, Any]) -> float | None:
 
 
 def quota_used_up(error: Mapping[str, Any]) -> bool:
-    """Google names a quota and no time to wait: a daily one, which no retry brings back."""
-    return bool(_details(error, "QuotaFailure")) and not _details(error, "RetryInfo")
+    """Whether credit or a quota is used up that no waiting brings back.
+
+    Google names a quota, and of a day or without a time to wait. The time that it may name beside
+    a daily one is seconds: it is not when the next day begins.
+    """
+    written = json.dumps(error, default=str).lower()
+    failed = _details(error, "QuotaFailure")
+    daily = "PerDay" in str(failed) or (bool(failed) and not _details(error, "RetryInfo"))
+    return daily or any(word in written for word in _SPENT)
 
 
 def _details(error: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:

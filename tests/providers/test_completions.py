@@ -217,7 +217,7 @@ def test_keep_alives_between_events_are_no_part_of_the_answer(
     server: WireServer, provider: str, cut: int
 ) -> None:
     """Cut or in one chunk, in which all the events come together."""
-    quiet = KEEP_ALIVES.get(provider, b": comment\n\n\n: OPENROUTER PROCESSING\n\n")
+    quiet = KEEP_ALIVES.get(provider, b": comment\n\n\n: OPENROUTER PROCESSING\n\ndata:\n\n")
 
     def handler(request: Recorded) -> Script:
         script = Script(text="a longer answer", thinking="I count.")
@@ -226,6 +226,19 @@ def test_keep_alives_between_events_are_no_part_of_the_answer(
     server.handler = handler
     got = ask(environ_for(server), f"{provider}/any")
     assert (got.text, got.thinking_text) == ("a longer answer", "I count.")
+
+
+@each
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_last_event_may_lack_the_blank_line_behind_it(
+    server: WireServer, provider: str, lacking: int
+) -> None:
+    def handler(request: Recorded) -> Script:
+        stream = b"".join(frames(Script(), request))
+        return Script(body=stream.rstrip(b"\n") + b"\n" * (2 - lacking))
+
+    server.handler = handler
+    assert ask(environ_for(server), f"{provider}/any").text == "42"
 
 
 @each

@@ -1,6 +1,7 @@
 """What goes wrong over the wire, and whether it may be tried again."""
 
 import asyncio
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,19 @@ def test_broken_answer_is_an_error(
         retryable = retryable or model == "quota"
     error = failure(environ_for(server), f"{provider}/{model}")
     assert (error.kind, error.retryable) == (kind, retryable)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "retryable"), [(401, "auth", False), (429, "rate_limit", True)]
+)
+def test_status_counts_though_the_body_cannot_be_read(
+    server: WireServer, status: int, kind: str, retryable: bool
+) -> None:
+    broken = {"content-encoding": "gzip", "retry-after": "5"}
+    server.handler = lambda request: Script(status=status, headers=broken, body=b"not packed")
+    error = failure(environ_for(server), "openai-chat/any")
+    assert (error.kind, error.status, error.retryable) == (kind, status, retryable)
+    assert error.retry_after_s == 5
 
 
 @each
@@ -158,6 +172,33 @@ def test_filter_may_answer_with_an_error(
     assert (got.outcome, got.text) == (Outcome.refused, "")
     assert got.finish_reason in ("content_filter", "invalid_prompt", "moderation")
     assert got.note.endswith(f"refused to answer this ({status}): flagged")
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "error"),
+    [
+        (
+            "anthropic",
+            400,
+            {
+                "type": "invalid_request_error",
+                "message": "Output blocked by content filtering policy",
+            },
+        ),
+        ("deepseek", 400, {"code": "invalid_request_error", "message": "Content Exists Risk"}),
+        ("xai", 403, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"),
+    ],
+)
+def test_filter_may_have_no_word_but_a_sentence(
+    server: WireServer, provider: str, status: int, error: Any
+) -> None:
+    body = {"type": "error", "code": "The caller does not have permission", "error": error}
+    server.handler = lambda request: Script(status=status, body=body)
+    got = ask(environ_for(server), f"{provider}/any")
+    assert (got.outcome, got.finish_reason) == (Outcome.refused, "content_filter")
+    event = f"data: {json.dumps(body)}\n\n".encode()
+    server.handler = lambda request: Script(body=event)
+    assert ask(environ_for(server), f"{provider}/any").outcome is Outcome.refused
 
 
 @each

@@ -61,6 +61,7 @@ def test_google_key_wins_over_gemini_key(server: WireServer) -> None:
     [
         ("gemini-2.5-flash", Thinking.off, {"thinkingBudget": 0}),
         ("gemini-2.5-flash", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
+        ("models/gemini-2.5-flash", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
         ("gemini-2.5-pro", Thinking.on, {"thinkingBudget": -1, "includeThoughts": True}),
         ("gemini-3.6-flash", Thinking.low, {"thinkingLevel": "LOW", "includeThoughts": True}),
         ("gemini-4-argon", Thinking.on, {"thinkingLevel": "MEDIUM", "includeThoughts": True}),
@@ -73,8 +74,9 @@ def test_older_models_get_a_budget_newer_ones_a_level(
     assert request.body["generationConfig"] == {"maxOutputTokens": 16000, "thinkingConfig": config}
 
 
-def test_gemma_gets_the_system_text_with_the_question() -> None:
-    body = prepare("gemma-3-27b-it", system="Be brief.").body
+@pytest.mark.parametrize("model", ["gemma-3-27b-it", "models/gemma-3-27b-it"])
+def test_gemma_gets_the_system_text_with_the_question(model: str) -> None:
+    body = prepare(model, system="Be brief.").body
     assert body["contents"] == [{"role": "user", "parts": [{"text": "Be brief.\n\nHello"}]}]
     assert "systemInstruction" not in body
 
@@ -118,6 +120,14 @@ def test_blocked_prompt_is_a_refusal(server: WireServer) -> None:
     got = play(server, {"promptFeedback": {"blockReason": "OTHER"}, "usageMetadata": usage})
     assert (got.outcome, got.text, got.finish_reason) == (Outcome.refused, "", "OTHER")
     assert (got.input_tokens, got.output_tokens) == (4, None)
+
+
+def test_counter_that_is_left_out_is_the_rest_of_the_total(server: WireServer) -> None:
+    usage = {"promptTokenCount": 4, "totalTokenCount": 4}
+    got = play(server, {"promptFeedback": {"blockReason": "OTHER"}, "usageMetadata": usage})
+    assert (got.input_tokens, got.output_tokens) == (4, 0)
+    got = play(server, said("", "STOP") | {"usageMetadata": usage | {"thoughtsTokenCount": 9}})
+    assert (got.input_tokens, got.output_tokens) == (4, 9)
 
 
 def test_other_finish_reasons_are_errors(server: WireServer) -> None:
@@ -192,9 +202,10 @@ def test_plain_error_in_the_middle_of_a_stream_is_seen(server: WireServer, wrapp
     assert found.message.endswith("while answering: overloaded")
 
 
-def test_reader_gives_no_event_for_half_a_line() -> None:
+def test_reader_gives_what_is_left_at_the_end_once() -> None:
     reader = GeminiReader()
     assert reader.feed(b"data: {}\n\ndata: {") == [SseEvent("{}")]
+    assert reader.finish() == [SseEvent("{")]
     assert reader.finish() == []
 
 
@@ -219,6 +230,17 @@ def test_time_to_wait_is_read_from_the_body(server: WireServer, wrapped: bool) -
 def test_quota_without_time_to_wait_is_used_up(server: WireServer) -> None:
     error = refused(server, 429, QUOTA)
     assert (error.kind, error.retryable) == ("quota", False)
+
+
+def test_daily_quota_is_used_up_whatever_time_to_wait_stands_beside_it(
+    server: WireServer,
+) -> None:
+    daily = {"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier", "quotaValue": "20"}
+    error = refused(server, 429, QUOTA | {"violations": [daily]}, RETRY)
+    assert (error.kind, error.retryable) == ("quota", False)
+    minute = {"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}
+    error = refused(server, 429, QUOTA | {"violations": [minute]}, RETRY)
+    assert (error.kind, error.retryable) == ("rate_limit", True)
 
 
 def test_wrong_key_is_told_from_a_wrong_request(server: WireServer) -> None:

@@ -1,6 +1,7 @@
 """What is heard of an answer while it comes."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,13 @@ def test_text_without_thinking_is_heard(server: WireServer, provider: str) -> No
     assert "".join(heard) == completion.text == LONG
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "openai", "gemini", "deepseek"])
+def test_text_is_heard_where_thinking_always_comes_apart(server: WireServer, provider: str) -> None:
+    server.handler = lambda request: Script(text=LONG, obeys=False)
+    heard, completion = listen(server, provider)
+    assert "".join(heard) == completion.text == LONG
+
+
 @pytest.mark.parametrize("provider", ["llamacpp", "ollama", "together"])
 def test_thinking_in_tags_is_not_heard(server: WireServer, provider: str) -> None:
     server.handler = lambda request: Script(text=LONG, thinking="Hm.", thinking_field="tags", cut=7)
@@ -56,6 +64,26 @@ def test_nothing_is_heard_where_a_lone_tag_may_still_end_the_thinking(server: Wi
     server.handler = lambda request: Script(text=f"I count.</think>{LONG}", obeys=False)
     heard, completion = listen(server, "vllm")
     assert (heard, completion.text) == ([], LONG)
+
+
+def test_server_of_ones_own_is_heard_from_its_first_word(
+    server: WireServer, tmp_path: Path
+) -> None:
+    own = tmp_path / "providers.toml"
+    own.write_text(
+        f'[[provider]]\nname = "lab"\ntitle = "Lab"\nbase_url = "{server.openai_url}"\n'
+        'key_optional = true\nswitch = "none"\nadapter = "openai"\n'
+    )
+    server.handler = lambda request: Script(text=LONG, thinking="I count the letters.")
+    heard: list[str] = []
+
+    async def use(providers: dict[str, Provider]) -> Completion:
+        return await providers["lab"].complete(
+            providers["lab"].prepare(Call("any", QUESTION)), heard.append
+        )
+
+    assert with_providers({}, use, extra=own).text == LONG
+    assert "".join(heard) == LONG
 
 
 def test_key_that_a_server_echoes_is_not_heard(server: WireServer) -> None:

@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 
 from app.errors import ProviderError
-from app.providers import Call, Completion, Outcome, Request, Thinking, ThinkingKind, load_providers
-from tests.providers.calling import ask, environ_for
+from app.providers import (
+    Call,
+    Completion,
+    Outcome,
+    Provider,
+    Request,
+    Thinking,
+    ThinkingKind,
+    load_providers,
+)
+from tests.providers.calling import ask, environ_for, with_providers
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
@@ -77,6 +86,18 @@ def test_organisation_is_sent_when_set(server: WireServer) -> None:
     ask(environ_for(server, OPENAI_ORG_ID="org-1"), "openai-chat/any")
     assert server.calls[0].headers["openai-organization"] == "org-1"
     assert "openai-project" not in server.calls[0].headers
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai-chat"])
+def test_open_models_of_a_server_in_its_place_are_listed(server: WireServer, provider: str) -> None:
+    names = ["gpt-4.1", "gpt-3.5-turbo-instruct", "Qwen/Qwen2.5-7B-Instruct", "dall-e-3"]
+    server.models = {"data": [{"id": name} for name in names]}
+
+    async def list_them(providers: dict[str, Provider]) -> list[str]:
+        return [model.name for model in await providers[provider].list_models()]
+
+    listed = with_providers(environ_for(server), list_them)
+    assert listed == ["gpt-4.1", "Qwen/Qwen2.5-7B-Instruct"]
 
 
 def test_header_with_a_line_break_is_refused(server: WireServer) -> None:

@@ -147,6 +147,17 @@ def test_failed_response_is_an_error(server: WireServer, code: str, kind: str) -
     assert caught.value.message.endswith("while answering: no luck")
 
 
+@pytest.mark.parametrize(
+    ("code", "retryable"), [(None, True), ("server_error", True), ("unheard_of", False)]
+)
+def test_error_before_the_first_token_may_be_called_again_unless_its_code_is_unknown(
+    server: WireServer, code: str | None, retryable: bool
+) -> None:
+    with pytest.raises(ProviderError) as caught:
+        play(server, {"type": "error", "code": code, "message": "no luck", "param": None})
+    assert (caught.value.kind, caught.value.retryable) == ("server", retryable)
+
+
 def test_end_without_its_reason_is_an_error(server: WireServer) -> None:
     with pytest.raises(ProviderError, match="without the reason why it stopped"):
         play(server, text("1"), {"type": "response.completed"})

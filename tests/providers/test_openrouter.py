@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from app.errors import ProviderError
 from app.providers import (
     Call,
     Completion,
+    Outcome,
     Provider,
     Shape,
     Thinking,
@@ -16,7 +18,7 @@ from app.providers import (
     load_providers,
 )
 from app.providers.thinking import LEVELS
-from tests.providers.calling import ask, with_providers
+from tests.providers.calling import ask, failure, with_providers
 from tests.wire import WireServer
 from tests.wire_scripts import Script
 
@@ -58,10 +60,17 @@ def test_thinking_in_details_is_read_once(server: WireServer) -> None:
     assert (got.thinking_text, got.thinking_kind) == ("I count. Done.", ThinkingKind.summary)
 
 
-def test_encrypted_thinking_is_hidden(server: WireServer) -> None:
+@pytest.mark.parametrize(
+    ("tokens", "kind"),
+    [(None, ThinkingKind.hidden), (3, ThinkingKind.hidden), (0, ThinkingKind.none)],
+)
+def test_encrypted_thinking_is_hidden_unless_none_was_counted(
+    server: WireServer, tokens: int | None, kind: ThinkingKind
+) -> None:
     encrypted = [{"type": "reasoning.encrypted", "data": "eA=="}]
-    got = play(server, delta(reasoning_details=encrypted), delta("stop", content="1"))
-    assert got.thinking_kind is ThinkingKind.hidden
+    usage = {"usage": {"completion_tokens_details": {"reasoning_tokens": tokens}}}
+    got = play(server, delta(reasoning_details=encrypted), delta("stop", content="1") | usage)
+    assert got.thinking_kind is kind
 
 
 @pytest.mark.parametrize(
@@ -73,12 +82,52 @@ def test_thinking_is_named_by_model(server: WireServer, model: str, kind: Thinki
     assert ask(environ(server), f"openrouter/{model}").thinking_kind is kind
 
 
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (
+            '{"error": {"message": "max_tokens is too large", "code": null}}',
+            "max_tokens is too large",
+        ),
+        ("The route is busy.", "The route is busy."),
+    ],
+)
+def test_error_tells_the_reason_of_the_route(server: WireServer, raw: str, reason: str) -> None:
+    metadata = {"raw": raw, "provider_name": "Fernhill"}
+    body = {"error": {"code": 400, "message": "Provider returned error", "metadata": metadata}}
+    server.handler = lambda request: Script(status=400, body=body)
+    said = failure(environ(server), "openrouter/any").message
+    assert said.endswith(f"(400): Provider returned error: {reason}")
+    with pytest.raises(ProviderError, match=rf"Provider returned error: {reason}"):
+        play(server, body)
+
+
+def test_filter_of_the_route_is_a_refusal(server: WireServer) -> None:
+    raw = '{"type":"error","error":{"message":"Output blocked by content filtering policy"}}'
+    error = {"code": 400, "message": "Provider returned error", "metadata": {"raw": raw}}
+    server.handler = lambda request: Script(status=400, body={"error": error})
+    assert ask(environ(server), "openrouter/any").outcome is Outcome.refused
+
+
 @pytest.mark.parametrize(("cost", "expected"), [(0.00012, 0.00012), (0, 0.0), (None, None)])
 def test_cost_is_what_the_gateway_says(
     server: WireServer, cost: float | None, expected: float | None
 ) -> None:
     usage = {"prompt_tokens": 10, "completion_tokens": 3, "cost": cost}
     assert play(server, delta("stop", content="1") | {"usage": usage}).cost_usd == expected
+
+
+@pytest.mark.parametrize(
+    ("is_byok", "upstream", "expected"),
+    [(True, 0.02, 0.021), (True, None, None), (False, 0.001, 0.001)],
+)
+def test_cost_with_ones_own_key_at_the_route_is_also_what_the_route_takes(
+    server: WireServer, is_byok: bool, upstream: float | None, expected: float | None
+) -> None:
+    details = {"upstream_inference_cost": upstream}
+    usage = {"prompt_tokens": 10, "cost": 0.001, "is_byok": is_byok, "cost_details": details}
+    got = play(server, delta("stop", content="1") | {"usage": usage})
+    assert got.cost_usd == expected
 
 
 EFFORTS = ["xhigh", "high", "medium", "low", "minimal", "none"]

@@ -1,5 +1,6 @@
 """Whether a failed call may be made again, and when."""
 
+import json
 import time
 from email.utils import formatdate
 
@@ -58,7 +59,16 @@ def test_retry_after_a_past_date_is_at_once() -> None:
     assert retry_after_s({"retry-after": formatdate(time.time() - 60, usegmt=True)}) == 0
 
 
-def test_spending_limit_of_anthropic_is_a_quota() -> None:
-    body = b'{"error": {"message": "You have reached your specified API usage limits"}}'
-    error = http_failure("Anthropic", 400, {}, body)
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "You have reached your specified API usage limits"),
+        (400, "Your credit balance is too low to access the Anthropic API."),
+        (429, "Your team 1 has either used all available credits or reached its monthly limit."),
+        (429, "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock more"),
+    ],
+)
+def test_credit_that_is_used_up_is_a_quota_whatever_the_status(status: int, said: str) -> None:
+    body = json.dumps({"error": {"message": said}}).encode()
+    error = http_failure("Fernhill", status, {}, body)
     assert (error.kind, error.retryable) == ("quota", False)

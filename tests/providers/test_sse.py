@@ -9,7 +9,8 @@ from app.providers.sse import SseEvent, SseReader
 
 def read(*chunks: bytes) -> list[SseEvent]:
     reader = SseReader()
-    return [event for chunk in chunks for event in reader.feed(chunk)]
+    events = [event for chunk in chunks for event in reader.feed(chunk)]
+    return events + reader.finish()
 
 
 @pytest.mark.parametrize(
@@ -22,14 +23,15 @@ def read(*chunks: bytes) -> list[SseEvent]:
         (b"data: a\r\r", [SseEvent("a")]),
         (b"data: a\n\ndata: b\n\n", [SseEvent("a"), SseEvent("b")]),
         (b"data: a\ndata: b\n\n", [SseEvent("a\nb")]),
-        (b"data\n\n", [SseEvent("")]),
+        (b"data: a\n\ndata:\n\nevent: ping\ndata\ndata: \n\n", [SseEvent("a")]),
         (b"event: ping\ndata: {}\n\n", [SseEvent("{}", "ping")]),
         (b"event: ping\n\ndata: a\n\n", [SseEvent("a")]),
         (b": comment\n\n: another\ndata: a\n\n", [SseEvent("a")]),
         (b"id: 1\nretry: 5\nother: x\ndata: a\n\n", [SseEvent("a")]),
         (b"\xef\xbb\xbfdata: a\n\n", [SseEvent("a")]),
-        (b"data: a\n", []),
-        (b"data: a", []),
+        (b"data: a\n", [SseEvent("a")]),
+        (b"event: e\ndata: a", [SseEvent("a", "e")]),
+        (b"data: a\n\n: comment", [SseEvent("a")]),
         (b"", []),
         ("data: a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\n\n".encode(), None),
     ],

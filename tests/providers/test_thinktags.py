@@ -1,11 +1,13 @@
 """Thinking in tags never stays in the answer."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.providers import ThinkingKind
 from app.providers.thinktags import ThinkTags, split_at_close
 from tests.providers.calling import ask, environ_for
 from tests.wire import WireServer
@@ -75,3 +77,21 @@ def test_lone_closing_tag_counts_where_templates_open_it(
     server.handler = lambda request: Script(text="Let me think: 1+1.</think>The answer is 2.")
     got = ask(environ_for(server), f"{provider}/any")
     assert (got.text, got.thinking_text) == expected
+
+
+@pytest.mark.parametrize("adapter", ["openai-chat", "openai", "anthropic"])
+@pytest.mark.parametrize("closed_alone", [False, True])
+def test_server_of_ones_own_may_leave_tags_whatever_its_protocol(
+    server: WireServer, tmp_path: Path, adapter: str, closed_alone: bool
+) -> None:
+    own = tmp_path / "providers.toml"
+    base_url = server.url if adapter == "anthropic" else server.openai_url
+    own.write_text(
+        f'[[provider]]\nname = "lab"\ntitle = "Lab"\nbase_url = "{base_url}"\n'
+        f'key_optional = true\nswitch = "none"\nadapter = "{adapter}"\n'
+    )
+    text = f"{'' if closed_alone else '<think>'}1+1 is 2.</think>\n\nThe answer is 2."
+    server.handler = lambda request: Script(text=text)
+    got = ask({}, "lab/any", extra=own)
+    assert (got.text, got.thinking_text) == ("The answer is 2.", "1+1 is 2.")
+    assert got.thinking_kind is ThinkingKind.full

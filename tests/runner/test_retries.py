@@ -58,6 +58,23 @@ def test_retry_after_holds_the_whole_provider(client: TestClient, wire: WireServ
     assert others, "the other provider need not wait"
 
 
+def test_wait_of_no_time_does_not_use_up_all_tries_at_once(
+    client: TestClient, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pace.PAUSE_S", 0.3)
+
+    def handler(request: Recorded) -> Script:
+        times.append(time.monotonic())
+        full = times[-1] < times[0] + 0.8
+        return Script(status=429, headers={"retry-after": "0"}) if full else Script()
+
+    times: list[float] = []
+    wire.handler = handler
+    [answer] = run(client, "openai-chat/plain")
+    assert tries(answer)[-1] == "answered"
+    assert len(times) < 7
+
+
 def test_server_error_that_passes_is_called_again(client: TestClient, wire: WireServer) -> None:
     found = run(client, "openai-chat/500-once", "anthropic/500-once", "openai-chat/error-first")
     assert [tries(a) for a in found] == [
