@@ -187,6 +187,30 @@ def test_agreement_is_over_answers_that_several_reviewers_labelled(session: Sess
     assert found.swing == (2 / 5, 3 / 5)
 
 
+def test_disputed_answers_move_the_rate_of_the_answers_that_are_counted(session: Session) -> None:
+    grid = labelled_grid(
+        session,
+        {"bluffer off allowed": ["CCC", "HHH"]},
+        prompts=[{"text": "One?", "tags": ["easy"]}, {"text": "Two?", "tags": ["hard"]}],
+    )
+    boris, cyd = get_reviewer(session, "Boris"), get_reviewer(session, "Cyd")
+    wrong = [one for one in answers_of(session, grid) if one.label is LabelValue.hallucinated]
+    for answer in wrong[:2]:  # two say hallucinated, one does not
+        set_label(session, answer.id, boris, LabelValue.hallucinated)
+        set_label(session, answer.id, cyd, LabelValue.correct)
+    attempt = session.get_one(Attempt, wrong[1].attempt_id)
+    attempt.mismatch = "It was told not to think, and thought."
+    session.add(attempt)
+    for choice, disputed, swing in (
+        ({}, 1, (1 / 5, 2 / 5)),
+        ({"ignored": True}, 2, (1 / 6, 3 / 6)),
+        ({"tag": "easy"}, 0, (0, 0)),
+        ({"tag": "hard"}, 1, (1 / 2, 1)),
+    ):
+        found = load_agreement(session, report(session, grid, **choice))
+        assert (found.disputed, found.swing) == (disputed, swing), choice
+
+
 def test_an_empty_grid_has_results_without_numbers(session: Session) -> None:
     grid = labelled_grid(session, {"bluffer off allowed": ["-"]})
     found = report(session, grid)
