@@ -161,14 +161,14 @@ def test_patterns_tell_bluffing_from_one_firm_belief(session: Session) -> None:
 def test_prompts_can_be_narrowed_by_tag(session: Session) -> None:
     grid = labelled_grid(
         session,
-        {"bluffer off allowed": ["C", "H"]},
+        {"bluffer off allowed": ["C-", "H-"], "honest off allowed": ["A-", "--"]},
         prompts=[{"text": "One?", "tags": ["easy"]}, {"text": "Two?", "tags": ["hard"]}],
     )
     assert report(session, grid, tag="hard").counts == Counts(0, 1, 0)
     by_tag = report(session, grid, by="tag").lines
-    assert [(line.name, line.counts) for line in by_tag] == [
-        ("easy", Counts(1, 0, 0)),
-        ("hard", Counts(0, 1, 0)),
+    assert [(line.name, line.counts, line.outside) for line in by_tag] == [
+        ("easy", Counts(1, 0, 1), Outside(unlabelled=2)),
+        ("hard", Counts(0, 1, 0), Outside(unlabelled=3)),
     ]
 
 
