@@ -4,6 +4,7 @@ A probe has everything that a grid asks, word for word, and nothing of what came
 wordings that the library has to the letter are found there, so that answers can be compared.
 """
 
+import json
 import tomllib
 from typing import Self
 
@@ -56,7 +57,9 @@ def save_probe(session: Session, grid: Grid) -> str:
     probe = probe_of(session, grid)
     # What is as usual is left out, but for what a reader looks for.
     fields = probe.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    return HEAD + tomli_w.dumps(fields | {"repeats": probe.repeats}, multiline_strings=True)
+    # In strings of several lines CR LF is only a line break, which would come back as LF.
+    in_lines = r"\r\n" not in json.dumps(fields)
+    return HEAD + tomli_w.dumps(fields | {"repeats": probe.repeats}, multiline_strings=in_lines)
 
 
 def probe_of(session: Session, grid: Grid) -> Probe:

@@ -94,6 +94,15 @@ def test_what_is_no_probe_is_refused_with_the_place(text: str, words: str) -> No
         read_probe(text)
 
 
+def test_line_breaks_of_windows_come_back(session: Session) -> None:
+    text = "Which one?\r\nA: this\nB: that\r"
+    grid = new_grid(session, prompts=[{"text": f"{text}?"}])
+    saved = save_probe(session, grid)
+    twin = new_grid(session, **grid_of(session, read_probe(saved)).model_dump(mode="json"))
+    assert [prompt.text for prompt in load_prompts(session, twin.id)] == [f"{text}?"]
+    assert load_prompts(session, twin.id) == load_prompts(session, grid.id)
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_any_text_survives_the_file(text: str) -> None:
     value = {"text": text, "lines": [text, text]}
