@@ -20,6 +20,7 @@ from app.reviewing.labels import get_reviewer, set_label
 from app.suggest import METHOD
 from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer
+from app.upkeep.deletion import delete_grid
 from tests.exports.reading import TRICKY
 from tests.factories import answers_of, finish, new_grid, practice
 from tests.imports.answers.importing import bring_in, look
@@ -144,3 +145,18 @@ def test_prices_and_rules_of_today_leave_imported_answers_alone(database: Databa
         price_unpriced(session, PriceBook(practice()))
         session.commit()
     assert content_hash(exported(database, copy.public_id, export_jsonl)) == before
+
+
+def test_file_of_a_grid_that_was_deleted_is_imported_again(database: Database) -> None:
+    with database.write() as session:
+        original = rich_grid(session).public_id
+        session.commit()
+    file = exported(database, original, export_jsonl)
+    there = original
+    for _ in range(2):  # the grid that was exported, then the one that it came back as
+        assert look(database, file).found.grids[0].here == there
+        with database.write() as session:
+            delete_grid(session, get_grid(session, there))
+            session.commit()
+        there = bring_in(database, file).public_id
+    assert look(database, file).found.grids[0].here == there
