@@ -33,6 +33,13 @@ def iso_utc(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat() if value else None
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # in the first hours of the year 1, or in the last of 9999
+        raise ValueError("no time that can be told in UTC") from None
+
+
 def _printable(name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise ValueError("a reviewer’s name is 1 to 80 printable characters")
@@ -45,7 +52,7 @@ def _known(tag: str) -> str:
     return tag
 
 
-Time = Annotated[AwareDatetime, PlainSerializer(iso_utc)]
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(iso_utc)]
 Count = Annotated[int, Field(ge=-MAX_INT - 1, le=MAX_INT)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_printable)]

@@ -152,6 +152,10 @@ def test_damaged_jsonl_is_told_line_by_line(database: Database) -> None:
     head = json.loads(exported(database, copy.public_id, export_jsonl).partition("\n")[0])
     assert ", there imported from a table (evals.csv) on" in head["imported"]
     assert '"text":"␀�"' in exported(database, copy.public_id, export_jsonl)
+    early = lines[2].replace('"finished_at":"', '"finished_at":"0001-01-01T00:00:00+14:00","_":"')
+    early = early.replace('"_":"', '"error_message":"')
+    told = look(database, "\n".join([*lines[:2], early]), again=True).bad
+    assert [(p.line, "no time that can be told in UTC" in p.text) for p in told] == [(3, True)]
     future = lines[0].replace('"format":1', '"format":99')
     assert "newer version" in look(database, future).bad[0].text
 
