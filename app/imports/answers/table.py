@@ -91,7 +91,7 @@ class _Row:
         if not text:
             return None
         try:
-            return of(text)
+            return of(text.removesuffix(".0"))  # of whole numbers beside empty cells, in pandas
         except ValueError:
             raise ValueError(f"{FIELDS[name]}: “{text[:40]}” is no number") from None
 

@@ -109,6 +109,12 @@ def test_columns_are_told_by_hand(database: Database) -> None:
     assert (found.counts["answers"], found.found.grids[0].title) == (1, "Fragen")
 
 
+def test_whole_numbers_may_have_a_zero_after_the_point(database: Database) -> None:
+    rows = "prompt,model,answer,repeat,output_tokens\nWhy?,m/a,x,1.0,70.0\nWhy?,m/a,y,2.0,\n"
+    assert look(database, rows).counts["new"] == 2
+    assert look(database, rows.replace("1.0", "1.5")).bad[0].text == "repeat: “1.5” is no number"
+
+
 def test_names_of_columns() -> None:
     assert fields_of(["question", "answer", "response"]) == {
         "question": "prompt", "answer": "references", "response": "text",
