@@ -74,7 +74,7 @@ class Inspect:
         epoch = int(sample.get("epoch") or 1)
         cell = (grid, stage.prompt(grid, prompt), model, variant)
         if stage.at(*cell, epoch):  # two samples that ask the same
-            epoch = stage.count_in(*cell) + 1
+            epoch = stage.last_in(*cell) + 1
         place = {"prompt": cell[1], "model": model, "variant": variant, "repeat": epoch}
         name = f"{sample.get('id')}/{sample.get('epoch') or 1}"
         labels = [] if error else self._labels(line, sample)

@@ -60,7 +60,7 @@ class Promptfoo:
         cell = (grid, stage.prompt(grid, prompt), model, stage.variant(grid, variant))
         stage.model(grid, model)
         place = {"prompt": cell[1], "model": model, "variant": cell[3]}
-        repeat = stage.count_in(*cell) + 1
+        repeat = stage.last_in(*cell) + 1
         labels = [] if failed else self._labels(line, result.get("gradingResult") or {})
         name = str(result.get("id") or "")
         stage.answer(

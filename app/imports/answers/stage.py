@@ -169,12 +169,12 @@ class Stage:
         """The answer that the file calls so."""
         return self._answers("grid = ? AND key = ?", (grid, key)) if key else []
 
-    def count_in(self, grid: int, prompt: int, model: str, variant: int) -> int:
-        """How many repeats of this cell there are."""
-        statement = "SELECT count(*) FROM answer WHERE grid = ? AND prompt = ? AND model = ?"
+    def last_in(self, grid: int, prompt: int, model: str, variant: int) -> int:
+        """The last repeat of this cell; 0: there is none."""
+        statement = "SELECT max(repeat) FROM answer WHERE grid = ? AND prompt = ? AND model = ?"
         values = (grid, prompt, model, variant)
         found = self.db.execute(statement + " AND variant = ?", values).fetchone()
-        return int(found[0])
+        return int(found[0] or 0)
 
     def set_answer(self, number: int, body: dict[str, Any]) -> None:
         values = (_json(body), len(body["labels"]), number)

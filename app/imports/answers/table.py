@@ -174,7 +174,7 @@ class _Row:
                 )
             return found, repeat
         found = next(iter(stage.keyed(cell[0], self.said("key").strip())), None)
-        return found, found.repeat if found else stage.count_in(*cell) + 1
+        return found, found.repeat if found else stage.last_in(*cell) + 1
 
     def _add_to(
         self, stage: Stage, there: Staged, attempt: dict[str, Any], label: dict[str, Any] | None

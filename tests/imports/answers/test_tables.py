@@ -109,6 +109,15 @@ def test_columns_are_told_by_hand(database: Database) -> None:
     assert (found.counts["answers"], found.found.grids[0].title) == (1, "Fragen")
 
 
+def test_rows_without_a_repeat_stand_beside_those_that_have_one(database: Database) -> None:
+    rows = "prompt,model,answer,repeat\nWhy?,m/a,x,2\nWhy?,m/a,y,\nWhy?,m/a,z,\nHow?,m/a,u,\n"
+    grid = bring_in(database, rows)
+    with database.read() as session:
+        found = session.exec(select(Answer.repeat).join(Grid).where(
+            Grid.public_id == grid.public_id))  # fmt: skip
+        assert sorted(found) == [1, 2, 3, 4]
+
+
 def test_whole_numbers_may_have_a_zero_after_the_point(database: Database) -> None:
     rows = "prompt,model,answer,repeat,output_tokens\nWhy?,m/a,x,1.0,70.0\nWhy?,m/a,y,2.0,\n"
     assert look(database, rows).counts["new"] == 2
