@@ -10,7 +10,7 @@ from app.suggest.match import Question, taken_back
 from app.suggest.normalise import compact, set_of, words
 from app.suggest.values import Kind, Value, number
 
-METHOD = "rules/1"  # to be counted up when the same text may get another gist
+METHOD = "rules/2"  # to be counted up when the same text may get another gist
 
 LOOK = 500  # characters that are looked at from either end of a long text
 SHORT_WORDS = 15  # of an answer that is short enough to be wrong as a whole

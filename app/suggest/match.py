@@ -85,6 +85,8 @@ class Question:
         match self.kind:
             case Kind.number:
                 return number(same) == same
+            case Kind.date:  # the day of a reference without its year is not all, and not wrong
+                return not any(value[-6:] == same[1:] for value in self.values)
             case Kind.choice:
                 return any(
                     len(same) == 1 == len(value) or {same, value} == {"yes", "no"}
@@ -95,6 +97,8 @@ class Question:
     def accepts(self, same: str) -> bool:
         """Whether a value is right."""
         if same in self.values or (self.kind is Kind.text and same in self.written):
+            return True
+        if self.kind is Kind.date and f"--{same[-5:]}" in self.values:  # and its year, unasked
             return True
         is_number = self.kind is Kind.number and same and number(same) == same
         if not is_number or len(same) > DIGITS:

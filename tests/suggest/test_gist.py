@@ -149,6 +149,15 @@ def test_digits_are_no_date_unless_the_prompt_states_their_order() -> None:
     assert suggested("03-07", undated) == suggested("07-03", undated) == ""
 
 
+def test_day_without_its_year_is_no_other_day() -> None:
+    day, dated = (Question.of([one], "", "When?") for one in ("3 July", "3 July 1969"))
+    assert suggested("3 July 1969", day) == "correct strong"
+    assert suggested("It was on July 3, 1969.", day) == "correct weak"
+    assert suggested("4 July 1969", day) == "hallucinated strong"
+    assert suggested("3 July", dated) == ""
+    assert suggested("4 July", dated) == "hallucinated strong"
+
+
 @pytest.mark.parametrize(
     ("question", "text", "label"),
     [
