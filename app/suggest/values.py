@@ -62,8 +62,18 @@ def numbers(tokens: Sequence[str]) -> list[Value]:
         same, end = number(token) or token, at + 1
         if end < len(tokens) and tokens[end] in SCALES:
             same, end = _scaled(same, SCALES[tokens[end]]), end + 1
-        found.append(Value(same, at, end))
+        if _has_sign(tokens, at) and (signed := number(f"-{same}")):
+            found.append(Value(signed, at - 1, end))
+        else:
+            found.append(Value(same, at, end))
     return found
+
+
+def _has_sign(tokens: Sequence[str], at: int) -> bool:
+    """Whether the sign of a number is a word before it, and does not take it from another."""
+    if not at or tokens[at - 1] not in ("minus", "negative"):
+        return False
+    return at == 1 or (len(tokens[at - 2]) > 1 and not number(tokens[at - 2]))
 
 
 def stated_order(text: str) -> str:
