@@ -51,6 +51,7 @@ class Question:
             asks = _ASKS_NUMBER.search(answer_format) or _HOW_MANY.search(text)
             kind = Kind.number if asks else Kind.text
         values = {same for said in tokens if (same := _whole(said, kind, order))}
+        exact = [said[0] for said in tokens if len(said) == 1]  # 9.80 is 9.8, to two places
         ranges = [_range(reference) for reference in references] if kind is Kind.number else []
         return cls(
             kind,
@@ -58,7 +59,7 @@ class Question:
             closed=bool(references) and kind is not Kind.text,
             written={compact(said): shown for shown, said in given if said},
             values=frozenset(values),
-            decimals=tuple(v for v in values if kind is Kind.number and "." in v),
+            decimals=tuple(v for v in exact if kind is Kind.number and "." in v and number(v)),
             ranges=tuple(r for r in ranges if r),
             asked=normalise(text[:2_000]),
         )
