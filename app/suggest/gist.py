@@ -6,9 +6,9 @@ from typing import Literal
 
 from app.suggest import abstain
 from app.suggest.extract import SHORT, cut, end_of_sentence, first_line, marked, tidy
-from app.suggest.match import Question, taken_back
+from app.suggest.match import NEAR, Question, taken_back
 from app.suggest.normalise import compact, set_of, words
-from app.suggest.values import Kind, Value, number
+from app.suggest.values import Kind, Value, choice, is_choice, number
 
 METHOD = "rules/2"  # to be counted up when the same text may get another gist
 
@@ -138,10 +138,16 @@ def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
 
 
 def _taken_back(read: _Read, question: Question, value: Value) -> bool:
-    # "No, it does not" is a choice, and denies nothing.
+    found = read.found
     if question.kind is Kind.choice:
-        return len({other.same for other in read.found}) > 1
-    others = [v for v in read.found if v.same != value.same and not question.accepts(v.same)]
+        if len({other.same for other in found}) > 1:
+            return True
+        if value.same in ("yes", "no"):
+            # "No, it does not" is a choice, and denies nothing; "yes and no" is none.
+            near = map(choice, read.said[max(value.first - NEAR, 0) : value.end + NEAR])
+            return {"yes", "no"} <= set(near)
+        found = [Value(it, at, at + 1) for at, it in enumerate(read.said) if is_choice(it)]
+    others = [v for v in found if v.same != value.same and not question.accepts(v.same)]
     return taken_back(read.said, value, others)
 
 
