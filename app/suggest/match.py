@@ -22,7 +22,7 @@ _RANGE = re.compile(
 _TAKES_BACK = set_of(
     "not no never neither nor or cannot isnt wasnt arent werent doesnt didnt dont wont cant couldnt"
     " wouldnt incorrect wrong false instead rather except unlikely without versus vs than"
-    " between"
+    " between aint hardly nope doubt"
 )
 _VERY = set_of("so too very quite really entirely completely totally fully absolutely")
 

@@ -197,6 +197,9 @@ def test_day_without_its_year_is_no_other_day() -> None:
         (CAPITAL, "Lyon or Paris", ""),
         (NAMES, "It is New York City (NYC).", "correct weak"),
         (CAPITAL, "It is not Paris, it is Lyon.", ""),
+        (CAPITAL, "It ain't Paris.", ""),
+        (CAPITAL, "Paris? Nope, Lyon.", ""),
+        (CAPITAL, "I doubt it's Paris.", ""),
         (CAPITAL, "Parisian", ""),
         (CAPITAL, "Lyon", ""),  # it may be called something else: no match is no evidence
     ],
