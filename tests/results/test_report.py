@@ -7,7 +7,9 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.errors import InvalidInput
-from app.providers import Outcome
+from app.grids import stamp
+from app.prompts import WordingInput, save_wording
+from app.providers import Outcome, Thinking
 from app.results.agreement import load_agreement
 from app.results.book import Outside
 from app.results.choice import By, Choice
@@ -17,8 +19,8 @@ from app.results.words import sentence
 from app.reviewing.labels import get_reviewer, set_label
 from app.stats.measures import Counts
 from app.stats.repeats import Pattern
-from app.tables import AnswerState, Attempt, Grid, LabelValue
-from tests.factories import answers_of
+from app.tables import Answer, AnswerState, Attempt, Grid, LabelValue, Variant
+from tests.factories import answers_of, finish
 from tests.results.labelled import FOUR, labelled_grid
 
 SIX = {
@@ -112,6 +114,27 @@ def test_levels_and_columns_can_be_chosen_to_compare(session: Session) -> None:
     columns = report(session, grid, before=first.key, after=last.key).chosen
     assert columns is not None
     assert columns.counts == (first.counts, last.counts)
+
+
+def test_both_versions_of_a_wording_are_compared_whichever_comes_first(session: Session) -> None:
+    grid = labelled_grid(session, {"bluffer off allowed": ["H"], "bluffer off forced": ["H"]})
+    edited = WordingInput(title="allowed", opt_out="You may pass.", may_abstain=True)
+    newer = save_wording(session, edited, "allowed")
+    variant = Variant(grid_id=grid.id, position=2, wording_id=newer.id, thinking=Thinking.off)
+    session.add(variant)
+    session.flush()
+    [old, _] = answers_of(session, grid)
+    answer = Answer(**old.model_dump(include={"grid_id", "prompt_id", "provider", "model"}),
+                    variant_id=variant.id, repeat=1, seq=stamp(session, grid.id))  # fmt: skip
+    session.add(answer)
+    session.flush()
+    finish(session, answer, "same")
+    set_label(session, answer.id, get_reviewer(session, "Ada"), LabelValue.abstained)
+    there = report(session, grid, before="wording:allowed", after="wording:forced").chosen
+    back = report(session, grid, before="wording:forced", after="wording:allowed").chosen
+    assert there is not None
+    assert back is not None
+    assert there.counts == back.counts[::-1] == (Counts(0, 1, 1), Counts(0, 2, 0))
 
 
 def test_what_cannot_be_compared_is_refused(session: Session) -> None:
