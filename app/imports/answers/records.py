@@ -94,11 +94,20 @@ class HeldRecord(Record):
     message: str = ""
 
 
+def _each_once(name: str) -> AfterValidator:
+    def check(records: list[Any]) -> list[Any]:
+        if len({getattr(record, name) for record in records}) < len(records):
+            raise ValueError(f"the same {name} stands there twice")
+        return records
+
+    return AfterValidator(check)
+
+
 class ModelRecord(Record):
     model: Annotated[Line, Field(min_length=1)]
     practice: bool = False
     forced: list[Thinking] = []
-    held: list[HeldRecord] = []
+    held: Annotated[list[HeldRecord], _each_once("thinking")] = []
 
 
 class GridRecord(BaseModel):
@@ -109,7 +118,7 @@ class GridRecord(BaseModel):
     created_at: Time | None = None
     repeats: int = Field(1, ge=1, le=MAX_REPEATS)
     prompts: list[PromptRecord] = []
-    models: list[ModelRecord] = []
+    models: Annotated[list[ModelRecord], _each_once("model")] = []
     variants: list[VariantRecord] = []
     grid: Line = ""
     link: Line = ""

@@ -171,6 +171,13 @@ def test_damaged_jsonl_is_told_line_by_line(database: Database) -> None:
     early = early.replace('"_":"', '"error_message":"')
     told = look(database, "\n".join([*lines[:2], early]), again=True).bad
     assert [(p.line, "no time that can be told in UTC" in p.text) for p in told] == [(3, True)]
+    model = json.loads(lines[0])["models"][0]
+    held = [{"thinking": "on", "state": "stopped"}] * 2
+    for models, twice in (([model, model], "model"), ([model | {"held": held}], "thinking")):
+        first = json.dumps(json.loads(lines[0]) | {"models": models})
+        wrong = look(database, "\n".join([first, *lines[1:]]), again=True).bad[0]
+        assert wrong.line == 1
+        assert wrong.text.endswith(f"the same {twice} stands there twice")
     future = lines[0].replace('"format":1', '"format":99')
     assert "newer version" in look(database, future).bad[0].text
 
