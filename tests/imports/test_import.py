@@ -117,7 +117,7 @@ def test_bad_rows_of_an_export_come_back_as_they_were(database: Database, look: 
     with database.write() as session:
         save_prompt(session, PromptInput(text="-1?", references=["=a", "b"], tags=["x", "y"]))
         session.commit()
-    for name, export in {"x.csv": library_csv}.items():
+    for name, export in EXPORTS.items():
         with database.read() as session:
             file = "".join(export(session))
         found, rows = look(file.replace("unknown", "perhaps"), name)
