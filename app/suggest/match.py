@@ -1,7 +1,7 @@
 """Whether an answer agrees with the references of its question."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
@@ -38,6 +38,7 @@ class Question:
     values: frozenset[str] = frozenset()
     decimals: tuple[str, ...] = ()  # references with a fraction, right to their last figure
     ranges: tuple[tuple[Decimal, Decimal], ...] = ()
+    shares: frozenset[str] = frozenset()  # the same, where 0.5 and 50% may be
     asked: str = ""  # the question itself, normalised
 
     @classmethod
@@ -61,6 +62,7 @@ class Question:
             values=frozenset(values),
             decimals=tuple(v for v in exact if kind is Kind.number and "." in v and number(v)),
             ranges=tuple(r for r in ranges if r),
+            shares=frozenset(_shares(references, values)) if kind is Kind.number else frozenset(),
             asked=normalise(text[:2_000]),
         )
 
@@ -85,7 +87,7 @@ class Question:
             return False
         match self.kind:
             case Kind.number:
-                return number(same) == same
+                return number(same) == same and same not in self.shares
             case Kind.date:  # the day of a reference without its year is not all, and not wrong
                 return not any(value[-6:] == same[1:] for value in self.values)
             case Kind.choice:
@@ -170,6 +172,18 @@ def _range(reference: str) -> tuple[Decimal, Decimal] | None:
         return None
     low, high = map(Decimal, ends)
     return (low, high) if low < high else None
+
+
+def _shares(references: Sequence[str], values: Iterable[str]) -> Iterator[str]:
+    """Of references in percent their fractions, of fractions what they are in percent."""
+    in_percent = any("%" in reference for reference in references)
+    for value in values:
+        if number(value) == value and len(value) <= DIGITS:
+            exact = Decimal(value)
+            if in_percent:
+                yield number(f"{exact / 100:f}")
+            elif 0 < exact < 1:
+                yield number(f"{exact * 100:f}")
 
 
 def _rounds_to(same: str, reference: str) -> bool:

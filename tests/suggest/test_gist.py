@@ -92,6 +92,10 @@ def test_numbers_are_matched_as_whole_words(text: str, label: str) -> None:
         (["9.80"], "9.84", "hallucinated strong"),
         (["-3"], "3", "hallucinated strong"),
         (["-3"], "−3", "correct strong"),
+        (["50%"], "50 %", "correct strong"),
+        (["50%"], "0.5", ""),  # which is the same, or half a percent
+        (["50%"], "5", "hallucinated strong"),
+        (["0.25"], "25%", ""),
         (["5"], "minus 5", "hallucinated strong"),
         (["5"], "It is negative five.", "hallucinated weak"),
         (["-5"], "minus five", "correct strong"),
