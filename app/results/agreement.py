@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import sqlalchemy
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func
 
 from app.grid.facts import Facts, load_facts
@@ -93,8 +94,8 @@ def load_agreement(session: Session, report: Report) -> Agreement:
 
 
 def _agreement(session: Session, report: Report, facts: Facts) -> Agreement:
-    grid, book = report.grid, report.book
-    units, names = _units(session, grid.id)
+    book = report.book
+    units, names = _units(session, _looked_at(report))
     said = [list(unit.values()) for unit in units.values()]
     everybody = bool(said) and len({frozenset(unit) for unit in units.values()}) == 1
     disputed = _disputed(facts, report)
@@ -110,16 +111,26 @@ def _agreement(session: Session, report: Report, facts: Facts) -> Agreement:
         _pairs(units, names),
         disputed.total(),
         swing,
-        _suggestions(session, grid.id),
+        _suggestions(session, _looked_at(report)),
     )
 
 
-def _units(session: Session, grid_id: int) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
+def _looked_at(report: Report) -> ColumnElement[bool]:
+    """Of an answer: it is one to the prompts that the report is about."""
+    of_grid = col(Answer.grid_id) == report.grid.id
+    if not report.choice.tag:
+        return of_grid
+    return of_grid & col(Answer.prompt_id).in_(report.book.questions)
+
+
+def _units(
+    session: Session, looked_at: ColumnElement[bool]
+) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
     """The labels of each answer that several reviewers labelled, and these reviewers' names."""
     voted = (
         sqlalchemy.select(col(Label.answer_id), col(Label.reviewer_id), col(Label.value))
         .join(Answer, col(Answer.id) == col(Label.answer_id))
-        .where(col(Answer.grid_id) == grid_id, col(Label.value).is_not(None))
+        .where(looked_at, col(Label.value).is_not(None))
     )
     several = (
         voted.with_only_columns(col(Label.answer_id))
@@ -163,13 +174,13 @@ def _disputed(facts: Facts, report: Report) -> Counter[str | None]:
     return found
 
 
-def _suggestions(session: Session, grid_id: int) -> list[SuggestionTable]:
+def _suggestions(session: Session, looked_at: ColumnElement[bool]) -> list[SuggestionTable]:
     rows = session.execute(
         sqlalchemy.select(
             col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label), func.count()
         )
         .join(Answer, col(Answer.attempt_id) == col(Attempt.id))
-        .where(col(Answer.grid_id) == grid_id, col(Answer.label).is_not(None))
+        .where(looked_at, col(Answer.label).is_not(None))
         .group_by(col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label))
     )
     tables: dict[str, Table] = {}

@@ -224,14 +224,16 @@ def test_disputed_answers_move_the_rate_of_the_answers_that_are_counted(session:
     attempt = session.get_one(Attempt, wrong[1].attempt_id)
     attempt.mismatch = "It was told not to think, and thought."
     session.add(attempt)
-    for choice, disputed, swing in (
-        ({}, 1, (1 / 5, 2 / 5)),
-        ({"ignored": True}, 2, (1 / 6, 3 / 6)),
-        ({"tag": "easy"}, 0, (0, 0)),
-        ({"tag": "hard"}, 1, (1 / 2, 1)),
+    for choice, disputed, swing, in_common, suggested in (
+        ({}, 1, (1 / 5, 2 / 5), 2, 6),
+        ({"ignored": True}, 2, (1 / 6, 3 / 6), 2, 6),
+        ({"tag": "easy"}, 0, (0, 0), 0, 3),
+        ({"tag": "hard"}, 1, (1 / 2, 1), 2, 3),
     ):
         found = load_agreement(session, report(session, grid, **choice))
         assert (found.disputed, found.swing) == (disputed, swing), choice
+        assert found.answers == in_common, choice
+        assert sum(it.n + it.none for it in found.suggestions) == suggested, choice
 
 
 def test_an_empty_grid_has_results_without_numbers(session: Session) -> None:
