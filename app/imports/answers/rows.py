@@ -132,15 +132,15 @@ def _stage_row(
     called = bool(cells["attempt"])
     variant = _variant(cells, wordings, called=called)
     attempts = [_attempt(cells)] if called else []
-    grid = stage.grid_named(cells["grid"], head)
     model = cells["model_asked"]
     if not model:
         raise ValueError("no answer: model_asked has to be there")
+    state = AnswerState(cells["state"])
+    grid = stage.grid_named(cells["grid"], head)  # nothing is staged of a row that is bad
     _note_model(stage, grid, cells, model, called=called)
     base = (grid, variant.model_copy(update={"system_prompt": ""}).model_dump_json())
     number = (seen.get(base) if not called else None) or stage.variant(grid, variant)
     seen.setdefault(base, number)
-    state = AnswerState(cells["state"])
     if state in (AnswerState.pending, AnswerState.running):
         state = AnswerState.cancelled
         stage.remark(line, "it was not finished: it is imported as cancelled")

@@ -118,6 +118,21 @@ def test_rows_without_a_repeat_stand_beside_those_that_have_one(database: Databa
         assert sorted(found) == [1, 2, 3, 4]
 
 
+def test_nothing_comes_of_a_bad_row(database: Database) -> None:
+    rows = (
+        "experiment,prompt,model,answer,repeat,condition\n"
+        "one,Why?,m/a,x,1,\none,How?,m/b,y,first,terse\ntwo,Who?,m/a,z,0,\n"
+    )
+    found = look(database, rows)
+    assert found.counts == {
+        "grids": 1, "prompts": 1, "columns": 1, "answers": 1, "bad": 2, "new": 1,
+    }  # fmt: skip
+    file = exported(database, bring_in(database, rows).public_id, answers_csv)
+    broken = file.replace("m/a", "m/b").replace(",done,", ",made,")
+    assert broken.count("made") == 1
+    assert look(database, broken, "x.csv", again=True).counts == {"bad": 1}
+
+
 def test_whole_numbers_may_have_a_zero_after_the_point(database: Database) -> None:
     rows = "prompt,model,answer,repeat,output_tokens\nWhy?,m/a,x,1.0,70.0\nWhy?,m/a,y,2.0,\n"
     assert look(database, rows).counts["new"] == 2
