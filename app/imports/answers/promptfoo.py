@@ -69,7 +69,8 @@ class Promptfoo:
 
     def finish(self) -> None:
         """The name of the whole stands behind the results."""
-        title = (self.beside.get("config") or {}).get("description")
+        config = self.beside.get("config")
+        title = config.get("description") if isinstance(config, dict) else ""
         if isinstance(title, str) and title.strip():
             self.stage_.set_title(self._name, storable(title)[:500])
 
