@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.suggest import abstain
-from app.suggest.extract import SHORT, cut, end_of_sentence, first_line, marked, tidy
+from app.suggest.extract import SHORT, called_answer, cut, end_of_sentence, first_line, marked, tidy
 from app.suggest.match import NEAR, Question, taken_back
 from app.suggest.normalise import compact, set_of, words
 from app.suggest.values import Kind, Value, choice, is_choice, number
@@ -125,6 +125,9 @@ def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
         if mark and question.accepts(question.whole(words(mark))):
             return _Verdict("correct", "weak", "What it marks as its answer is a reference.",
                             right[-1])  # fmt: skip
+        called = called_answer(read.look) if len(read.said) > 1 else ""
+        if called and not any(question.accepts(v.same) for v in question.find(words(called))):
+            return _Verdict(reason="What it calls its answer is no reference: look at it.")
         last = found[-1]
         if question.accepts(last.same) and not _taken_back(read, question, last):
             return _Verdict("correct", "weak", "A reference stands in the text.", last)

@@ -202,6 +202,8 @@ def test_day_without_its_year_is_no_other_day() -> None:
         (NAMES, "It is New York City (NYC).", "correct weak"),
         (CAPITAL, "It is not Paris, it is Lyon.", ""),
         (CAPITAL, "It ain't Paris.", ""),
+        (CAPITAL, "Answer: Lyon\n(Paris once was.)", ""),
+        (CAPITAL, "Answer: the capital is Paris.", "correct weak"),
         (CAPITAL, "Paris? Nope, Lyon.", ""),
         (CAPITAL, "I doubt it's Paris.", ""),
         (CAPITAL, "Parisian", ""),
