@@ -127,7 +127,7 @@ def _stage_row(
         question="" if cells["question"] == cells["prompt"] else cells["question"],
         references=references,
         constraint=cells["constraint"],
-        answerable=cells["answerable"],
+        answerable=cells["answerable"] or "unknown",  # a share may leave it out
     )
     called = bool(cells["attempt"])
     variant = _variant(cells, wordings, called=called)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlmodel import Session, select
 
 from app.db import Database
@@ -17,6 +18,8 @@ from app.pricing.prices import PriceBook
 from app.prompts import WordingInput, save_wording, wordings
 from app.providers import Outcome, ThinkingKind
 from app.reviewing.labels import get_reviewer, set_label
+from app.sharing.hiding import HIDEABLE
+from app.sharing.shares import new_share, shown_by
 from app.suggest import METHOD
 from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer
@@ -160,3 +163,15 @@ def test_file_of_a_grid_that_was_deleted_is_imported_again(database: Database) -
             session.commit()
         there = bring_in(database, file).public_id
     assert look(database, file).found.grids[0].here == there
+
+
+@pytest.mark.parametrize("hidden", [(), ("prompts",), tuple(HIDEABLE)])
+def test_files_of_a_share_can_be_imported(database: Database, hidden: tuple[str, ...]) -> None:
+    with database.write() as session:
+        grid = rich_grid(session)
+        session.commit()
+        shown = shown_by(session, new_share(grid, hidden), grid)
+        export = open_export(session, grid, "http://here", frozenset({"practice"}), shown=shown)
+        file = "".join(answers_csv(export))
+    found = look(database, file, "a.csv", again=True)
+    assert (found.bad, found.counts["new"], found.counts["labels"]) == ([], 16, 6)
