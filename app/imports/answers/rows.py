@@ -118,7 +118,7 @@ def _stage_row(
     """``seen``: a variant for those that differ in the system prompt only, which an answer that
     was never called does not show. Raises ValueError and ValidationError."""
     head = {"format": FORMAT, "title": cells["grid_title"], "created_at": None,
-            "grid": cells["grid"], "link": cells["link"].partition("#")[0]}  # fmt: skip
+            "grid": cells["grid"], "link": _grid_at(cells["link"])}  # fmt: skip
     if not cells["grid"] or not cells["repeat"].isdecimal():
         raise ValueError("no answer: grid and repeat have to be there")
     references = _listed(cells["references"], "references")
@@ -161,6 +161,11 @@ def _stage_row(
             stage.duplicates += 1
         else:
             raise ValueError(f"line {there} has the same repeat and says something else of it")
+
+
+def _grid_at(link: str) -> str:
+    """The address of the grid in that of an answer; in a share answers have pages of their own."""
+    return link.partition("#")[0] if "#" in link else link.rpartition("/answers/")[0]
 
 
 def _variant(cells: dict[str, str], wordings: Sequence[Wording], *, called: bool) -> VariantRecord:

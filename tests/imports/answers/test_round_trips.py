@@ -24,7 +24,7 @@ from app.suggest import METHOD
 from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer
 from app.upkeep.deletion import delete_grid
-from tests.exports.reading import TRICKY
+from tests.exports.reading import TRICKY, read_csv
 from tests.factories import answers_of, finish, new_grid, practice
 from tests.imports.answers.importing import bring_in, look
 
@@ -175,3 +175,8 @@ def test_files_of_a_share_can_be_imported(database: Database, hidden: tuple[str,
         file = "".join(answers_csv(export))
     found = look(database, file, "a.csv", again=True)
     assert (found.bad, found.counts["new"], found.counts["labels"]) == ([], 16, 6)
+    copy = bring_in(database, file, "a.csv", again=True)
+    if not hidden:
+        assert exported(database, copy.public_id, answers_csv) == file
+    links = [row["link"] for row in read_csv(exported(database, copy.public_id, answers_csv))]
+    assert links == [row["link"] for row in read_csv(file)]
