@@ -180,3 +180,17 @@ def test_files_of_a_share_can_be_imported(database: Database, hidden: tuple[str,
         assert exported(database, copy.public_id, answers_csv) == file
     links = [row["link"] for row in read_csv(exported(database, copy.public_id, answers_csv))]
     assert links == [row["link"] for row in read_csv(file)]
+
+
+def test_links_of_a_share_of_an_imported_grid_lead_to_its_answers(database: Database) -> None:
+    rows = "answer_id,prompt,model,answer\n70,Why?,m/a,x\n71,Why?,m/a,y\n"
+    copy = bring_in(database, rows)
+    with database.read() as session:
+        grid = get_grid(session, copy.public_id)
+        shown = shown_by(session, new_share(grid), grid)
+        export = open_export(session, grid, "http://here", shown=shown)
+        csv, jsonl = "".join(answers_csv(export)), "".join(export_jsonl(export))
+        ids = [answer.id for answer in answers_of(session, grid)]
+    links = [f"http://here{shown.path}/answers/{id_}" for id_ in ids]
+    assert [row["link"] for row in read_csv(csv)] == links
+    assert [json.loads(line)["link"] for line in jsonl.splitlines()[1:-1]] == links
