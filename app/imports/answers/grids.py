@@ -217,6 +217,9 @@ def _look_for(session: Session, stage: Stage) -> None:
     """Note of each grid its hash, and which grid here is the same."""
     for number, head in list(stage.grids()):
         content = stage.content_hash(number, head)
+        if left_out := head.get("left_out"):  # which is part of the hash that the file states
+            stated = stage.content_hash(number, head, left_out=left_out)
+            stage.set_stated(number, content, stated)
         same = (col(Origin.grid_id) == col(Grid.id)) & (col(Origin.content_hash) == content)
         there = select(Grid.public_id).where(IS_THERE)
         here = session.exec(there.join(Origin, same).limit(1)).first()

@@ -123,6 +123,7 @@ class GridRecord(BaseModel):
     grid: Line = ""
     link: Line = ""
     imported: str = ""  # where it came from before
+    left_out: list[str] = []  # in files of a share
 
 
 class SaidRecord(Record):

@@ -172,7 +172,10 @@ def test_files_of_a_share_can_be_imported(database: Database, hidden: tuple[str,
         session.commit()
         shown = shown_by(session, new_share(grid, hidden), grid)
         export = open_export(session, grid, "http://here", frozenset({"practice"}), shown=shown)
-        file = "".join(answers_csv(export))
+        file, jsonl = "".join(answers_csv(export)), "".join(export_jsonl(export))
+    assert not look(database, jsonl, again=True).found.notes  # such as that it was changed
+    changed = jsonl.replace("'=Ds", "'=Cs")
+    assert "not what its last line has" in look(database, changed, again=True).found.notes[0]
     found = look(database, file, "a.csv", again=True)
     assert (found.bad, found.counts["new"], found.counts["labels"]) == ([], 16, 6)
     copy = bring_in(database, file, "a.csv", again=True)
