@@ -4,7 +4,9 @@ A probe has everything that a grid asks, word for word, and nothing of what came
 wordings that the library has to the letter are found there, so that answers can be compared.
 """
 
+import json
 import tomllib
+from collections.abc import Iterable
 from typing import Self
 
 import tomli_w
@@ -13,7 +15,7 @@ from sqlmodel import Session
 
 from app.errors import InvalidInput
 from app.grid.shape import load_columns, load_prompts
-from app.grid.view import forced_settings
+from app.grid.view import Column, forced_settings
 from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
 from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
@@ -56,12 +58,15 @@ def save_probe(session: Session, grid: Grid) -> str:
     probe = probe_of(session, grid)
     # What is as usual is left out, but for what a reader looks for.
     fields = probe.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
-    return HEAD + tomli_w.dumps(fields | {"repeats": probe.repeats}, multiline_strings=True)
+    # In strings of several lines CR LF is only a line break, which would come back as LF.
+    in_lines = r"\r\n" not in json.dumps(fields)
+    return HEAD + tomli_w.dumps(fields | {"repeats": probe.repeats}, multiline_strings=in_lines)
 
 
 def probe_of(session: Session, grid: Grid) -> Probe:
-    columns = [c for c in load_columns(session, grid.id) if not is_pasted(c.model)]
+    columns = _asked(session, grid)
     variants = {column.variant.id: column for column in columns}
+    names = _names(columns)
     return Probe(
         title=grid.title,
         models=list(dict.fromkeys(column.model for column in columns)),
@@ -69,10 +74,15 @@ def probe_of(session: Session, grid: Grid) -> Probe:
         max_calls=grid.max_calls,
         max_cost_usd=grid.max_cost_usd,
         forced=forced_settings(columns),
-        variants=[VariantInput.of(column.variant, column.wording) for column in variants.values()],
+        variants=[
+            VariantInput.of(it.variant, it.wording).model_copy(
+                update={"wording": names[it.wording.id]}
+            )
+            for it in variants.values()
+        ],
         wordings=[
-            ProbeWording.of(wording)
-            for wording in {c.wording.slug: c.wording for c in columns}.values()
+            ProbeWording.of(wording).model_copy(update={"slug": names[id_]})
+            for id_, wording in {c.wording.id: c.wording for c in columns}.items()
         ],
         prompts=[
             PromptInput(**{name: getattr(prompt, name) for name in PromptInput.model_fields})
@@ -112,7 +122,27 @@ def grid_of(session: Session, probe: Probe) -> GridInput:
 
 def again(session: Session, grid: Grid) -> GridInput:
     """What the grid asked, with its wordings as the library has them now."""
-    return grid_of(session, probe_of(session, grid).model_copy(update={"wordings": []}))
+    columns, probe = _asked(session, grid), probe_of(session, grid)
+    names = _names(columns)
+    slugs = {names[c.wording.id]: c.wording.slug for c in columns}
+    here = [it.model_copy(update={"wording": slugs[it.wording]}) for it in probe.variants]
+    return grid_of(session, probe.model_copy(update={"wordings": [], "variants": here}))
+
+
+def _asked(session: Session, grid: Grid) -> list[Column]:
+    return [c for c in load_columns(session, grid.id) if not is_pasted(c.model)]
+
+
+def _names(columns: Iterable[Column]) -> dict[int, str]:
+    """What each wording is called in the file, by its id: a grid may have two versions of one."""
+    found: dict[int, str] = {}
+    for wording in {c.wording.id: c.wording for c in columns}.values():
+        name, number = wording.slug, 1
+        while name in found.values():
+            number += 1
+            name = f"{wording.slug}-{number}"
+        found[wording.id] = name
+    return found
 
 
 def _slug_here(session: Session, wording: ProbeWording) -> str:

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
+from app.additions import AdditionInput, add_to_grid, plan_addition
 from app.db import Database
 from app.errors import InvalidInput
 from app.grid.shape import load_columns, load_prompts
-from app.plans import GridInput, plan_grid
+from app.plans import GridInput, VariantInput, plan_grid
+from app.pricing.ceilings import NO_CEILINGS
 from app.probes import Probe, again, grid_of, read_probe, save_probe
 from app.prompts import WordingInput, current_wording, save_wording, wordings
 from tests.factories import new_grid, practice
@@ -92,6 +94,32 @@ def test_wordings_that_are_not_here_are_added(session: Session) -> None:
 def test_what_is_no_probe_is_refused_with_the_place(text: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         read_probe(text)
+
+
+def test_two_versions_of_a_wording_stay_two(session: Session) -> None:
+    grid = new_grid(session, variants=[{"wording": "allowed"}])
+    said = current_wording(session, "allowed").opt_out
+    edited = WordingInput(title="allowed", opt_out="You may pass.", may_abstain=True)
+    save_wording(session, edited, "allowed")
+    plan = plan_addition(
+        session, grid, AdditionInput(variants=[VariantInput(wording="allowed")]), practice()
+    )
+    add_to_grid(session, grid, plan, 100, NO_CEILINGS)
+
+    first, second = grid_of(session, read_probe(save_probe(session, grid))).variants
+    assert current_wording(session, first.wording).opt_out == said
+    assert current_wording(session, second.wording).opt_out == "You may pass."
+    [variant] = again(session, grid).variants
+    assert variant.wording == "allowed"  # of which the library has one
+
+
+def test_line_breaks_of_windows_come_back(session: Session) -> None:
+    text = "Which one?\r\nA: this\nB: that\r"
+    grid = new_grid(session, prompts=[{"text": f"{text}?"}])
+    saved = save_probe(session, grid)
+    twin = new_grid(session, **grid_of(session, read_probe(saved)).model_dump(mode="json"))
+    assert [prompt.text for prompt in load_prompts(session, twin.id)] == [f"{text}?"]
+    assert load_prompts(session, twin.id) == load_prompts(session, grid.id)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))

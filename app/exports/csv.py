@@ -81,7 +81,8 @@ class _Shared(NamedTuple):
 def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[str]:
     """The order is that of COLUMNS, written out: by name it would take three times as long."""
     heads = f"{cell(export.grid_id)},{cell(export.grid.title)}"
-    link = export.link
+    # Pages of a share know answers by their numbers here.
+    link, by_number = export.link, export.shown.shared
     of_column, of_prompt = shared
     labels = export.labels(ids)
     wanted = frozenset(ids)
@@ -119,7 +120,7 @@ def _answer_lines(export: Export, shared: _Shared, ids: Sequence[int]) -> list[s
             first_token_ms, total_ms, iso(started_at), iso(finished_at),
             response_id and cell(response_id), cell(short), suggested, strength, cell(reason),
             cell(method), hedged, label, YES_NO[disputed], YES_NO[decided], tags and cell(tags),
-            said, cell(f"{link}{key or answer}"),
+            said, cell(f"{link}{answer if by_number else key or answer}"),
         )  # fmt: skip
         lines.append(_joined(row))
     return lines

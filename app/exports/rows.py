@@ -105,7 +105,8 @@ class Export:
     def link(self) -> str:
         """The address of an answer without its number at the end. Shares have no scripts, so that a
         row that is not sent at once would not be found on the page of the grid."""
-        return f"{self.address}/answers/" if self.shown.shared else f"{self.address}#a-"
+        of_share = self.shown.shared or self.address.rpartition("/")[0].endswith("/s")
+        return f"{self.address}/answers/" if of_share else f"{self.address}#a-"
 
     @property
     def grid_id(self) -> str:

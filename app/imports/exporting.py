@@ -48,5 +48,6 @@ def _lines(texts: list[str]) -> str:
 
 
 def _commas(texts: list[str]) -> str:
-    plain = not any("," in text for text in texts) and not ", ".join(texts).startswith("[")
+    plain = not any("," in text or "\n" in text for text in texts)
+    plain = plain and not ", ".join(texts).startswith("[")
     return ", ".join(texts) if plain else json.dumps(texts, ensure_ascii=False)

@@ -264,7 +264,7 @@ def tags_of(value: Any) -> list[str]:
     if isinstance(value, list):
         return value
     listed = listed_texts(value or "")
-    return (value or "").split(",") if listed is None else listed
+    return (value or "").replace("\n", ",").split(",") if listed is None else listed
 
 
 def says_yes(value: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from app.imports.encoding import visible
-from app.imports.mapping import Draft, Mapping, RowProblem, completed, draft
+from app.imports.mapping import Draft, Mapping, RowProblem, completed, draft, original_cell
 from app.imports.reading import Source
 from app.imports.tables import Record
 from app.prompts import PromptInput, newest_versions, same
@@ -110,10 +110,10 @@ def stage(session: Session, source: Source, mapping: Mapping, path: Path) -> Non
             batch.append((record, found, problem, _match(stage, found) if found else None))
             size += weight(record.values) + len(record.raw)
             if len(batch) == BATCH or size > BATCH_SIZE:
-                number = _judge(session, stage, batch, number)
+                number = _judge(session, stage, batch, number, mapping)
                 batch.clear()
                 size = 0
-        _judge(session, stage, batch, number)
+        _judge(session, stage, batch, number, mapping)
         stage.execute(_BY_STATUS)
         stage.commit()
 
@@ -195,6 +195,7 @@ def _judge(
     stage: sqlite3.Connection,
     batch: list[tuple[Record, Draft | None, str, Known | None]],
     number: int,
+    mapping: Mapping,
 ) -> int:
     ids = {known.id for _, _, _, known in batch if known}
     there = {p.id: p for p in session.exec(select(Prompt).where(col(Prompt.id).in_(ids)))}
@@ -214,7 +215,7 @@ def _judge(
             except RowProblem as exc:
                 problem, status, prompt = str(exc), Status.bad, None
         was = _was(current, prompt) if current and prompt else {}
-        given = {} if prompt else {k: _shown(v) for k, v in record.values.items()}
+        given = {} if prompt else {k: _shown(v, mapping) for k, v in record.values.items()}
         stored = prompt.model_dump(mode="json") if prompt else {}
         staged.append(
             (
@@ -269,8 +270,10 @@ def _was(current: Prompt, prompt: PromptInput) -> dict[str, Any]:
     return {name: old for name in told if (old := getattr(current, name)) != told[name]}
 
 
-def _shown(value: Any) -> Any:
-    return [visible(v) for v in value] if isinstance(value, list) else visible(value or "")
+def _shown(value: Any, mapping: Mapping) -> Any:
+    if isinstance(value, list):
+        return [visible(v) for v in value]
+    return visible(original_cell(value) if mapping.own and value else value or "")
 
 
 def _digest(text: str) -> bytes:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import sqlalchemy
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func
 
-from app.grid.facts import load_facts
-from app.results.book import Book, total
+from app.grid.facts import Facts, load_facts
+from app.results.book import total
 from app.results.report import Report
 from app.stats.agreement import (
     Kappa,
@@ -21,7 +22,7 @@ from app.stats.agreement import (
     raw_agreement,
 )
 from app.stats.rates import wilson
-from app.tables import Answer, Attempt, Grid, Label, LabelValue, Reviewer
+from app.tables import Answer, Attempt, Label, LabelValue, Reviewer
 
 ORDER = [value.value for value in LabelValue]
 Table = list[list[int]]
@@ -85,20 +86,22 @@ class Agreement:
 
 def load_agreement(session: Session, report: Report) -> Agreement:
     """Kept with the facts."""
-    return load_facts(session, report.grid).made(
+    facts = load_facts(session, report.grid)
+    return facts.made(
         ("agreement", report.choice.tag, report.choice.ignored),
-        lambda: _agreement(session, report.grid, report.book),
+        lambda: _agreement(session, report, facts),
     )
 
 
-def _agreement(session: Session, grid: Grid, book: Book) -> Agreement:
-    units, names = _units(session, grid.id)
+def _agreement(session: Session, report: Report, facts: Facts) -> Agreement:
+    book = report.book
+    units, names = _units(session, _looked_at(report))
     said = [list(unit.values()) for unit in units.values()]
     everybody = bool(said) and len({frozenset(unit) for unit in units.values()}) == 1
-    disputed = _disputed(session, grid.id)
+    disputed = _disputed(facts, report)
     counts = total(counts for cells in book.cells.values() for counts in cells.values())
-    certain = counts.hallucinated - disputed.get(LabelValue.hallucinated, 0)
-    swing = disputed_swing(certain, sum(disputed.values()), counts.n + disputed.get(None, 0))
+    certain = counts.hallucinated - disputed[LabelValue.hallucinated]
+    swing = disputed_swing(certain, disputed.total(), counts.n + disputed[None])
     return Agreement(
         len(units),
         len(names),
@@ -106,18 +109,28 @@ def _agreement(session: Session, grid: Grid, book: Book) -> Agreement:
         krippendorff_alpha(said),
         fleiss([[one.count(value) for value in ORDER] for one in said]) if everybody else None,
         _pairs(units, names),
-        sum(disputed.values()),
+        disputed.total(),
         swing,
-        _suggestions(session, grid.id),
+        _suggestions(session, _looked_at(report)),
     )
 
 
-def _units(session: Session, grid_id: int) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
+def _looked_at(report: Report) -> ColumnElement[bool]:
+    """Of an answer: it is one to the prompts that the report is about."""
+    of_grid = col(Answer.grid_id) == report.grid.id
+    if not report.choice.tag:
+        return of_grid
+    return of_grid & col(Answer.prompt_id).in_(report.book.questions)
+
+
+def _units(
+    session: Session, looked_at: ColumnElement[bool]
+) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
     """The labels of each answer that several reviewers labelled, and these reviewers' names."""
     voted = (
         sqlalchemy.select(col(Label.answer_id), col(Label.reviewer_id), col(Label.value))
         .join(Answer, col(Answer.id) == col(Label.answer_id))
-        .where(col(Answer.grid_id) == grid_id, col(Label.value).is_not(None))
+        .where(looked_at, col(Label.value).is_not(None))
     )
     several = (
         voted.with_only_columns(col(Label.answer_id))
@@ -150,23 +163,24 @@ def _pairs(units: Mapping[int, Mapping[int, str]], names: Mapping[int, str]) -> 
     return sorted(pairs, key=lambda pair: (-pair.n, pair.names))
 
 
-def _disputed(session: Session, grid_id: int) -> dict[LabelValue | None, int]:
-    """How many answers are disputed, by the label that counts now."""
-    found = session.execute(
-        sqlalchemy.select(col(Answer.label), func.count())
-        .where(col(Answer.grid_id) == grid_id, col(Answer.disputed))
-        .group_by(col(Answer.label))
-    )
-    return dict(tuple(row) for row in found)
+def _disputed(facts: Facts, report: Report) -> Counter[str | None]:
+    """How many of the answers that the report counts are disputed, by the label that counts now."""
+    found: Counter[str | None] = Counter()
+    for prompt in report.book.questions:
+        for at in facts.rows.get(prompt, ()):
+            kind = facts.kind(at)
+            if kind.disputed and (report.choice.ignored or not kind.mismatch):
+                found[kind.label] += 1
+    return found
 
 
-def _suggestions(session: Session, grid_id: int) -> list[SuggestionTable]:
+def _suggestions(session: Session, looked_at: ColumnElement[bool]) -> list[SuggestionTable]:
     rows = session.execute(
         sqlalchemy.select(
             col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label), func.count()
         )
         .join(Answer, col(Answer.attempt_id) == col(Attempt.id))
-        .where(col(Answer.grid_id) == grid_id, col(Answer.label).is_not(None))
+        .where(looked_at, col(Answer.label).is_not(None))
         .group_by(col(Attempt.suggestion_method), col(Attempt.suggested), col(Answer.label))
     )
     tables: dict[str, Table] = {}

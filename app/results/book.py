@@ -60,6 +60,7 @@ class Book:
     questions: dict[int, Question]
     cells: dict[Key, dict[int, Counts]]
     outside: dict[Key, Outside]
+    outside_by_prompt: dict[int, Outside]  # the same of all columns; not there: none is
     tags: list[str] = field(default_factory=list)  # of all prompts of the grid
 
     def of(self, columns: Iterable[Column]) -> Cells:
@@ -108,6 +109,7 @@ def _book(
     chosen = {q.id: q for q in questions.values() if not tag or tag in q.tags}
     cells: dict[Key, dict[int, Counts]] = {kind.column: {} for kind in facts.kinds}
     outside = {key: Outside() for key in cells}
+    by_prompt: dict[int, Outside] = {}
     answers: Counter[Key] = Counter()
     one: dict[Counts, Counts] = {}  # of equal ones: few are different
     rows = facts.rows
@@ -122,12 +124,14 @@ def _book(
                 of_column[prompt] = one.setdefault(counts, counts)
             else:
                 why = _why_outside(kind)
-                setattr(outside[kind.column], why, getattr(outside[kind.column], why) + n)
+                for it in (outside[kind.column], by_prompt.setdefault(prompt, Outside())):
+                    setattr(it, why, getattr(it, why) + n)
     return Book(
         [c for c in columns if answers[c.model, c.variant.id]],
         chosen,
         cells,
         outside,
+        by_prompt,
         sorted({tag for q in questions.values() for tag in q.tags}),
     )
 

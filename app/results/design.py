@@ -1,6 +1,6 @@
 """Which conditions are compared: permission × thinking for each model, or what is chosen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.errors import InvalidInput
@@ -127,8 +127,11 @@ def chosen_effect(book: Book, choice: Choice) -> Effect | None:
 def _pairs(book: Book, by: By, old: Sequence[Column], new: Sequence[Column]) -> list[Pair]:
     if by is By.column:
         return [(book.of(old), book.of(new))]
-    partners: Mapping[object, Column] = {factors(c).without(by.value): c for c in new}
-    both = [(c, partners[key]) for c in old if (key := factors(c).without(by.value)) in partners]
+    # Of a wording there may be two versions, so one column may have several partners.
+    partners: dict[object, list[Column]] = {}
+    for column in new:
+        partners.setdefault(factors(column).without(by.value), []).append(column)
+    both = [(a, b) for a in old for b in partners.get(factors(a).without(by.value), ())]
     if not both:
         raise InvalidInput("These two levels have no columns that differ in nothing else.")
     return [(book.of([a]), book.of([b])) for a, b in both]

@@ -126,8 +126,8 @@ def _of_tag(book: Book, tag: str) -> set[int]:
 def _tagged(book: Book, tag: str) -> Line:
     prompts = _of_tag(book, tag)
     cells = {p: counts for p, counts in book.of(book.columns).items() if p in prompts}
-    # Why answers stand outside is counted by column, not by prompt.
-    return _line(f"tag:{tag}", (tag,), (), cells, book, Outside())
+    outside = sum((o for p, o in book.outside_by_prompt.items() if p in prompts), Outside())
+    return _line(f"tag:{tag}", (tag,), (), cells, book, outside)
 
 
 def _unknowable(book: Book, cells: Cells) -> Abstention | None:

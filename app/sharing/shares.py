@@ -145,6 +145,8 @@ def note_use(database: Database, share: Share, when: datetime) -> None:
         return  # a reader need not wait for a database that cannot be written
 
 
-def look_of(look: Look) -> Look:
-    """A look that tells nothing hidden: texts are not searched, and nobody is looked for."""
-    return look.with_(q="", by="", only=look.only - {"unlabelled-by-me"})
+def look_of(look: Look, shown: Shown) -> Look:
+    """A look that tells nothing hidden: texts are not searched, nobody is looked for, and where
+    costs are left out, no answer is called costly."""
+    telling = {"unlabelled-by-me"} if shown.shows("costs") else {"unlabelled-by-me", "costly"}
+    return look.with_(q="", by="", only=look.only - telling)

@@ -94,7 +94,10 @@ def clustered(groups: Groups) -> tuple[float, float] | None:
 
 
 def _spread(groups: Groups) -> float:
-    """Clustered variance of a rate, times n²: of at least two prompts with data."""
-    count = len(groups)
-    rate = sum(x for x, _ in groups) / sum(n for _, n in groups)
-    return sum((x - n * rate) ** 2 for x, n in groups) * count / (count - 1)
+    """Clustered variance of a rate, times n²: of at least two prompts with data.
+
+    In whole numbers as long as can be: where all prompts agree it has to be 0, and not nearly.
+    """
+    count, wanted, total = len(groups), sum(x for x, _ in groups), sum(n for _, n in groups)
+    squares = sum((x * total - n * wanted) ** 2 for x, n in groups)
+    return squares * count / (count - 1) / total**2

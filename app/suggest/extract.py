@@ -44,15 +44,22 @@ def cut(text: str) -> str:
     return text if len(text) <= SHORT else text[: SHORT - 1].rstrip() + "…"
 
 
-def marked(text: str, asked: str) -> str:
-    """What a text itself marks as its answer: in a box, after "Answer:", alone in bold or quotes.
-
-    ``asked`` is the question, normalised: what is quoted from there is no answer.
-    """
+def called_answer(text: str) -> str:
+    """What a text calls its answer: in a box, or after "Answer:"."""
     for pattern in (_BOXED, _ANSWER):
         found = pattern.findall(text)
         if found and (short := _answer(_SENTENCE_END.split(found[-1])[0])):
             return short
+    return ""
+
+
+def marked(text: str, asked: str) -> str:
+    """What a text itself marks as its answer: it is called so, or alone in bold or quotes.
+
+    ``asked`` is the question, normalised: what is quoted from there is no answer.
+    """
+    if short := called_answer(text):
+        return short
     for pattern in (_BOLD, _QUOTED):
         answers = {
             compact(words(one)): short

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.suggest import abstain
-from app.suggest.extract import SHORT, cut, end_of_sentence, first_line, marked, tidy
-from app.suggest.match import Question, taken_back
+from app.suggest.extract import SHORT, called_answer, cut, end_of_sentence, first_line, marked, tidy
+from app.suggest.match import NEAR, Question, taken_back
 from app.suggest.normalise import compact, set_of, words
-from app.suggest.values import Kind, Value, number
+from app.suggest.values import Kind, Value, choice, is_choice, number
 
-METHOD = "rules/1"  # to be counted up when the same text may get another gist
+METHOD = "rules/2"  # to be counted up when the same text may get another gist
 
 LOOK = 500  # characters that are looked at from either end of a long text
 SHORT_WORDS = 15  # of an answer that is short enough to be wrong as a whole
@@ -125,6 +125,9 @@ def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
         if mark and question.accepts(question.whole(words(mark))):
             return _Verdict("correct", "weak", "What it marks as its answer is a reference.",
                             right[-1])  # fmt: skip
+        called = called_answer(read.look) if len(read.said) > 1 else ""
+        if called and not any(question.accepts(v.same) for v in question.find(words(called))):
+            return _Verdict(reason="What it calls its answer is no reference: look at it.")
         last = found[-1]
         if question.accepts(last.same) and not _taken_back(read, question, last):
             return _Verdict("correct", "weak", "A reference stands in the text.", last)
@@ -138,10 +141,16 @@ def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
 
 
 def _taken_back(read: _Read, question: Question, value: Value) -> bool:
-    # "No, it does not" is a choice, and denies nothing.
+    found = read.found
     if question.kind is Kind.choice:
-        return len({other.same for other in read.found}) > 1
-    others = [v for v in read.found if v.same != value.same and not question.accepts(v.same)]
+        if len({other.same for other in found}) > 1:
+            return True
+        if value.same in ("yes", "no"):
+            # "No, it does not" is a choice, and denies nothing; "yes and no" is none.
+            near = map(choice, read.said[max(value.first - NEAR, 0) : value.end + NEAR])
+            return {"yes", "no"} <= set(near)
+        found = [Value(it, at, at + 1) for at, it in enumerate(read.said) if is_choice(it)]
+    others = [v for v in found if v.same != value.same and not question.accepts(v.same)]
     return taken_back(read.said, value, others)
 
 

@@ -1,7 +1,7 @@
 """Whether an answer agrees with the references of its question."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import islice
@@ -22,7 +22,7 @@ _RANGE = re.compile(
 _TAKES_BACK = set_of(
     "not no never neither nor or cannot isnt wasnt arent werent doesnt didnt dont wont cant couldnt"
     " wouldnt incorrect wrong false instead rather except unlikely without versus vs than"
-    " between"
+    " between aint hardly nope doubt"
 )
 _VERY = set_of("so too very quite really entirely completely totally fully absolutely")
 
@@ -38,6 +38,7 @@ class Question:
     values: frozenset[str] = frozenset()
     decimals: tuple[str, ...] = ()  # references with a fraction, right to their last figure
     ranges: tuple[tuple[Decimal, Decimal], ...] = ()
+    shares: frozenset[str] = frozenset()  # the same, where 0.5 and 50% may be
     asked: str = ""  # the question itself, normalised
 
     @classmethod
@@ -51,6 +52,7 @@ class Question:
             asks = _ASKS_NUMBER.search(answer_format) or _HOW_MANY.search(text)
             kind = Kind.number if asks else Kind.text
         values = {same for said in tokens if (same := _whole(said, kind, order))}
+        exact = [said[0] for said in tokens if len(said) == 1]  # 9.80 is 9.8, to two places
         ranges = [_range(reference) for reference in references] if kind is Kind.number else []
         return cls(
             kind,
@@ -58,8 +60,9 @@ class Question:
             closed=bool(references) and kind is not Kind.text,
             written={compact(said): shown for shown, said in given if said},
             values=frozenset(values),
-            decimals=tuple(v for v in values if kind is Kind.number and "." in v),
+            decimals=tuple(v for v in exact if kind is Kind.number and "." in v and number(v)),
             ranges=tuple(r for r in ranges if r),
+            shares=frozenset(_shares(references, values)) if kind is Kind.number else frozenset(),
             asked=normalise(text[:2_000]),
         )
 
@@ -84,7 +87,9 @@ class Question:
             return False
         match self.kind:
             case Kind.number:
-                return number(same) == same
+                return number(same) == same and same not in self.shares
+            case Kind.date:  # the day of a reference without its year is not all, and not wrong
+                return not any(value[-6:] == same[1:] for value in self.values)
             case Kind.choice:
                 return any(
                     len(same) == 1 == len(value) or {same, value} == {"yes", "no"}
@@ -95,6 +100,8 @@ class Question:
     def accepts(self, same: str) -> bool:
         """Whether a value is right."""
         if same in self.values or (self.kind is Kind.text and same in self.written):
+            return True
+        if self.kind is Kind.date and f"--{same[-5:]}" in self.values:  # and its year, unasked
             return True
         is_number = self.kind is Kind.number and same and number(same) == same
         if not is_number or len(same) > DIGITS:
@@ -165,6 +172,18 @@ def _range(reference: str) -> tuple[Decimal, Decimal] | None:
         return None
     low, high = map(Decimal, ends)
     return (low, high) if low < high else None
+
+
+def _shares(references: Sequence[str], values: Iterable[str]) -> Iterator[str]:
+    """Of references in percent their fractions, of fractions what they are in percent."""
+    in_percent = any("%" in reference for reference in references)
+    for value in values:
+        if number(value) == value and len(value) <= DIGITS:
+            exact = Decimal(value)
+            if in_percent:
+                yield number(f"{exact / 100:f}")
+            elif 0 < exact < 1:
+                yield number(f"{exact * 100:f}")
 
 
 def _rounds_to(same: str, reference: str) -> bool:

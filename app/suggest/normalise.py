@@ -42,6 +42,11 @@ _NUMBERS = {
 }  # fmt: skip
 # "Twenty-one" is not 1, nor is "one hundred".
 _TENS = set_of("twenty thirty forty fifty sixty seventy eighty ninety hundred thousand")
+# Nor are "two thirds" 2, nor "six dozen" 6, nor is "one and a half" 1.
+_PARTS = set_of(
+    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh"
+    " sevenths eighth eighths ninth ninths tenth tenths dozen score"
+)
 _SIGNS = {"sqrt": "√"}
 SCALES = {
     "hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12,
@@ -94,7 +99,11 @@ def _number(tokens: Sequence[str], at: int) -> str:
     """A number word as a digit, unless it is part of another one or a pronoun."""
     before = tokens[at - 1] if at else ""
     after = tokens[at + 1] if at + 1 < len(tokens) else ""
-    if before in _TENS or after in SCALES:
+    if before in _TENS or after in SCALES or after in _PARTS:
+        return tokens[at]
+    if before == "and" and at > 1 and tokens[at - 2] in _TENS:  # one hundred and one
+        return tokens[at]
+    if after == "and" and at + 2 < len(tokens) and tokens[at + 2] in _PARTS:
         return tokens[at]
     if tokens[at] == "one" and (before in _BEFORE_PRONOUN or after in _AFTER_PRONOUN):
         return tokens[at]

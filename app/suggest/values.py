@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.suggest.normalise import SCALES
+from app.suggest.normalise import SCALES, set_of
 
 
 class Kind(StrEnum):
@@ -41,6 +41,8 @@ _YEAR = re.compile(r"[0-9]{4}")
 _STATED = re.compile(r"\b(dd|mm|yyyy)([-/.])(dd|mm)(?:\2(dd|yyyy))?\b(?![-/.]y)", re.IGNORECASE)
 _YES_NO = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 _LETTERS = frozenset("abcdefgh")
+# "No one knows", "no comment", "no doubt": these say neither yes nor no.
+_NO_CHOICE = set_of("one answer comment doubt way idea clue information data")
 
 
 def number(token: str) -> str:
@@ -62,8 +64,18 @@ def numbers(tokens: Sequence[str]) -> list[Value]:
         same, end = number(token) or token, at + 1
         if end < len(tokens) and tokens[end] in SCALES:
             same, end = _scaled(same, SCALES[tokens[end]]), end + 1
-        found.append(Value(same, at, end))
+        if _has_sign(tokens, at) and (signed := number(f"-{same}")):
+            found.append(Value(signed, at - 1, end))
+        else:
+            found.append(Value(same, at, end))
     return found
+
+
+def _has_sign(tokens: Sequence[str], at: int) -> bool:
+    """Whether the sign of a number is a word before it, and does not take it from another."""
+    if not at or tokens[at - 1] not in ("minus", "negative"):
+        return False
+    return at == 1 or (len(tokens[at - 2]) > 1 and not number(tokens[at - 2]))
 
 
 def stated_order(text: str) -> str:
@@ -99,12 +111,18 @@ def is_choice(token: str) -> bool:
 def choices(tokens: Sequence[str]) -> list[Value]:
     """The choice an answer begins with, or that is called its answer."""
     found = [0] if tokens and is_choice(tokens[0]) else []
+    if tokens[:1] == ["no"] and not _NO_CHOICE.isdisjoint(tokens[1:2]):
+        found = []
     for at, token in enumerate(tokens[:-1]):
         if token == "answer":  # noqa: S105 - a word
             said = at + 2 if tokens[at + 1] in ("is", "=") else at + 1
             if said < len(tokens) and is_choice(tokens[said]):
                 found.append(said)
-    return [Value(_YES_NO.get(tokens[at], tokens[at]), at, at + 1) for at in found]
+    return [Value(choice(tokens[at]), at, at + 1) for at in found]
+
+
+def choice(token: str) -> str:
+    return _YES_NO.get(token, token)
 
 
 def _scaled(same: str, zeros: int) -> str:

@@ -179,7 +179,7 @@ def show_shared(
     row: Annotated[int, Query(ge=1, le=MAX_INTEGER)] = 1,
 ) -> Response:
     """The grid, to be read."""
-    look = look_of(look)
+    look = look_of(look, visit.grid)
     view = load_view(session, visit.real, look, at=at, row=row)
     for block in view.blocks:
         block.rows[:] = visit.grid.rows(block.rows)
@@ -240,6 +240,6 @@ def download_shared(
         visit.address,
         server.practice,
         shown=visit.grid,
-        look=look_of(look),
+        look=look_of(look, visit.grid),
     )
     return sent(export, FORMATS[file], headers=visit.headers)

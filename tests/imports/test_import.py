@@ -113,6 +113,20 @@ def test_duplicates_are_left_out_and_contradictions_are_bad(look: Look) -> None:
     assert "line 2 has the same key" in listing(rows).problems[0].problem
 
 
+def test_bad_rows_of_an_export_come_back_as_they_were(database: Database, look: Look) -> None:
+    with database.write() as session:
+        save_prompt(session, PromptInput(text="-1?", references=["=a", "b"], tags=["x", "y"]))
+        session.commit()
+    for name, export in EXPORTS.items():
+        with database.read() as session:
+            file = "".join(export(session))
+        found, rows = look(file.replace("unknown", "perhaps"), name)
+        assert found.counts["bad"] == 1
+        given = "".join(bad_rows_csv(bad_rows(rows), list(found.mapping.columns)))
+        again = look(given.replace("perhaps", "unknown"))[0]
+        assert counts(again) == {"same": 1}, name
+
+
 def test_archived_prompts_are_not_found_by_text_but_by_key(database: Database, look: Look) -> None:
     with database.write() as session:
         archive(prompt_versions(session, "spell-ls")[0])

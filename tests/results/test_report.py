@@ -7,7 +7,9 @@ from sqlmodel import Session
 
 from app.db import Database
 from app.errors import InvalidInput
-from app.providers import Outcome
+from app.grids import stamp
+from app.prompts import WordingInput, save_wording
+from app.providers import Outcome, Thinking
 from app.results.agreement import load_agreement
 from app.results.book import Outside
 from app.results.choice import By, Choice
@@ -17,8 +19,8 @@ from app.results.words import sentence
 from app.reviewing.labels import get_reviewer, set_label
 from app.stats.measures import Counts
 from app.stats.repeats import Pattern
-from app.tables import AnswerState, Attempt, Grid, LabelValue
-from tests.factories import answers_of
+from app.tables import Answer, AnswerState, Attempt, Grid, LabelValue, Variant
+from tests.factories import answers_of, finish
 from tests.results.labelled import FOUR, labelled_grid
 
 SIX = {
@@ -114,6 +116,27 @@ def test_levels_and_columns_can_be_chosen_to_compare(session: Session) -> None:
     assert columns.counts == (first.counts, last.counts)
 
 
+def test_both_versions_of_a_wording_are_compared_whichever_comes_first(session: Session) -> None:
+    grid = labelled_grid(session, {"bluffer off allowed": ["H"], "bluffer off forced": ["H"]})
+    edited = WordingInput(title="allowed", opt_out="You may pass.", may_abstain=True)
+    newer = save_wording(session, edited, "allowed")
+    variant = Variant(grid_id=grid.id, position=2, wording_id=newer.id, thinking=Thinking.off)
+    session.add(variant)
+    session.flush()
+    [old, _] = answers_of(session, grid)
+    answer = Answer(**old.model_dump(include={"grid_id", "prompt_id", "provider", "model"}),
+                    variant_id=variant.id, repeat=1, seq=stamp(session, grid.id))  # fmt: skip
+    session.add(answer)
+    session.flush()
+    finish(session, answer, "same")
+    set_label(session, answer.id, get_reviewer(session, "Ada"), LabelValue.abstained)
+    there = report(session, grid, before="wording:allowed", after="wording:forced").chosen
+    back = report(session, grid, before="wording:forced", after="wording:allowed").chosen
+    assert there is not None
+    assert back is not None
+    assert there.counts == back.counts[::-1] == (Counts(0, 1, 1), Counts(0, 2, 0))
+
+
 def test_what_cannot_be_compared_is_refused(session: Session) -> None:
     grid = labelled_grid(session, SIX, variants=FOUR)
     for before, after in (
@@ -161,14 +184,14 @@ def test_patterns_tell_bluffing_from_one_firm_belief(session: Session) -> None:
 def test_prompts_can_be_narrowed_by_tag(session: Session) -> None:
     grid = labelled_grid(
         session,
-        {"bluffer off allowed": ["C", "H"]},
+        {"bluffer off allowed": ["C-", "H-"], "honest off allowed": ["A-", "--"]},
         prompts=[{"text": "One?", "tags": ["easy"]}, {"text": "Two?", "tags": ["hard"]}],
     )
     assert report(session, grid, tag="hard").counts == Counts(0, 1, 0)
     by_tag = report(session, grid, by="tag").lines
-    assert [(line.name, line.counts) for line in by_tag] == [
-        ("easy", Counts(1, 0, 0)),
-        ("hard", Counts(0, 1, 0)),
+    assert [(line.name, line.counts, line.outside) for line in by_tag] == [
+        ("easy", Counts(1, 0, 1), Outside(unlabelled=2)),
+        ("hard", Counts(0, 1, 0), Outside(unlabelled=3)),
     ]
 
 
@@ -185,6 +208,32 @@ def test_agreement_is_over_answers_that_several_reviewers_labelled(session: Sess
     [pair] = found.pairs
     assert (pair.names, pair.table) == (("Ada", "Boris"), [[1, 1, 0], [0, 2, 0], [0, 0, 0]])
     assert found.swing == (2 / 5, 3 / 5)
+
+
+def test_disputed_answers_move_the_rate_of_the_answers_that_are_counted(session: Session) -> None:
+    grid = labelled_grid(
+        session,
+        {"bluffer off allowed": ["CCC", "HHH"]},
+        prompts=[{"text": "One?", "tags": ["easy"]}, {"text": "Two?", "tags": ["hard"]}],
+    )
+    boris, cyd = get_reviewer(session, "Boris"), get_reviewer(session, "Cyd")
+    wrong = [one for one in answers_of(session, grid) if one.label is LabelValue.hallucinated]
+    for answer in wrong[:2]:  # two say hallucinated, one does not
+        set_label(session, answer.id, boris, LabelValue.hallucinated)
+        set_label(session, answer.id, cyd, LabelValue.correct)
+    attempt = session.get_one(Attempt, wrong[1].attempt_id)
+    attempt.mismatch = "It was told not to think, and thought."
+    session.add(attempt)
+    for choice, disputed, swing, in_common, suggested in (
+        ({}, 1, (1 / 5, 2 / 5), 2, 6),
+        ({"ignored": True}, 2, (1 / 6, 3 / 6), 2, 6),
+        ({"tag": "easy"}, 0, (0, 0), 0, 3),
+        ({"tag": "hard"}, 1, (1 / 2, 1), 2, 3),
+    ):
+        found = load_agreement(session, report(session, grid, **choice))
+        assert (found.disputed, found.swing) == (disputed, swing), choice
+        assert found.answers == in_common, choice
+        assert sum(it.n + it.none for it in found.suggestions) == suggested, choice
 
 
 def test_an_empty_grid_has_results_without_numbers(session: Session) -> None:

@@ -106,6 +106,8 @@ def test_one_answer_per_prompt_is_plain() -> None:
 def test_prompts_that_all_agree_count_once_each() -> None:
     assert clustered([(3, 3)] * 4) == wilson(4, 4)
     assert clustered([(1, 2)] * 4) == wilson(2, 4)
+    assert clustered([(15, 22)] * 4) == pytest.approx(wilson(4 * 15 / 22, 4))  # no float is 15/22
+    assert effective_n([(15, 22), (30, 44)]) == 2
 
 
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -58,6 +58,11 @@ def suggested(text: str, question: Question) -> str:
         ("about 5", ""),
         ("There are twenty-one.", ""),
         ("one hundred", ""),
+        ("one hundred and one", ""),
+        ("one third", ""),
+        ("one and a half", ""),
+        ("one dozen", ""),
+        ("There are one and only one.", "correct weak"),
         ("1D", ""),
         ("1.5", "hallucinated strong"),
         ("I don't know, but maybe 1", ""),
@@ -82,8 +87,20 @@ def test_numbers_are_matched_as_whole_words(text: str, label: str) -> None:
         (["10 to 20"], "21", "hallucinated strong"),
         (["9.81"], "9.8066", "correct strong"),
         (["9.81"], "9.8", "hallucinated strong"),
+        (["9.80"], "9.8", "correct strong"),
+        (["9.80"], "9.804", "correct strong"),
+        (["9.80"], "9.84", "hallucinated strong"),
         (["-3"], "3", "hallucinated strong"),
         (["-3"], "−3", "correct strong"),
+        (["50%"], "50 %", "correct strong"),
+        (["50%"], "0.5", ""),  # which is the same, or half a percent
+        (["50%"], "5", "hallucinated strong"),
+        (["0.25"], "25%", ""),
+        (["5"], "minus 5", "hallucinated strong"),
+        (["5"], "It is negative five.", "hallucinated weak"),
+        (["-5"], "minus five", "correct strong"),
+        (["-2000000"], "It was minus 2 million.", "correct weak"),
+        (["5"], "10 minus 5 is 5", ""),
         (["9.81", "1–2"], f"9.8{'0' * 40}", "hallucinated strong"),
         (["9.81", "1–2"], f"9.81{'0' * 19}1", "correct strong"),
         (["10–20"], "It marks **nothing** but 15 as its answer.", "correct weak"),
@@ -113,6 +130,17 @@ def test_numbers_are_compared_by_value(references: list[str], text: str, label: 
         (YES, "Yes, it is.", "correct weak"),
         (YES, "No", "hallucinated strong"),
         (YES, "B", ""),
+        (YES, "No, it does not.", "hallucinated weak"),
+        (YES, "Yes and no", ""),
+        (YES, "No. Well, yes.", ""),
+        (YES, "No one knows.", ""),
+        (YES, f"No, at first sight it {'really ' * 9} is not. So I answer yes.", ""),
+        (YES, "No doubt about it.", ""),
+        (LETTER, "B, Paris", "correct weak"),
+        (LETTER, "B or C", ""),
+        (LETTER, "B and C", ""),
+        (LETTER, "B is wrong", ""),
+        (LETTER, "C, not B", ""),
         (YES, "There is no evidence.", ""),
         (LETTER, "b)", "correct strong"),
         (LETTER, "The answer is B.", "correct weak"),
@@ -149,6 +177,15 @@ def test_digits_are_no_date_unless_the_prompt_states_their_order() -> None:
     assert suggested("03-07", undated) == suggested("07-03", undated) == ""
 
 
+def test_day_without_its_year_is_no_other_day() -> None:
+    day, dated = (Question.of([one], "", "When?") for one in ("3 July", "3 July 1969"))
+    assert suggested("3 July 1969", day) == "correct strong"
+    assert suggested("It was on July 3, 1969.", day) == "correct weak"
+    assert suggested("4 July 1969", day) == "hallucinated strong"
+    assert suggested("3 July", dated) == ""
+    assert suggested("4 July", dated) == "hallucinated strong"
+
+
 @pytest.mark.parametrize(
     ("question", "text", "label"),
     [
@@ -164,6 +201,11 @@ def test_digits_are_no_date_unless_the_prompt_states_their_order() -> None:
         (CAPITAL, "Lyon or Paris", ""),
         (NAMES, "It is New York City (NYC).", "correct weak"),
         (CAPITAL, "It is not Paris, it is Lyon.", ""),
+        (CAPITAL, "It ain't Paris.", ""),
+        (CAPITAL, "Answer: Lyon\n(Paris once was.)", ""),
+        (CAPITAL, "Answer: the capital is Paris.", "correct weak"),
+        (CAPITAL, "Paris? Nope, Lyon.", ""),
+        (CAPITAL, "I doubt it's Paris.", ""),
         (CAPITAL, "Parisian", ""),
         (CAPITAL, "Lyon", ""),  # it may be called something else: no match is no evidence
     ],

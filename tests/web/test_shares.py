@@ -154,8 +154,10 @@ def test_what_is_left_out_is_nowhere(client: TestClient, grid_id: str, of: str) 
 def test_what_is_left_out_cannot_be_searched_for(client: TestClient, grid_id: str) -> None:
     address = share(client, grid_id, hide=list(HIDEABLE))
     usual = client.get(address).text
-    for query in ("q=ponder", "q=nowhere", "by=Ada Lovelace", "by=Nobody"):
+    for query in ("q=ponder", "q=nowhere", "by=Ada Lovelace", "by=Nobody", "only=costly"):
         assert client.get(f"{address}?{query}").text == usual
+    costs = share(client, grid_id, hide="prompts")
+    assert client.get(f"{costs}?only=costly").text != client.get(costs).text
 
 
 def test_link_is_private_unless_it_is_to_be_listed(client: TestClient, grid_id: str) -> None:

@@ -27,7 +27,7 @@ def read_each(records: Iterable[Record], stage: Stage, read: Callable[[int, Fact
             read(record.line, storable(record.values))
         except ValidationError as exc:
             stage.bad(record.line, in_words(exc))
-        except (ValueError, TypeError, AttributeError, KeyError) as exc:
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as exc:
             stage.bad(record.line, f"not as expected: {exc}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from app.errors import InvalidInput
+from app.grids import IS_THERE
 from app.imports.answers import bodies, vocabulary
 from app.imports.answers.badlines import keep_cells
 from app.imports.answers.columns import Columns
@@ -216,10 +217,14 @@ def _look_for(session: Session, stage: Stage) -> None:
     """Note of each grid its hash, and which grid here is the same."""
     for number, head in list(stage.grids()):
         content = stage.content_hash(number, head)
+        if left_out := head.get("left_out"):  # which is part of the hash that the file states
+            stated = stage.content_hash(number, head, left_out=left_out)
+            stage.set_stated(number, content, stated)
         same = (col(Origin.grid_id) == col(Grid.id)) & (col(Origin.content_hash) == content)
-        here = session.exec(select(Grid.public_id).join(Origin, same).limit(1)).first()
+        there = select(Grid.public_id).where(IS_THERE)
+        here = session.exec(there.join(Origin, same).limit(1)).first()
         if here is None and head.get("grid"):
-            asked = select(Grid.public_id).where(Grid.public_id == head["grid"])
+            asked = there.where(Grid.public_id == head["grid"])
             here = session.exec(asked).first()
         stage.set_hash(number, content, here or "")
 

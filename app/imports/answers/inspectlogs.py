@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
 from app.imports.answers.foreign import Facts, of_role, outcome_of, parts_of, shown, whole_text
-from app.imports.answers.records import PromptRecord, VariantRecord
+from app.imports.answers.records import MAX_REPEATS, PromptRecord, VariantRecord
 from app.imports.answers.stage import Stage
 from app.imports.answers.zips import ZipFile
 from app.imports.tables import Record
@@ -68,13 +68,15 @@ class Inspect:
             total_ms=round(took * 1000) if isinstance(took, int | float) else None,
         )
         model = str(about.get("model") or output.get("model") or "unknown")
+        epoch = int(sample.get("epoch") or 1)
+        if not 1 <= epoch <= MAX_REPEATS:
+            raise ValueError(f"epoch: a number from 1 to {MAX_REPEATS:,}, please")
         grid = self._grid(about)
         variant = stage.variant(grid, self._variant(about, system))
         stage.model(grid, model)
-        epoch = int(sample.get("epoch") or 1)
         cell = (grid, stage.prompt(grid, prompt), model, variant)
         if stage.at(*cell, epoch):  # two samples that ask the same
-            epoch = stage.count_in(*cell) + 1
+            epoch = stage.last_in(*cell) + 1
         place = {"prompt": cell[1], "model": model, "variant": variant, "repeat": epoch}
         name = f"{sample.get('id')}/{sample.get('epoch') or 1}"
         labels = [] if error else self._labels(line, sample)

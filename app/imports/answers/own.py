@@ -139,15 +139,15 @@ def _name(stage: Stage, line: int, parts: dict[str, list[Any]], body: dict[str, 
     """Note its labels for the answer that has this number in the grid of the file."""
     variant = parts["variant"][body["variant"] - 1]
     counting = (one["text"] for one in body["attempts"] if one["number"] == body["counts"])
+    told = told_of(
+        prompt=parts["prompt"][body["prompt"] - 1]["text"],
+        text=next(counting, None),
+        model=body["model"],
+        wording=slug_of(variant["wording"]["slug"]),
+        thinking=variant["thinking"],
+        repeat=body["repeat"],
+    )
     for label in body["labels"]:
-        told = told_of(
-            prompt=parts["prompt"][body["prompt"] - 1]["text"],
-            text=next(counting, None),
-            model=body["model"],
-            wording=slug_of(variant["wording"]["slug"]),
-            thinking=variant["thinking"],
-            repeat=body["repeat"],
-        )
         given = {field: label[field] for field in ("reviewer", "tags", "note", "decides")}
         given["value"] = label["label"]
         note_label(stage, line, parts["grid"][0], str(body["answer"]), told, given)

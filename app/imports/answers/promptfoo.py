@@ -60,7 +60,7 @@ class Promptfoo:
         cell = (grid, stage.prompt(grid, prompt), model, stage.variant(grid, variant))
         stage.model(grid, model)
         place = {"prompt": cell[1], "model": model, "variant": cell[3]}
-        repeat = stage.count_in(*cell) + 1
+        repeat = stage.last_in(*cell) + 1
         labels = [] if failed else self._labels(line, result.get("gradingResult") or {})
         name = str(result.get("id") or "")
         stage.answer(
@@ -69,7 +69,8 @@ class Promptfoo:
 
     def finish(self) -> None:
         """The name of the whole stands behind the results."""
-        title = (self.beside.get("config") or {}).get("description")
+        config = self.beside.get("config")
+        title = config.get("description") if isinstance(config, dict) else ""
         if isinstance(title, str) and title.strip():
             self.stage_.set_title(self._name, storable(title)[:500])
 

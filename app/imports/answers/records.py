@@ -33,6 +33,13 @@ def iso_utc(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat() if value else None
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # in the first hours of the year 1, or in the last of 9999
+        raise ValueError("no time that can be told in UTC") from None
+
+
 def _printable(name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise ValueError("a reviewer’s name is 1 to 80 printable characters")
@@ -45,7 +52,7 @@ def _known(tag: str) -> str:
     return tag
 
 
-Time = Annotated[AwareDatetime, PlainSerializer(iso_utc)]
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(iso_utc)]
 Count = Annotated[int, Field(ge=-MAX_INT - 1, le=MAX_INT)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_printable)]
@@ -87,11 +94,20 @@ class HeldRecord(Record):
     message: str = ""
 
 
+def _each_once(name: str) -> AfterValidator:
+    def check(records: list[Any]) -> list[Any]:
+        if len({getattr(record, name) for record in records}) < len(records):
+            raise ValueError(f"the same {name} stands there twice")
+        return records
+
+    return AfterValidator(check)
+
+
 class ModelRecord(Record):
     model: Annotated[Line, Field(min_length=1)]
     practice: bool = False
     forced: list[Thinking] = []
-    held: list[HeldRecord] = []
+    held: Annotated[list[HeldRecord], _each_once("thinking")] = []
 
 
 class GridRecord(BaseModel):
@@ -102,11 +118,12 @@ class GridRecord(BaseModel):
     created_at: Time | None = None
     repeats: int = Field(1, ge=1, le=MAX_REPEATS)
     prompts: list[PromptRecord] = []
-    models: list[ModelRecord] = []
+    models: Annotated[list[ModelRecord], _each_once("model")] = []
     variants: list[VariantRecord] = []
     grid: Line = ""
     link: Line = ""
     imported: str = ""  # where it came from before
+    left_out: list[str] = []  # in files of a share
 
 
 class SaidRecord(Record):

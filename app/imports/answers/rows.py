@@ -118,7 +118,7 @@ def _stage_row(
     """``seen``: a variant for those that differ in the system prompt only, which an answer that
     was never called does not show. Raises ValueError and ValidationError."""
     head = {"format": FORMAT, "title": cells["grid_title"], "created_at": None,
-            "grid": cells["grid"], "link": cells["link"].partition("#")[0]}  # fmt: skip
+            "grid": cells["grid"], "link": _grid_at(cells["link"])}  # fmt: skip
     if not cells["grid"] or not cells["repeat"].isdecimal():
         raise ValueError("no answer: grid and repeat have to be there")
     references = _listed(cells["references"], "references")
@@ -127,20 +127,20 @@ def _stage_row(
         question="" if cells["question"] == cells["prompt"] else cells["question"],
         references=references,
         constraint=cells["constraint"],
-        answerable=cells["answerable"],
+        answerable=cells["answerable"] or "unknown",  # a share may leave it out
     )
     called = bool(cells["attempt"])
     variant = _variant(cells, wordings, called=called)
     attempts = [_attempt(cells)] if called else []
-    grid = stage.grid_named(cells["grid"], head)
     model = cells["model_asked"]
     if not model:
         raise ValueError("no answer: model_asked has to be there")
+    state = AnswerState(cells["state"])
+    grid = stage.grid_named(cells["grid"], head)  # nothing is staged of a row that is bad
     _note_model(stage, grid, cells, model, called=called)
     base = (grid, variant.model_copy(update={"system_prompt": ""}).model_dump_json())
     number = (seen.get(base) if not called else None) or stage.variant(grid, variant)
     seen.setdefault(base, number)
-    state = AnswerState(cells["state"])
     if state in (AnswerState.pending, AnswerState.running):
         state = AnswerState.cancelled
         stage.remark(line, "it was not finished: it is imported as cancelled")
@@ -161,6 +161,11 @@ def _stage_row(
             stage.duplicates += 1
         else:
             raise ValueError(f"line {there} has the same repeat and says something else of it")
+
+
+def _grid_at(link: str) -> str:
+    """The address of the grid in that of an answer; in a share answers have pages of their own."""
+    return link.partition("#")[0] if "#" in link else link.rpartition("/answers/")[0]
 
 
 def _variant(cells: dict[str, str], wordings: Sequence[Wording], *, called: bool) -> VariantRecord:

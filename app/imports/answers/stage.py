@@ -91,9 +91,10 @@ class Stage:
         statement = "UPDATE grid SET head = json_set(head, '$.title', ?) WHERE name = ?"
         self.db.execute(statement, (title, name))
 
-    def set_stated(self, grid: int, content_hash: str) -> None:
-        """What the file says of the hash of this grid."""
-        self.db.execute("UPDATE grid SET stated = ? WHERE number = ?", (content_hash, grid))
+    def set_stated(self, grid: int, content_hash: str, of: str = "") -> None:
+        """What the file says of the hash of this grid, or what it said in other words (``of``)."""
+        values = (content_hash, grid, of)
+        self.db.execute("UPDATE grid SET stated = ? WHERE number = ? AND stated = ?", values)
 
     def set_hash(self, grid: int, content_hash: str, here: str) -> None:
         values = (content_hash, here, grid)
@@ -169,12 +170,11 @@ class Stage:
         """The answer that the file calls so."""
         return self._answers("grid = ? AND key = ?", (grid, key)) if key else []
 
-    def count_in(self, grid: int, prompt: int, model: str, variant: int) -> int:
-        """How many repeats of this cell there are."""
-        statement = "SELECT count(*) FROM answer WHERE grid = ? AND prompt = ? AND model = ?"
+    def last_in(self, grid: int, prompt: int, model: str, variant: int) -> int:
+        """The last repeat of this cell; 0: there is none."""
+        statement = "SELECT coalesce(max(repeat), 0) FROM answer WHERE grid = ? AND prompt = ?"
         values = (grid, prompt, model, variant)
-        found = self.db.execute(statement + " AND variant = ?", values).fetchone()
-        return int(found[0])
+        return self._scalar(statement + " AND model = ? AND variant = ?", values)
 
     def set_answer(self, number: int, body: dict[str, Any]) -> None:
         values = (_json(body), len(body["labels"]), number)
@@ -250,11 +250,11 @@ class Stage:
             yield from found
             after = found[-1].number
 
-    def content_hash(self, grid: int, head: dict[str, Any]) -> str:
+    def content_hash(self, grid: int, head: dict[str, Any], **more: Any) -> str:
         """That of our JSONL, if the grid is exported as it will be imported."""
         whole = {"kind": "grid", **{name: head[name] for name in ("format", "title", "repeats")}}
         whole["created_at"] = head["created_at"]
-        whole |= {f"{part}s": list(self.parts(part, grid)) for part in PARTS}
+        whole |= {f"{part}s": list(self.parts(part, grid)) for part in PARTS} | more
         content = sha256(canonical(whole))
         for staged in self.answers(grid):
             content.update(canonical({"kind": "answer", **staged.body}))

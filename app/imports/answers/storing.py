@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from app.db import Database
 from app.errors import Conflict
+from app.grids import IS_THERE
 from app.imports.answers.incoming import Incoming
 from app.imports.answers.stage import staged
 from app.people.audit import By, note
@@ -71,4 +72,5 @@ def import_answers(
 
 def _came_meanwhile(session: Session, content: str) -> str:
     same_content = (col(Origin.grid_id) == col(Grid.id)) & (col(Origin.content_hash) == content)
-    return session.exec(select(Grid.public_id).join(Origin, same_content).limit(1)).first() or ""
+    there = select(Grid.public_id).where(IS_THERE)
+    return session.exec(there.join(Origin, same_content).limit(1)).first() or ""

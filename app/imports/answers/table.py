@@ -91,7 +91,7 @@ class _Row:
         if not text:
             return None
         try:
-            return of(text)
+            return of(text.removesuffix(".0"))  # of whole numbers beside empty cells, in pandas
         except ValueError:
             raise ValueError(f"{FIELDS[name]}: “{text[:40]}” is no number") from None
 
@@ -142,10 +142,11 @@ class _Row:
             wording=self.wording(self.said("wording")),
         )
         attempt, label = self._attempt(prompt), self._label()
+        told = self._repeat()  # what is wrong with a row is found before anything of it is staged
         title = self.said("grid").strip() or self.columns.title
         grid = stage.grid_named(title, {"format": FORMAT, "title": title[:500], "created_at": None})
         cell = (grid, stage.prompt(grid, prompt), model, stage.variant(grid, variant))
-        there, repeat = self._there(stage, cell)
+        there, repeat = self._there(stage, cell, told)
         if there:
             self._add_to(stage, there, attempt, label)
             return
@@ -160,12 +161,18 @@ class _Row:
         if label and not self.columns.name_answers:  # or it is counted already
             stage.value(self.line, label["raw"])
 
-    def _there(self, stage: Stage, cell: tuple[int, int, str, int]) -> tuple[Staged | None, int]:
+    def _repeat(self) -> int | None:
+        """Raises ValueError."""
+        repeat: int | None = self.number("repeat")
+        if repeat is not None and not 1 <= repeat <= 10_000:
+            raise ValueError("repeat: a number from 1 to 10,000, please")
+        return repeat
+
+    def _there(
+        self, stage: Stage, cell: tuple[int, int, str, int], repeat: int | None
+    ) -> tuple[Staged | None, int]:
         """The answer that an earlier row had, or None; and which repeat it is."""
-        repeat = self.number("repeat")
         if repeat is not None:
-            if not 1 <= repeat <= 10_000:
-                raise ValueError("repeat: a number from 1 to 10,000, please")
             found = next(iter(stage.at(*cell, repeat)), None)
             if found and found.body["answer"] != self.said("key").strip():
                 raise ValueError(
@@ -174,7 +181,7 @@ class _Row:
                 )
             return found, repeat
         found = next(iter(stage.keyed(cell[0], self.said("key").strip())), None)
-        return found, found.repeat if found else stage.count_in(*cell) + 1
+        return found, found.repeat if found else stage.last_in(*cell) + 1
 
     def _add_to(
         self, stage: Stage, there: Staged, attempt: dict[str, Any], label: dict[str, Any] | None

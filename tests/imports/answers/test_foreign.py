@@ -65,6 +65,7 @@ def test_promptfoo_errors_are_no_answers(database: Database) -> None:
     results[1]["response"] |= {"output": {"a": [1]}, "finishReason": "length"}
     results[2]["gradingResult"] |= {"componentResults": []}
     results.append("no result")
+    whole["config"] = "no description in it"
     found = look(database, json.dumps(whole), meanings=PASS)
     assert [p.text for p in found.bad] == ["not an object with names and values"]
     grid = bring_in(database, json.dumps(whole), meanings=PASS)
@@ -133,6 +134,15 @@ def test_scores_that_nobody_explained_wait(database: Database) -> None:
     assert answers[0]["labels"][0]["label"] == "abstained"
     assert (answers[2]["state"], answers[2]["labels"]) == ("failed", [])
     assert "Long?" in [p["text"] for p in head["prompts"]]
+
+
+def test_epochs_that_are_none_make_their_sample_bad(database: Database) -> None:
+    log = json.loads((SAMPLES / "inspect.json").read_bytes())
+    log["samples"][0]["epoch"], log["samples"][1]["output"]["time"] = 2**70, 1e308
+    log["samples"][2]["epoch"] = -1
+    found = look(database, json.dumps(log))
+    assert (found.counts["bad"], found.counts["answers"]) == (3, 1)
+    assert found.bad[0].text == "not as expected: epoch: a number from 1 to 10,000, please"
 
 
 @pytest.mark.parametrize(

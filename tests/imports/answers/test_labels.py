@@ -299,3 +299,16 @@ def test_snapshots_and_what_changed_meanwhile_are_refused(database: Database, gr
             into.add(overwrite=True)
     with looking(database, file) as into:
         assert into.counts == {}
+
+
+def test_the_text_of_an_answer_is_held_against_every_label_of_it(
+    database: Database, grid: str
+) -> None:
+    head, first, second, *rest = exported(database, grid, export_jsonl).splitlines()
+    with database.write() as session:
+        for label in session.exec(select(Label)).all():
+            session.delete(label)
+        session.commit()
+    file = "\n".join([head, first, second.replace("one  D", "two Ds"), *rest])
+    with looking(database, file, "x.jsonl") as into:  # Ada's and Bob's, of another text
+        assert into.counts == {"Ds": {"new": 1, "bad": 2}}

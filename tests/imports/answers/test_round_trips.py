@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlmodel import Session, select
 
 from app.db import Database
@@ -17,10 +18,13 @@ from app.pricing.prices import PriceBook
 from app.prompts import WordingInput, save_wording, wordings
 from app.providers import Outcome, ThinkingKind
 from app.reviewing.labels import get_reviewer, set_label
+from app.sharing.hiding import HIDEABLE
+from app.sharing.shares import new_share, shown_by
 from app.suggest import METHOD
 from app.suggestions import read_some
 from app.tables import AnswerState, Attempt, Grid, LabelValue, Reviewer
-from tests.exports.reading import TRICKY
+from app.upkeep.deletion import delete_grid
+from tests.exports.reading import TRICKY, read_csv
 from tests.factories import answers_of, finish, new_grid, practice
 from tests.imports.answers.importing import bring_in, look
 
@@ -144,3 +148,52 @@ def test_prices_and_rules_of_today_leave_imported_answers_alone(database: Databa
         price_unpriced(session, PriceBook(practice()))
         session.commit()
     assert content_hash(exported(database, copy.public_id, export_jsonl)) == before
+
+
+def test_file_of_a_grid_that_was_deleted_is_imported_again(database: Database) -> None:
+    with database.write() as session:
+        original = rich_grid(session).public_id
+        session.commit()
+    file = exported(database, original, export_jsonl)
+    there = original
+    for _ in range(2):  # the grid that was exported, then the one that it came back as
+        assert look(database, file).found.grids[0].here == there
+        with database.write() as session:
+            delete_grid(session, get_grid(session, there))
+            session.commit()
+        there = bring_in(database, file).public_id
+    assert look(database, file).found.grids[0].here == there
+
+
+@pytest.mark.parametrize("hidden", [(), ("prompts",), tuple(HIDEABLE)])
+def test_files_of_a_share_can_be_imported(database: Database, hidden: tuple[str, ...]) -> None:
+    with database.write() as session:
+        grid = rich_grid(session)
+        session.commit()
+        shown = shown_by(session, new_share(grid, hidden), grid)
+        export = open_export(session, grid, "http://here", frozenset({"practice"}), shown=shown)
+        file, jsonl = "".join(answers_csv(export)), "".join(export_jsonl(export))
+    assert not look(database, jsonl, again=True).found.notes  # such as that it was changed
+    changed = jsonl.replace("'=Ds", "'=Cs")
+    assert "not what its last line has" in look(database, changed, again=True).found.notes[0]
+    found = look(database, file, "a.csv", again=True)
+    assert (found.bad, found.counts["new"], found.counts["labels"]) == ([], 16, 6)
+    copy = bring_in(database, file, "a.csv", again=True)
+    if not hidden:
+        assert exported(database, copy.public_id, answers_csv) == file
+    links = [row["link"] for row in read_csv(exported(database, copy.public_id, answers_csv))]
+    assert links == [row["link"] for row in read_csv(file)]
+
+
+def test_links_of_a_share_of_an_imported_grid_lead_to_its_answers(database: Database) -> None:
+    rows = "answer_id,prompt,model,answer\n70,Why?,m/a,x\n71,Why?,m/a,y\n"
+    copy = bring_in(database, rows)
+    with database.read() as session:
+        grid = get_grid(session, copy.public_id)
+        shown = shown_by(session, new_share(grid), grid)
+        export = open_export(session, grid, "http://here", shown=shown)
+        csv, jsonl = "".join(answers_csv(export)), "".join(export_jsonl(export))
+        ids = [answer.id for answer in answers_of(session, grid)]
+    links = [f"http://here{shown.path}/answers/{id_}" for id_ in ids]
+    assert [row["link"] for row in read_csv(csv)] == links
+    assert [json.loads(line)["link"] for line in jsonl.splitlines()[1:-1]] == links

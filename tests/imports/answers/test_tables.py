@@ -109,6 +109,36 @@ def test_columns_are_told_by_hand(database: Database) -> None:
     assert (found.counts["answers"], found.found.grids[0].title) == (1, "Fragen")
 
 
+def test_rows_without_a_repeat_stand_beside_those_that_have_one(database: Database) -> None:
+    rows = "prompt,model,answer,repeat\nWhy?,m/a,x,2\nWhy?,m/a,y,\nWhy?,m/a,z,\nHow?,m/a,u,\n"
+    grid = bring_in(database, rows)
+    with database.read() as session:
+        found = session.exec(select(Answer.repeat).join(Grid).where(
+            Grid.public_id == grid.public_id))  # fmt: skip
+        assert sorted(found) == [1, 2, 3, 4]
+
+
+def test_nothing_comes_of_a_bad_row(database: Database) -> None:
+    rows = (
+        "experiment,prompt,model,answer,repeat,condition\n"
+        "one,Why?,m/a,x,1,\none,How?,m/b,y,first,terse\ntwo,Who?,m/a,z,0,\n"
+    )
+    found = look(database, rows)
+    assert found.counts == {
+        "grids": 1, "prompts": 1, "columns": 1, "answers": 1, "bad": 2, "new": 1,
+    }  # fmt: skip
+    file = exported(database, bring_in(database, rows).public_id, answers_csv)
+    broken = file.replace("m/a", "m/b").replace(",done,", ",made,")
+    assert broken.count("made") == 1
+    assert look(database, broken, "x.csv", again=True).counts == {"bad": 1}
+
+
+def test_whole_numbers_may_have_a_zero_after_the_point(database: Database) -> None:
+    rows = "prompt,model,answer,repeat,output_tokens\nWhy?,m/a,x,1.0,70.0\nWhy?,m/a,y,2.0,\n"
+    assert look(database, rows).counts["new"] == 2
+    assert look(database, rows.replace("1.0", "1.5")).bad[0].text == "repeat: “1.5” is no number"
+
+
 def test_names_of_columns() -> None:
     assert fields_of(["question", "answer", "response"]) == {
         "question": "prompt", "answer": "references", "response": "text",
@@ -152,6 +182,17 @@ def test_damaged_jsonl_is_told_line_by_line(database: Database) -> None:
     head = json.loads(exported(database, copy.public_id, export_jsonl).partition("\n")[0])
     assert ", there imported from a table (evals.csv) on" in head["imported"]
     assert '"text":"␀�"' in exported(database, copy.public_id, export_jsonl)
+    early = lines[2].replace('"finished_at":"', '"finished_at":"0001-01-01T00:00:00+14:00","_":"')
+    early = early.replace('"_":"', '"error_message":"')
+    told = look(database, "\n".join([*lines[:2], early]), again=True).bad
+    assert [(p.line, "no time that can be told in UTC" in p.text) for p in told] == [(3, True)]
+    model = json.loads(lines[0])["models"][0]
+    held = [{"thinking": "on", "state": "stopped"}] * 2
+    for models, twice in (([model, model], "model"), ([model | {"held": held}], "thinking")):
+        first = json.dumps(json.loads(lines[0]) | {"models": models})
+        wrong = look(database, "\n".join([first, *lines[1:]]), again=True).bad[0]
+        assert wrong.line == 1
+        assert wrong.text.endswith(f"the same {twice} stands there twice")
     future = lines[0].replace('"format":1', '"format":99')
     assert "newer version" in look(database, future).bad[0].text
 
