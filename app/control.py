@@ -183,7 +183,9 @@ def set_ceilings(
     count = 0
     if grid.stopped_at and not grid.cancelled_at:
         cancelled = update(Answer).where(
-            col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.cancelled
+            col(Answer.grid_id) == grid.id,
+            col(Answer.state) == AnswerState.cancelled,
+            col(Answer.provider) != PASTED,  # those were taken out, and nobody can call for them
         )
         count = _changed(session, cancelled.values(state=AnswerState.pending, seq=seq))
     if grid.stopped_at:

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session
 
 from app.additions import AdditionInput, plan_addition
-from app.control import Scope, rerun
+from app.control import Scope, rerun, set_ceilings
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grid.queries import load_view
@@ -106,6 +106,21 @@ def test_one_pasted_by_mistake_is_taken_out_with_its_labels(session: Session, gr
         take_out(session, answers_of(session, grid)[0].id)
     with pytest.raises(NotFound):
         take_out(session, 10**6)
+
+
+def test_one_that_was_taken_out_stays_out_where_a_stopped_grid_goes_on(
+    session: Session, grid: Grid
+) -> None:
+    [pasted] = paste(session, grid, given(session, grid, "1905"))
+    take_out(session, pasted.id)
+    called = answers_of(session, grid)[0]
+    called.state = AnswerState.cancelled
+    grid.stopped_at = now()
+    session.flush()
+    assert set_ceilings(session, grid, 0.0, max_calls=1000) == 1
+    session.refresh(pasted)
+    session.refresh(called)
+    assert (pasted.state, called.state) == (AnswerState.cancelled, AnswerState.pending)
 
 
 def test_what_makes_no_sense_is_refused(session: Session, grid: Grid) -> None:
