@@ -174,11 +174,15 @@ def current_wording(session: Session, slug: str) -> Wording:
     return found
 
 
-def save_prompt(session: Session, given: PromptInput, key: str | None = None) -> Prompt:
-    """Add a prompt, or a new version of the prompt ``key``; an identical one is reused."""
+def save_prompt(
+    session: Session, given: PromptInput, key: str | None = None, *, listed: bool = False
+) -> Prompt:
+    """Add a prompt, or a new version of the prompt ``key``; an identical one is reused, where it
+    is to be ``listed`` only one that the library shows."""
     fields = given.model_dump()
     if key is None:
-        same_text = session.exec(select(Prompt).where(Prompt.text == given.text)).all()
+        there: Any = newest_versions(Prompt) if listed else select(Prompt)
+        same_text: list[Prompt] = session.exec(there.where(Prompt.text == given.text)).all()
         for prompt in sorted(same_text, key=lambda p: p.version, reverse=True):
             if same(prompt, given) and prompt.archived_at is None:
                 return prompt

@@ -65,7 +65,7 @@ def save_prompt(
                 prompts.archive(row, restore=data["action"] == "restore")
             else:
                 given = validated(PromptInput, **fields)
-                prompts.save_prompt(writing, given, None if key == "new" else key)
+                prompts.save_prompt(writing, given, None if key == "new" else key, listed=True)
             writing.commit()
     except BluffcheckError as exc:
         typed = Prompt(key=key, **fields)

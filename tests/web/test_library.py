@@ -135,6 +135,18 @@ def test_archived_prompts_are_reached_and_restored(client: TestClient) -> None:
     assert "archived=1" not in client.get("/library").text
 
 
+def test_new_prompt_is_listed_also_where_another_once_said_the_same(client: TestClient) -> None:
+    before, after = {"text": "Whence?"}, {"text": "Whither?"}
+    client.post("/library/prompts/deepseek-ds", data={**before, "answerable": "unknown"})
+    client.post("/library/prompts/deepseek-ds", data={**after, "answerable": "unknown"})
+    for _ in range(2):
+        client.post("/library/prompts/new", data={**before, "answerable": "unknown"})
+    assert texts(client.get("/library?q=whence").text) == ["Whence?"]
+    client.post("/library/prompts/deepseek-ds", data={"action": "archive"})
+    client.post("/library/prompts/new", data={**after, "answerable": "unknown"})
+    assert texts(client.get("/library?q=whither").text) == ["Whither?"]
+
+
 def test_empty_library_says_how_to_fill_it(client: TestClient) -> None:
     services = client.app.state.services  # type: ignore[attr-defined]
     with services.database.write() as session:
