@@ -18,6 +18,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
 NEWEST_FIRST = (col(Prompt.created_at).desc(), col(Prompt.id))
+NEW = "new"  # in the place of a key or slug in an address: of what is still to be saved
 FIRST = 1  # version of the library; what came with an imported grid only has lower ones
 
 
@@ -203,6 +204,8 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
         if not slug:
             raise InvalidInput("The name of a wording needs letters or digits.")
+        if slug == NEW:
+            raise InvalidInput(f"“{given.title}” is no name to know a wording by. Give another.")
         if session.exec(_slug_in_use(slug)).first():
             raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
         highest = session.exec(select(func.max(Wording.position))).one() or 0
