@@ -135,12 +135,17 @@ def library(session: Session) -> list[Prompt]:
     return list(session.exec(in_library()))
 
 
-def wordings(session: Session) -> list[Wording]:
-    """The newest version of every wording that is not archived, in their order."""
+def wordings(session: Session, *, archived: bool = False) -> list[Wording]:
+    """The newest version of every wording that is not archived, or is, in their order."""
     newest = select(Wording.slug, func.max(Wording.version)).group_by(Wording.slug)
+    archived_at = col(Wording.archived_at)
     statement = select(Wording).where(
         tuple_(col(Wording.slug), col(Wording.version)).in_(newest),
-        col(Wording.archived_at).is_(None),
+        *(
+            [archived_at.is_not(None), Wording.version >= FIRST]
+            if archived
+            else [archived_at.is_(None)]
+        ),
     )
     return list(session.exec(statement.order_by(col(Wording.position), col(Wording.id))))
 

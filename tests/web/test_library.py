@@ -135,6 +135,19 @@ def test_archived_prompts_are_reached_and_restored(client: TestClient) -> None:
     assert "archived=1" not in client.get("/library").text
 
 
+def test_archived_wordings_are_reached_and_restored(client: TestClient) -> None:
+    link = '<a href="/library/wordings/forced">'
+    assert "Archived" not in client.get("/library").text
+    client.post("/library/wordings/forced", data={"action": "archive"})
+    page = client.get("/library").text
+    assert link not in page.partition("Archived")[0]
+    assert link in page.partition("Archived")[2]
+    client.post("/library/wordings/forced", data={"action": "restore"})
+    page = client.get("/library").text
+    assert link in page
+    assert "Archived" not in page
+
+
 def test_new_prompt_is_listed_also_where_another_once_said_the_same(client: TestClient) -> None:
     before, after = {"text": "Whence?"}, {"text": "Whither?"}
     client.post("/library/prompts/deepseek-ds", data={**before, "answerable": "unknown"})
