@@ -104,6 +104,7 @@ def places(session: Session, grid: Grid, variant_id: int, product: str) -> list[
         Answer.grid_id == grid.id,
         Answer.variant_id == variant_id,
         Answer.model == model_of(product),
+        Answer.state == AnswerState.done,  # the others were taken out
     )
     there = dict(session.exec(counted.group_by(col(Answer.prompt_id))).all())
     return [

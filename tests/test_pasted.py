@@ -108,6 +108,17 @@ def test_one_pasted_by_mistake_is_taken_out_with_its_labels(session: Session, gr
         take_out(session, 10**6)
 
 
+def test_one_that_was_taken_out_leaves_its_place_to_another(session: Session, grid: Grid) -> None:
+    wrong = given(session, grid, "1905")
+    [answer] = paste(session, grid, wrong)
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 1]
+    take_out(session, answer.id)
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 0]
+    [other] = paste(session, grid, given(session, grid, "1906"))
+    assert other.repeat == 2
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 1]
+
+
 def test_one_that_was_taken_out_stays_out_where_a_stopped_grid_goes_on(
     session: Session, grid: Grid
 ) -> None:
