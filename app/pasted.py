@@ -6,7 +6,7 @@ written ``pasted/…``, so that they are never taken for what an API said.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -38,6 +38,7 @@ from app.tables import (
 
 MAX_AT_ONCE = 100
 BETWEEN = "==="  # a line of these stands between two answers
+FIRST_ZONE = timedelta(hours=14)  # where a day begins first, before UTC
 Product = Annotated[
     str,
     StringConstraints(
@@ -131,7 +132,7 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     if given.thinking.strip() and len(given.answers) > 1:
         raise InvalidInput("Thinking belongs to one answer: paste that answer alone.")
     asked_on = given.asked_on or now().date()
-    if asked_on > now().date():
+    if asked_on > (now() + FIRST_ZONE).date():
         raise InvalidInput("The day it was asked lies in the future.")
     prompt, model = prompts[given.prompt - 1], model_of(given.product)
     seq = stamp(session, grid.id)  # locks the grid: two who paste at once get other repeats

@@ -1,7 +1,7 @@
 """Answers out of chat windows: columns of their own, labelled and counted like others."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import Session
@@ -132,6 +132,20 @@ def test_one_that_was_taken_out_stays_out_where_a_stopped_grid_goes_on(
     session.refresh(pasted)
     session.refresh(called)
     assert (pasted.state, called.state) == (AnswerState.cancelled, AnswerState.pending)
+
+
+@pytest.mark.parametrize(("hour", "ahead"), [(9, 0), (10, 1), (23, 1)])
+def test_today_is_today_wherever_on_earth_it_was_asked(
+    session: Session, grid: Grid, monkeypatch: pytest.MonkeyPatch, hour: int, ahead: int
+) -> None:
+    at = datetime(2026, 4, 1, hour, 30, tzinfo=UTC)
+    monkeypatch.setattr("app.pasted.now", lambda: at)
+    last = at.date() + timedelta(days=ahead)
+    [answer] = paste(session, grid, given(session, grid, "1905", asked_on=last))
+    attempt = session.get_one(Attempt, answer.attempt_id)
+    assert attempt.request["pasted"]["asked_on"] == last.isoformat()
+    with pytest.raises(InvalidInput, match="future"):
+        paste(session, grid, given(session, grid, "1905", asked_on=last + timedelta(days=1)))
 
 
 def test_what_makes_no_sense_is_refused(session: Session, grid: Grid) -> None:
