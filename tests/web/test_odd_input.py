@@ -42,6 +42,23 @@ def test_numbers_and_words_out_of_range_are_refused(client: TestClient) -> None:
     assert client.delete(url).status_code == 422
 
 
+def test_numbers_out_of_range_in_forms_are_refused(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    pasted = {"product": "X", "prompt": "1", "answer": "Me"}
+    for number in (str(HUGE), "9" * 5000):
+        for name in ("variant", "prompt"):
+            fields = {"variant": "1", **pasted, name: number}
+            page = client.post(f"/grids/{grid_id}/pasted", data=fields)
+            assert page.status_code in (404, 422), (name, number[:40])
+            assert "Me</textarea>" in page.text
+        edited = client.post("/compose", data={**FORM, "action": f"remove-{number}"})
+        assert "Why?</textarea>" in edited.text
+        removed = client.post("/models/prices/removal", data={"price": number})
+        assert removed.status_code == 404
+    given = {"prompt": 1, "variant": HUGE, "product": "X", "answers": ["Me"]}
+    assert client.post(f"/api/grids/{grid_id}/pasted", json=given).status_code == 422
+
+
 def test_cursor_behind_the_end_is_an_empty_page(client: TestClient) -> None:
     page = client.get(f"/api/grids/{run_grid(client)}/answers?cursor=99999999999999999999")
     assert page.json() == {"items": [], "next": None}
