@@ -59,7 +59,7 @@ class PasteInput(BaseModel):
     thinking: Text = Field("", description="What the window showed of its thinking; of one answer")
     asked_on: date | None = Field(None, description="Default: today")
     search: Literal["on", "off", "unknown"] = "unknown"
-    source: Annotated[str, Field(max_length=2000)] = Field(
+    source: Annotated[Text, Field(max_length=2000)] = Field(
         "", description="A link to the chat or a screenshot; shown as text, never fetched"
     )
 

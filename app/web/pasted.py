@@ -132,7 +132,8 @@ def paste_page(
     variants = {column.variant.id: column for column in load_columns(session, grid.id)}
     number = whole(typed["variant"])
     chosen = number if number in variants else next(iter(variants))
-    found = places(session, grid, chosen, typed["product"])
+    # Postgres takes no NUL character.
+    found = places(session, grid, chosen, typed["product"].replace("\0", "␀"))
     row = whole(typed["prompt"]) or 0
     place = found[row - 1] if 0 < row <= len(found) else first_without(found) or found[0]
     known: dict[str, Any] = {"typed": typed | {"variant": str(chosen)}, "places": found}
