@@ -97,7 +97,8 @@ def cancel(session: Session, grid: Grid, scope: Scope = WHOLE) -> int:
         )
         .values(state=state_without_call(), seq=seq),
     )
-    if scope.whole:
+    # Else it came to its end by itself, perhaps a moment ago.
+    if scope.whole and (count or grid.stopped_at):
         _set(session, grid, cancelled_at=now())
     return count
 
