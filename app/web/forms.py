@@ -44,7 +44,8 @@ class PromptFields:
 
     @property
     def blank(self) -> bool:
-        return not any([self.text, self.references, self.answer_format, self.constraint])
+        parts = (self.text, self.references, self.answer_format, self.question, self.constraint)
+        return not any(parts)
 
 
 @dataclass

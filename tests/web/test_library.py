@@ -239,6 +239,16 @@ def test_preview_and_form_with_an_error_keep_the_choice(filled: TestClient) -> N
     assert [prompt["key"] for prompt in grid["prompts"]] == [f"q-{n}" for n in range(120)]
 
 
+def test_question_that_was_typed_without_its_prompt_is_not_passed_over(
+    filled: TestClient,
+) -> None:
+    fields = {**FORM, "library": "q-0", "prompt_question": "Who?"}
+    page = filled.post("/grids", data=fields, follow_redirects=False)
+    assert page.status_code == 422
+    assert "a prompt needs a text" in plain(page.text)
+    assert "Who?</textarea>" in page.text
+
+
 def test_scripts_are_told_to_look_at_the_preview_again(filled: TestClient) -> None:
     data = {**FORM, "find_tag": "Art"}
     added = filled.post("/compose/library", data={**data, "action": "add-found"})
