@@ -97,7 +97,8 @@ def cancel(session: Session, grid: Grid, scope: Scope = WHOLE) -> int:
         )
         .values(state=state_without_call(), seq=seq),
     )
-    if scope.whole:
+    # Else it came to its end by itself, perhaps a moment ago.
+    if scope.whole and (count or grid.stopped_at):
         _set(session, grid, cancelled_at=now())
     return count
 
@@ -183,7 +184,9 @@ def set_ceilings(
     count = 0
     if grid.stopped_at and not grid.cancelled_at:
         cancelled = update(Answer).where(
-            col(Answer.grid_id) == grid.id, col(Answer.state) == AnswerState.cancelled
+            col(Answer.grid_id) == grid.id,
+            col(Answer.state) == AnswerState.cancelled,
+            col(Answer.provider) != PASTED,  # those were taken out, and nobody can call for them
         )
         count = _changed(session, cancelled.values(state=AnswerState.pending, seq=seq))
     if grid.stopped_at:

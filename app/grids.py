@@ -116,7 +116,9 @@ def start_grid(
 
 def get_grid(session: Session, public_id: str) -> Grid:
     """Raises NotFound."""
-    grid = session.exec(select(Grid).where(Grid.public_id == public_id, IS_THERE)).first()
+    found = select(Grid).where(Grid.public_id == public_id, IS_THERE)
+    # Postgres takes no NUL character.
+    grid = session.exec(found).first() if public_id.isprintable() else None
     if grid is None:
         raise NotFound("There is no grid at this address. Check that the link was copied whole.")
     return grid

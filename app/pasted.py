@@ -6,7 +6,7 @@ written ``pasted/…``, so that they are never taken for what an API said.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -38,6 +38,7 @@ from app.tables import (
 
 MAX_AT_ONCE = 100
 BETWEEN = "==="  # a line of these stands between two answers
+FIRST_ZONE = timedelta(hours=14)  # where a day begins first, before UTC
 Product = Annotated[
     str,
     StringConstraints(
@@ -52,13 +53,13 @@ class PasteInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     prompt: int = Field(ge=1, description="Row of the grid, from 1")
-    variant: int = Field(description="Id of one of the grid's variants")
+    variant: int = Field(ge=1, le=2**31 - 1, description="Id of one of the grid's variants")
     product: Product = Field(description="What was asked, such as “ChatGPT, GPT-5.5”")
     answers: list[Text] = Field(min_length=1, max_length=MAX_AT_ONCE)
     thinking: Text = Field("", description="What the window showed of its thinking; of one answer")
     asked_on: date | None = Field(None, description="Default: today")
     search: Literal["on", "off", "unknown"] = "unknown"
-    source: Annotated[str, Field(max_length=2000)] = Field(
+    source: Annotated[Text, Field(max_length=2000)] = Field(
         "", description="A link to the chat or a screenshot; shown as text, never fetched"
     )
 
@@ -104,6 +105,7 @@ def places(session: Session, grid: Grid, variant_id: int, product: str) -> list[
         Answer.grid_id == grid.id,
         Answer.variant_id == variant_id,
         Answer.model == model_of(product),
+        Answer.state == AnswerState.done,  # the others were taken out
     )
     there = dict(session.exec(counted.group_by(col(Answer.prompt_id))).all())
     return [
@@ -130,7 +132,7 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     if given.thinking.strip() and len(given.answers) > 1:
         raise InvalidInput("Thinking belongs to one answer: paste that answer alone.")
     asked_on = given.asked_on or now().date()
-    if asked_on > now().date():
+    if asked_on > (now() + FIRST_ZONE).date():
         raise InvalidInput("The day it was asked lies in the future.")
     prompt, model = prompts[given.prompt - 1], model_of(given.product)
     seq = stamp(session, grid.id)  # locks the grid: two who paste at once get other repeats

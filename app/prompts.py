@@ -18,6 +18,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
 NEWEST_FIRST = (col(Prompt.created_at).desc(), col(Prompt.id))
+NEW = "new"  # in the place of a key or slug in an address: of what is still to be saved
 FIRST = 1  # version of the library; what came with an imported grid only has lower ones
 
 
@@ -134,12 +135,17 @@ def library(session: Session) -> list[Prompt]:
     return list(session.exec(in_library()))
 
 
-def wordings(session: Session) -> list[Wording]:
-    """The newest version of every wording that is not archived, in their order."""
+def wordings(session: Session, *, archived: bool = False) -> list[Wording]:
+    """The newest version of every wording that is not archived, or is, in their order."""
     newest = select(Wording.slug, func.max(Wording.version)).group_by(Wording.slug)
+    archived_at = col(Wording.archived_at)
     statement = select(Wording).where(
         tuple_(col(Wording.slug), col(Wording.version)).in_(newest),
-        col(Wording.archived_at).is_(None),
+        *(
+            [archived_at.is_not(None), Wording.version >= FIRST]
+            if archived
+            else [archived_at.is_(None)]
+        ),
     )
     return list(session.exec(statement.order_by(col(Wording.position), col(Wording.id))))
 
@@ -174,11 +180,15 @@ def current_wording(session: Session, slug: str) -> Wording:
     return found
 
 
-def save_prompt(session: Session, given: PromptInput, key: str | None = None) -> Prompt:
-    """Add a prompt, or a new version of the prompt ``key``; an identical one is reused."""
+def save_prompt(
+    session: Session, given: PromptInput, key: str | None = None, *, listed: bool = False
+) -> Prompt:
+    """Add a prompt, or a new version of the prompt ``key``; an identical one is reused, where it
+    is to be ``listed`` only one that the library shows."""
     fields = given.model_dump()
     if key is None:
-        same_text = session.exec(select(Prompt).where(Prompt.text == given.text)).all()
+        there: Any = newest_versions(Prompt) if listed else select(Prompt)
+        same_text: list[Prompt] = session.exec(there.where(Prompt.text == given.text)).all()
         for prompt in sorted(same_text, key=lambda p: p.version, reverse=True):
             if same(prompt, given) and prompt.archived_at is None:
                 return prompt
@@ -199,6 +209,8 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
         if not slug:
             raise InvalidInput("The name of a wording needs letters or digits.")
+        if slug == NEW:
+            raise InvalidInput(f"“{given.title}” is no name to know a wording by. Give another.")
         if session.exec(_slug_in_use(slug)).first():
             raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
         highest = session.exec(select(func.max(Wording.position))).one() or 0

@@ -283,6 +283,7 @@ def test_what_is_no_probe_is_refused_before_anything_starts(tmp_path: Path) -> N
         (b"\xff\xfe", ["--data-dir", str(tmp_path / "data")], "is not UTF-8"),
         (b"models = 1", ["--data-dir", str(tmp_path / "data")], "This is no probe file"),
         (b"models = 1", ["--server", "http://127.0.0.1:9"], "Cannot reach"),
+        (b"models = 1", ["--server", "http://127.0.0.1:a"], "is no address of a server"),
     ):
         probe.write_bytes(content)
         result = CliRunner().invoke(main, ["run", str(probe), *options])

@@ -1,13 +1,13 @@
 """Answers out of chat windows: columns of their own, labelled and counted like others."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlmodel import Session
 
 from app.additions import AdditionInput, plan_addition
-from app.control import Scope, rerun
+from app.control import Scope, rerun, set_ceilings
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grid.queries import load_view
@@ -106,6 +106,46 @@ def test_one_pasted_by_mistake_is_taken_out_with_its_labels(session: Session, gr
         take_out(session, answers_of(session, grid)[0].id)
     with pytest.raises(NotFound):
         take_out(session, 10**6)
+
+
+def test_one_that_was_taken_out_leaves_its_place_to_another(session: Session, grid: Grid) -> None:
+    wrong = given(session, grid, "1905")
+    [answer] = paste(session, grid, wrong)
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 1]
+    take_out(session, answer.id)
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 0]
+    [other] = paste(session, grid, given(session, grid, "1906"))
+    assert other.repeat == 2
+    assert [one.there for one in places(session, grid, wrong.variant, PRODUCT)] == [0, 1]
+
+
+def test_one_that_was_taken_out_stays_out_where_a_stopped_grid_goes_on(
+    session: Session, grid: Grid
+) -> None:
+    [pasted] = paste(session, grid, given(session, grid, "1905"))
+    take_out(session, pasted.id)
+    called = answers_of(session, grid)[0]
+    called.state = AnswerState.cancelled
+    grid.stopped_at = now()
+    session.flush()
+    assert set_ceilings(session, grid, 0.0, max_calls=1000) == 1
+    session.refresh(pasted)
+    session.refresh(called)
+    assert (pasted.state, called.state) == (AnswerState.cancelled, AnswerState.pending)
+
+
+@pytest.mark.parametrize(("hour", "ahead"), [(9, 0), (10, 1), (23, 1)])
+def test_today_is_today_wherever_on_earth_it_was_asked(
+    session: Session, grid: Grid, monkeypatch: pytest.MonkeyPatch, hour: int, ahead: int
+) -> None:
+    at = datetime(2026, 4, 1, hour, 30, tzinfo=UTC)
+    monkeypatch.setattr("app.pasted.now", lambda: at)
+    last = at.date() + timedelta(days=ahead)
+    [answer] = paste(session, grid, given(session, grid, "1905", asked_on=last))
+    attempt = session.get_one(Attempt, answer.attempt_id)
+    assert attempt.request["pasted"]["asked_on"] == last.isoformat()
+    with pytest.raises(InvalidInput, match="future"):
+        paste(session, grid, given(session, grid, "1905", asked_on=last + timedelta(days=1)))
 
 
 def test_what_makes_no_sense_is_refused(session: Session, grid: Grid) -> None:

@@ -83,6 +83,19 @@ def test_archived_rows_leave_the_library_and_come_back(database: Database) -> No
         assert "spell-ls" in [p.key for p in library(session)]
 
 
+def test_wording_that_would_stand_at_the_address_of_a_new_one_is_refused(
+    client: TestClient,
+) -> None:
+    typed = {"title": "New", "opt_out": "You may pass."}
+    page = client.post("/library/wordings/new", data=typed)
+    assert page.status_code == 422
+    assert "Give another." in page.text
+    assert "You may pass.</textarea>" in page.text
+    assert 'href="/library/wordings/new">New<' not in client.get("/library").text
+    client.post("/library/wordings/new", data={**typed, "title": "New one"})
+    assert "Edit a wording" in client.get("/library/wordings/new-one").text
+
+
 def test_version_somebody_else_just_added_is_a_conflict(database: Database) -> None:
     with database.write() as session:
         session.add(Prompt(key="spell-ls", version=2, text="Theirs"))

@@ -29,6 +29,8 @@ def run_probe(file: Path, server: str | None, data_dir: Path | None) -> bool:
             grid_id, counts = _on_server(server.rstrip("/"), text)
         else:
             grid_id, counts = asyncio.run(_here(text, data_dir))
+    except httpx.InvalidURL as exc:
+        raise click.ClickException(f"{server} is no address of a server: {exc}.") from exc
     except UnicodeDecodeError as exc:
         raise click.ClickException(f"{file} is not UTF-8.") from exc
     except (OSError, DBAPIError) as exc:

@@ -23,7 +23,8 @@ class Found:
 
 def find(session: Session, grid_id: int, look: Look, reviewer_id: int | None) -> Found:
     """What the filters of ``look`` need beside the facts."""
-    by_name = col(Reviewer.name_key) == look.by.casefold()
+    # Whoever came out of a file has another key, and goes by the name all the same.
+    by_name = (col(Reviewer.name_key) == look.by.casefold()) | (col(Reviewer.name) == look.by)
     return Found(
         text=frozenset(_with_text(session, grid_id, look.q)) if look.q else None,
         by=_labelled(session, grid_id, by_name) if look.by else None,

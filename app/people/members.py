@@ -61,7 +61,10 @@ def get_member(session: Session, reviewer_id: int) -> Member:
 
 def member_of_login(session: Session, login: str) -> Member | None:
     """An account that is open."""
-    found = session.exec(select(Account).where(Account.login_key == login_key(login))).first()
+    key = login_key(login)
+    if not key.isprintable():  # no account has such a login, and Postgres takes no NUL character
+        return None
+    found = session.exec(select(Account).where(Account.login_key == key)).first()
     if found is None or found.deactivated_at is not None:
         return None
     return Member(found, session.get_one(Reviewer, found.reviewer_id))

@@ -286,6 +286,12 @@ def decimal(typed: str) -> str:
     return typed if thousands else typed.replace(",", ".")
 
 
+def whole(typed: str) -> int | None:
+    """A whole number as typed, if an integer column holds it."""
+    number = int(typed) if typed.isdecimal() and len(typed) <= 10 else MAX_INTEGER + 1
+    return number if number <= MAX_INTEGER else None
+
+
 def is_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 

@@ -12,7 +12,7 @@ from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput, same
 from app.pubid import is_public_id, new_public_id
 from app.tables import Answerable, Prompt
-from app.web.deps import decimal
+from app.web.deps import decimal, whole
 from app.web.problems import validated
 
 BOX_WORDINGS = ["not-mentioned", "allowed"]
@@ -44,7 +44,8 @@ class PromptFields:
 
     @property
     def blank(self) -> bool:
-        return not any([self.text, self.references, self.answer_format, self.constraint])
+        parts = (self.text, self.references, self.answer_format, self.question, self.constraint)
+        return not any(parts)
 
 
 @dataclass
@@ -156,8 +157,8 @@ class ComposeForm:
         """Do what a button asks short of starting: "add" or "remove-0" a prompt; else nothing."""
         if action == "add":
             self.prompts.append(PromptFields())
-        elif action.startswith("remove-") and action[7:].isdecimal():
-            del self.prompts[int(action[7:]) : int(action[7:]) + 1]
+        elif action.startswith("remove-") and (at := whole(action[7:])) is not None:
+            del self.prompts[at : at + 1]
             self.prompts = self.prompts or [PromptFields()]
 
     def parse(self) -> GridInput:

@@ -36,8 +36,13 @@ def show_library(
     shown = _prompts_shown(session, Search.of(q, tag, archived=bool(archived)), number)
     if htmx:
         return page("partials/library_prompts.html", **shown)
-    wordings = prompts.wordings(session)
-    return page("pages/library.html", wordings=wordings, reviewer=reviewer, **shown)
+    return page(
+        "pages/library.html",
+        wordings=prompts.wordings(session),
+        archived_wordings=prompts.wordings(session, archived=True),
+        reviewer=reviewer,
+        **shown,
+    )
 
 
 @router.get("/library/prompts/{key}")
@@ -65,7 +70,7 @@ def save_prompt(
                 prompts.archive(row, restore=data["action"] == "restore")
             else:
                 given = validated(PromptInput, **fields)
-                prompts.save_prompt(writing, given, None if key == "new" else key)
+                prompts.save_prompt(writing, given, None if key == "new" else key, listed=True)
             writing.commit()
     except BluffcheckError as exc:
         typed = Prompt(key=key, **fields)

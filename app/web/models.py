@@ -21,7 +21,6 @@ from app.ratelimits import LimitInput
 from app.tables import ModelCheck, now
 from app.web import actions, limits
 from app.web.deps import (
-    MAX_INTEGER,
     ByHere,
     Form,
     IsHtmx,
@@ -30,6 +29,7 @@ from app.web.deps import (
     Server,
     Services,
     decimal,
+    whole,
 )
 from app.web.limits import AccountLimits
 from app.web.problems import validated
@@ -132,10 +132,10 @@ def add_price(
 @router.post("/models/prices/removal", dependencies=[needs(OWNER)])
 def remove_price(server: Server, by: ByHere, data: Form) -> Response:
     """Remove a price that somebody entered (field ``price``: its number)."""
-    number = str(data.get("price", ""))
-    if not number.isdecimal() or int(number) > MAX_INTEGER:
+    number = whole(str(data.get("price", "")))
+    if number is None:
         raise NotFound("There is no such price; perhaps it was removed already.")
-    model = actions.remove_price(server, by, int(number))
+    model = actions.remove_price(server, by, number)
     return RedirectResponse(f"/models/{quote(model)}#prices", status_code=303)
 
 

@@ -32,6 +32,7 @@ from app.web.deps import (
     MaybeReviewer,
     Reading,
     Server,
+    whole,
 )
 from app.web.problems import validated
 from app.web.render import page
@@ -129,10 +130,11 @@ def paste_page(
     saved: int = 0,
 ) -> Response:
     variants = {column.variant.id: column for column in load_columns(session, grid.id)}
-    chosen = int(typed["variant"]) if typed["variant"].isdecimal() else next(iter(variants))
-    chosen = chosen if chosen in variants else next(iter(variants))
-    found = places(session, grid, chosen, typed["product"])
-    row = int(typed["prompt"]) if typed["prompt"].isdecimal() else 0
+    number = whole(typed["variant"])
+    chosen = number if number in variants else next(iter(variants))
+    # Postgres takes no NUL character.
+    found = places(session, grid, chosen, typed["product"].replace("\0", "␀"))
+    row = whole(typed["prompt"]) or 0
     place = found[row - 1] if 0 < row <= len(found) else first_without(found) or found[0]
     known: dict[str, Any] = {"typed": typed | {"variant": str(chosen)}, "places": found}
     return page(

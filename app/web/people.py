@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.errors import BluffcheckError, InvalidInput
 from app.people import members as people
@@ -23,7 +23,7 @@ BACK = "/people"
 
 class InviteForm(BaseModel):
     role: Role = Role.reviewer
-    reviewer: int | None = None  # for one who is there already
+    reviewer: int | None = Field(None, ge=1, le=MAX_INTEGER)  # for one who is there already
 
 
 class RoleForm(BaseModel):

@@ -151,6 +151,23 @@ def test_imported_grid_behaves_like_others_and_is_never_called(client: TestClien
     assert "How many Ds are in DEEPSEEK?" in client.get(f"/compose?like={grid}").text
 
 
+def test_filter_finds_what_reviewers_out_of_a_file_labelled(client: TestClient) -> None:
+    run = run_grid(client, models=["practice/honest"])
+    answer = client.get(f"/api/grids/{run}/answers").json()["items"][0]["id"]
+    said = {"label": "correct", "reviewer": "Zoë"}
+    assert client.put(f"/api/answers/{answer}/label", json=said).status_code == 200
+    jsonl = client.get(f"/grids/{run}/export.jsonl").content
+    asked = {"name": "x.jsonl", "dry_run": "false", "again": "1"}
+    report = client.post("/api/grids/import", params=asked, content=jsonl).json()
+    grid = report["imported"][0]["id"]
+    [link] = re.findall(r'href="(\?by=[^"]+)"', client.get(f"/grids/{grid}").text)
+    assert link == "?by=Zo%C3%AB"
+    for public_id in (run, grid):
+        rows = client.get(f"/grids/{public_id}/rows{link}&from=1&to=1").text
+        assert 'id="a-' in rows, public_id
+    assert 'id="a-' not in client.get(f"/grids/{grid}/rows?by=Nobody&from=1&to=1").text
+
+
 def test_models_that_are_not_here_are_shown_by_their_names(client: TestClient) -> None:
     rows = "prompt,model,answer,wording\nWhy?,no such:model,x,terse\nWhy?,acme/one,y,terse\n"
     asked = {"name": "x.csv", "dry_run": "false"}

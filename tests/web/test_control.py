@@ -116,6 +116,13 @@ def test_price_that_is_not_known_is_not_guessed(client: TestClient, wire: WireSe
     assert "2 calls, cost n/a: no price is known" in choice(client, grid_id)
 
 
+def test_grid_that_came_to_its_end_is_not_cancelled_any_more(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    assert client.post(f"/grids/{grid_id}/cancellation", data={"extent": "grid"}).status_code == 200
+    assert client.post(f"/api/grids/{grid_id}/cancellation").json()["cancelled"] == 0
+    assert client.get(f"/api/grids/{grid_id}").json()["status"] == "done"
+
+
 def test_form_leads_back_to_where_one_was(client: TestClient) -> None:
     grid_id = run_grid(client)
     answer = ids(client, grid_id)[0]

@@ -135,6 +135,31 @@ def test_archived_prompts_are_reached_and_restored(client: TestClient) -> None:
     assert "archived=1" not in client.get("/library").text
 
 
+def test_archived_wordings_are_reached_and_restored(client: TestClient) -> None:
+    link = '<a href="/library/wordings/forced">'
+    assert "Archived" not in client.get("/library").text
+    client.post("/library/wordings/forced", data={"action": "archive"})
+    page = client.get("/library").text
+    assert link not in page.partition("Archived")[0]
+    assert link in page.partition("Archived")[2]
+    client.post("/library/wordings/forced", data={"action": "restore"})
+    page = client.get("/library").text
+    assert link in page
+    assert "Archived" not in page
+
+
+def test_new_prompt_is_listed_also_where_another_once_said_the_same(client: TestClient) -> None:
+    before, after = {"text": "Whence?"}, {"text": "Whither?"}
+    client.post("/library/prompts/deepseek-ds", data={**before, "answerable": "unknown"})
+    client.post("/library/prompts/deepseek-ds", data={**after, "answerable": "unknown"})
+    for _ in range(2):
+        client.post("/library/prompts/new", data={**before, "answerable": "unknown"})
+    assert texts(client.get("/library?q=whence").text) == ["Whence?"]
+    client.post("/library/prompts/deepseek-ds", data={"action": "archive"})
+    client.post("/library/prompts/new", data={**after, "answerable": "unknown"})
+    assert texts(client.get("/library?q=whither").text) == ["Whither?"]
+
+
 def test_empty_library_says_how_to_fill_it(client: TestClient) -> None:
     services = client.app.state.services  # type: ignore[attr-defined]
     with services.database.write() as session:
@@ -212,6 +237,16 @@ def test_preview_and_form_with_an_error_keep_the_choice(filled: TestClient) -> N
     started = filled.post("/grids", data={**FORM, "library": [library]}, follow_redirects=False)
     grid = filled.get("/api" + started.headers["location"]).json()
     assert [prompt["key"] for prompt in grid["prompts"]] == [f"q-{n}" for n in range(120)]
+
+
+def test_question_that_was_typed_without_its_prompt_is_not_passed_over(
+    filled: TestClient,
+) -> None:
+    fields = {**FORM, "library": "q-0", "prompt_question": "Who?"}
+    page = filled.post("/grids", data=fields, follow_redirects=False)
+    assert page.status_code == 422
+    assert "a prompt needs a text" in plain(page.text)
+    assert "Who?</textarea>" in page.text
 
 
 def test_scripts_are_told_to_look_at_the_preview_again(filled: TestClient) -> None:

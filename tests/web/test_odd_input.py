@@ -1,13 +1,16 @@
 """Input that no page of ours sends: it is refused with a sentence and never breaks anything."""
 
+import re
 from collections.abc import Iterator
 
 from fastapi.testclient import TestClient
 from sqlmodel import text
 
+from app.settings import Settings
 from app.web.security import RESPONSE_HEADERS
 from tests.conftest import BASE_URL
 from tests.factories import grid_input, run_grid
+from tests.team import team
 
 HUGE = 10**30
 JSON = {"content-type": "application/json"}
@@ -40,6 +43,42 @@ def test_numbers_and_words_out_of_range_are_refused(client: TestClient) -> None:
     url = f"/api/answers/{HUGE}/label"
     assert client.put(url, json={"label": "correct"}).status_code == 422
     assert client.delete(url).status_code == 422
+
+
+def test_text_that_postgres_does_not_take_is_refused_wherever_it_stands(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    assert client.get("/compose?like=a%00b").status_code == 404
+    assert client.get(f"/grids/{grid_id}/comparison?with=a%00b").status_code == 404
+    pasted = client.get(f"/grids/{grid_id}/pasted?product=a%00b").text
+    [variant] = re.findall(r'name="variant" value="(\d+)"', pasted)
+    fields = {"variant": variant, "product": "X", "prompt": "1", "answer": "Me"}
+    for name in ("product", "source"):
+        page = client.post(f"/grids/{grid_id}/pasted", data={**fields, name: "a\0b"})
+        assert page.status_code == 422, name
+        assert "Me</textarea>" in page.text
+
+
+def test_login_that_postgres_does_not_take_is_nobodys(settings: Settings) -> None:
+    with team(settings) as people:
+        typed = {"login": "a\0b", "password": "x"}
+        assert people.dave.post("/login", data=typed).status_code == 401
+
+
+def test_numbers_out_of_range_in_forms_are_refused(client: TestClient) -> None:
+    grid_id = run_grid(client)
+    pasted = {"product": "X", "prompt": "1", "answer": "Me"}
+    for number in (str(HUGE), "9" * 5000):
+        for name in ("variant", "prompt"):
+            fields = {"variant": "1", **pasted, name: number}
+            page = client.post(f"/grids/{grid_id}/pasted", data=fields)
+            assert page.status_code in (404, 422), (name, number[:40])
+            assert "Me</textarea>" in page.text
+        edited = client.post("/compose", data={**FORM, "action": f"remove-{number}"})
+        assert "Why?</textarea>" in edited.text
+        removed = client.post("/models/prices/removal", data={"price": number})
+        assert removed.status_code == 404
+    given = {"prompt": 1, "variant": HUGE, "product": "X", "answers": ["Me"]}
+    assert client.post(f"/api/grids/{grid_id}/pasted", json=given).status_code == 422
 
 
 def test_cursor_behind_the_end_is_an_empty_page(client: TestClient) -> None:
