@@ -168,8 +168,10 @@ class Database:
                 self._lock.execute(text("SELECT pg_advisory_unlock_all()"))
             self._lock.close()
         self._lock = None
-        self.reader.dispose()
-        self.writer.dispose()
+        for engine in (self.reader, self.writer):
+            # What a thread still uses comes back to a pool that nobody has any more.
+            event.listen(engine, "checkin", lambda _, record: record.invalidate())
+            engine.dispose()
 
 
 @cache

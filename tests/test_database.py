@@ -167,3 +167,15 @@ def test_labels_from_before_tags_come_along(empty_url: str) -> None:
         set_label(session, 1, session.get_one(Reviewer, 1), None, tags=["unverifiable"])
         session.commit()
     old.close()
+
+
+def test_connection_in_use_while_the_database_is_closed_is_closed_when_it_comes_back(
+    database: Database,
+) -> None:
+    with database.reader.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        mine = connection.connection.dbapi_connection
+        assert mine is not None
+        database.close()
+    with pytest.raises(Exception, match="closed"):
+        mine.cursor().execute("SELECT 1")

@@ -279,8 +279,11 @@ def test_polling_stops_when_nobody_listens(site: Served, wire: WireServer) -> No
         wait_for(lambda: one.changes and other.changes, "the first changes")
         assert len(site.services.live.watched) == 1
     wait_for(lambda: not site.services.live.watched, "the end of the polling")
-    names = {task.get_name() for task in site.tasks() if "_Watch" in repr(task)}
-    assert names == set()
+
+    def polling() -> set[str]:
+        return {task.get_name() for task in site.tasks() if "_Watch" in repr(task)}
+
+    wait_for(lambda: not polling(), "the end of its tasks")
     httpx.post(f"{site.url}/grids/{grid_id}/cancellation")
 
 
