@@ -207,7 +207,9 @@ def list_answers(
 def cancel(server: Server, grid: GridHere, by: ByHere, wanted: WantedOrAll) -> Cancelled:
     """Cancel a grid, or one answer, cell, row or column of it; calls in flight are ended."""
     count = actions.cancel(server, by, grid.id, wanted)
-    return Cancelled(id=grid.public_id, status="cancelled", cancelled=count)
+    with server.database.read() as session:
+        now = grids.status(session.get_one(Grid, grid.id), grids.progress(session, grid.id))
+    return Cancelled(id=grid.public_id, status=now, cancelled=count)
 
 
 @router.post("/grids/{grid_id}/reruns", status_code=202, dependencies=[needs(OWNER)])

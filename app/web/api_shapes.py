@@ -298,5 +298,5 @@ class EstimateResult(BaseModel):
 
 class Cancelled(BaseModel):
     id: str
-    status: str
+    status: str = Field(description="Of the grid, as it is now")
     cancelled: int = Field(description="Answers, among them those whose calls in flight are ended")

@@ -119,7 +119,8 @@ def test_price_that_is_not_known_is_not_guessed(client: TestClient, wire: WireSe
 def test_grid_that_came_to_its_end_is_not_cancelled_any_more(client: TestClient) -> None:
     grid_id = run_grid(client)
     assert client.post(f"/grids/{grid_id}/cancellation", data={"extent": "grid"}).status_code == 200
-    assert client.post(f"/api/grids/{grid_id}/cancellation").json()["cancelled"] == 0
+    found = client.post(f"/api/grids/{grid_id}/cancellation").json()
+    assert found == {"id": grid_id, "status": "done", "cancelled": 0}
     assert client.get(f"/api/grids/{grid_id}").json()["status"] == "done"
 
 
