@@ -141,7 +141,7 @@ def list_people(settings: Settings) -> None:
 def invite_person(settings: Settings, role: str, name: str | None) -> None:
     """Print where a link leads that makes an account, or sets a password."""
     with opened(settings) as database, database.write() as session:
-        known = people.reviewer_called(session, name).id if name else None
+        known = None if name is None else people.reviewer_called(session, name).id
         secret = people.invite(session, By(address=COMMAND_LINE), Role(role), known)
         session.commit()
         click.echo("Open this path once, within a week, under the address of your server:")

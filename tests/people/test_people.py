@@ -137,4 +137,5 @@ def test_command_line_invites_beside_a_server(tmp_path: Path, sqlite_template: P
     with database.read() as session:
         assert people.open_invite(session, reset).reviewer_id == member.id
     assert run("invite", "--for", "Eve").startswith("1 Error: There is no reviewer called Eve.")
+    assert run("invite", "--for", "").startswith("1 Error: There is no reviewer called")  # $NAME
     database.close()
