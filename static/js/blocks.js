@@ -73,7 +73,7 @@ export async function showAnswer(id) {
 const observer = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) near[isIntersecting ? "add" : "delete"](target);
   later(REST_MS);
-}, { root: getComputedStyle(scroller).overflowY === "visible" ? null : scroller, rootMargin: "3000px 0px" });
+}, { root: getComputedStyle(scroller).overflowY === "visible" ? null : scroller, rootMargin: "2000px 0px" });
 const sample = blocks.find((block) => block.querySelector("[data-row]"));
 if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[data-row]"))}px`); // of rows not yet seen
 const each = sample && heightOf(sample) / sample.children.length;
