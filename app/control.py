@@ -12,10 +12,10 @@ from sqlmodel import Session, SQLModel, col
 from app.errors import Conflict, InvalidInput, NotFound
 from app.grids import stamp
 from app.origins import refuse_imported
+from app.planrows import CALLED
 from app.pricing.money import dollars
 from app.providers import Outcome
 from app.tables import (
-    PASTED,
     Answer,
     AnswerState,
     Attempt,
@@ -116,8 +116,7 @@ def rerun(
     refuse_imported(grid)
     states = (AnswerState.failed, AnswerState.cancelled) if failed else ENDED
     has_label = select(col(Label.id)).where(col(Label.answer_id) == col(Answer.id)).exists()
-    called = col(Answer.provider) != PASTED  # nobody can call for the others
-    where = [*scope.where(grid.id), col(Answer.state).in_(states), called]
+    where = [*scope.where(grid.id), col(Answer.state).in_(states), CALLED]
     count = _changed(
         session,
         update(Answer)
@@ -131,7 +130,7 @@ def rerun(
                 "What is to run again carries labels. Say that labelled answers are meant too"
                 " (labelled in the API): their labels go when a new answer comes."
             )
-        if session.scalar(select(func.count()).where(*scope.where(grid.id), called)) == 0:
+        if session.scalar(select(func.count()).where(*scope.where(grid.id), CALLED)) == 0:
             raise Conflict("Pasted answers cannot be run again: ask once more and paste that.")
         if failed:
             raise Conflict("There is nothing to run again: no answer failed or was cancelled.")
@@ -186,7 +185,7 @@ def set_ceilings(
         cancelled = update(Answer).where(
             col(Answer.grid_id) == grid.id,
             col(Answer.state) == AnswerState.cancelled,
-            col(Answer.provider) != PASTED,  # those were taken out, and nobody can call for them
+            CALLED,  # what was pasted was taken out
         )
         count = _changed(session, cancelled.values(state=AnswerState.pending, seq=seq))
     if grid.stopped_at:

@@ -7,7 +7,7 @@ from app.plans import Plan, PlannedVariant, VariantInput
 from app.providers import Thinking
 from app.tables import PASTED, Answer, AnswerState, GridModel, GridPrompt, Variant, Wording
 
-CALLED = col(Answer.provider) != PASTED
+CALLED = col(Answer.provider) != PASTED  # nobody can call for the others
 
 
 def models_of(session: Session, grid_id: int) -> dict[str, list[Thinking]]:

@@ -122,11 +122,10 @@ def grid_of(session: Session, probe: Probe) -> GridInput:
 
 def again(session: Session, grid: Grid) -> GridInput:
     """What the grid asked, with its wordings as the library has them now."""
-    columns, probe = _asked(session, grid), probe_of(session, grid)
-    names = _names(columns)
-    slugs = {names[c.wording.id]: c.wording.slug for c in columns}
-    here = [it.model_copy(update={"wording": slugs[it.wording]}) for it in probe.variants]
-    return grid_of(session, probe.model_copy(update={"wordings": [], "variants": here}))
+    variants = {c.variant.id: VariantInput.of(c.variant, c.wording) for c in _asked(session, grid)}
+    probe = probe_of(session, grid)
+    probe.wordings, probe.variants = [], list(variants.values())
+    return grid_of(session, probe)
 
 
 def _asked(session: Session, grid: Grid) -> list[Column]:

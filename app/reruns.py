@@ -9,9 +9,10 @@ from app.control import ENDED, WHOLE, Scope
 from app.grid.shape import load_columns, load_prompts
 from app.messages import compose
 from app.origins import refuse_imported
+from app.planrows import CALLED
 from app.pricing.estimates import Estimator
 from app.pricing.money import Spending
-from app.tables import PASTED, Answer, AnswerState, Grid, Label
+from app.tables import Answer, AnswerState, Grid, Label
 
 NOTHING = Spending()
 
@@ -54,7 +55,7 @@ def preview(session: Session, estimator: Estimator, grid: Grid, scope: Scope = W
     statement = (
         sqlalchemy.select(*kinds, func.count(), func.coalesce(func.sum(labels.c.n), 0))
         .outerjoin(labels, labels.c.answer_id == col(Answer.id))
-        .where(*scope.where(grid.id), col(Answer.provider) != PASTED)
+        .where(*scope.where(grid.id), CALLED)
         .group_by(*kinds)
     )
     waiting = going = 0

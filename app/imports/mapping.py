@@ -14,7 +14,7 @@ from app.imports.encoding import is_damaged, visible
 from app.imports.names import FIELDS, field_of, plain
 from app.imports.reading import Source
 from app.imports.tables import Record
-from app.prompts import PromptInput
+from app.prompts import NEW, PromptInput
 from app.tables import Answerable
 
 OWN_COLUMNS = (
@@ -289,7 +289,7 @@ def answerable_of(value: Any, otherwise: str = "") -> str:
 def _key(text: str) -> str:
     key = text.strip()
     if len(key) > KEY_LENGTH or not all(c.isascii() and (c.isalnum() or c in _KEY_MARKS)
-                                        for c in key) or key in ("new", ".", ".."):  # fmt: skip
+                                        for c in key) or key in (NEW, ".", ".."):  # fmt: skip
         raise RowProblem(
             f"key: “{visible(key)[:40]}” cannot be one: use a to z, digits and - _ . ~, at most"
             f" {KEY_LENGTH}, and not “new”"

@@ -54,12 +54,10 @@ def called_answer(text: str) -> str:
 
 
 def marked(text: str, asked: str) -> str:
-    """What a text itself marks as its answer: it is called so, or alone in bold or quotes.
+    """What a text that calls nothing its answer marks as it: what is alone in bold or quotes.
 
     ``asked`` is the question, normalised: what is quoted from there is no answer.
     """
-    if short := called_answer(text):
-        return short
     for pattern in (_BOLD, _QUOTED):
         answers = {
             compact(words(one)): short

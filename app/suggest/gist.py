@@ -75,8 +75,9 @@ def gist(text: str, question: Question) -> Gist:
         abstain.gives_up(joined),
         abstain.is_unsure(joined),
     )
-    mark = marked(look, question.asked) if len(read.said) > 1 else ""
-    verdict = _whole(read, question) or _inside(read, question, mark)
+    called = called_answer(look) if len(read.said) > 1 else ""
+    mark = called or (marked(look, question.asked) if len(read.said) > 1 else "")
+    verdict = _whole(read, question) or _inside(read, question, called, mark)
     short, key = _short(text, read, question, verdict, mark)
     hedged = verdict.suggested != "abstained" and len(read.said) > 1 and abstain.hedges(read.joined)
     return Gist(short, key[:KEY], verdict.suggested, verdict.strength, verdict.reason, hedged)
@@ -107,7 +108,7 @@ def _whole(read: _Read, question: Question) -> _Verdict | None:
     return None
 
 
-def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
+def _inside(read: _Read, question: Question, called: str, mark: str) -> _Verdict:
     """The verdict on an answer that says more."""
     found, kind = read.found, question.kind
     if read.gives_up and found:
@@ -125,7 +126,6 @@ def _inside(read: _Read, question: Question, mark: str) -> _Verdict:
         if mark and question.accepts(question.whole(words(mark))):
             return _Verdict("correct", "weak", "What it marks as its answer is a reference.",
                             right[-1])  # fmt: skip
-        called = called_answer(read.look) if len(read.said) > 1 else ""
         if called and not any(question.accepts(v.same) for v in question.find(words(called))):
             return _Verdict(reason="What it calls its answer is no reference: look at it.")
         last = found[-1]

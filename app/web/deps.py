@@ -288,8 +288,8 @@ def decimal(typed: str) -> str:
 
 def whole(typed: str) -> int | None:
     """A whole number as typed, if an integer column holds it."""
-    number = int(typed) if typed.isdecimal() and len(typed) <= 10 else MAX_INTEGER + 1
-    return number if number <= MAX_INTEGER else None
+    short = typed.isdecimal() and len(typed) <= len(str(MAX_INTEGER))
+    return int(typed) if short and int(typed) <= MAX_INTEGER else None
 
 
 def is_htmx(request: Request) -> bool:

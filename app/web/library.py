@@ -47,7 +47,7 @@ def show_library(
 
 @router.get("/library/prompts/{key}")
 def show_prompt(session: Reading, reviewer: MaybeReviewer, key: str) -> Response:
-    if key == "new":
+    if key == prompts.NEW:
         return _prompt_page(session, None, Prompt(key="", text=""), reviewer=reviewer)
     return _prompt_page(session, key, prompts.prompt_versions(session, key)[0], reviewer=reviewer)
 
@@ -63,6 +63,7 @@ def save_prompt(
     }
     fields["references"] = str(data.get("references", "")).splitlines()
     fields["tags"] = [t.strip() for t in str(data.get("tags", "")).split(",")]
+    there = None if key == prompts.NEW else key
     try:
         with server.database.write() as writing:
             if data.get("action") in ("archive", "restore"):
@@ -70,19 +71,17 @@ def save_prompt(
                 prompts.archive(row, restore=data["action"] == "restore")
             else:
                 given = validated(PromptInput, **fields)
-                prompts.save_prompt(writing, given, None if key == "new" else key, listed=True)
+                prompts.save_prompt(writing, given, there, listed=True)
             writing.commit()
     except BluffcheckError as exc:
         typed = Prompt(key=key, **fields)
-        return _prompt_page(
-            session, None if key == "new" else key, typed, reviewer=reviewer, error=exc
-        )
+        return _prompt_page(session, there, typed, reviewer=reviewer, error=exc)
     return RedirectResponse("/library", status_code=303)
 
 
 @router.get("/library/wordings/{slug}")
 def show_wording(session: Reading, reviewer: MaybeReviewer, slug: str) -> Response:
-    if slug == "new":
+    if slug == prompts.NEW:
         return _wording_page(session, None, Wording(slug="", title=""), reviewer=reviewer)
     newest = prompts.wording_versions(session, slug)[0]
     return _wording_page(session, slug, newest, reviewer=reviewer)
@@ -103,6 +102,7 @@ def save_wording(
         "may_abstain": "may_abstain" in data,
         "target": target or None,
     }
+    there = None if slug == prompts.NEW else slug
     try:
         with server.database.write() as writing:
             if data.get("action") in ("archive", "restore"):
@@ -110,13 +110,11 @@ def save_wording(
                 prompts.archive(row, restore=data["action"] == "restore")
             else:
                 given = validated(WordingInput, **fields)
-                prompts.save_wording(writing, given, None if slug == "new" else slug)
+                prompts.save_wording(writing, given, there)
             writing.commit()
     except BluffcheckError as exc:
         typed = Wording(slug=slug, **fields)
-        return _wording_page(
-            session, None if slug == "new" else slug, typed, reviewer=reviewer, error=exc
-        )
+        return _wording_page(session, there, typed, reviewer=reviewer, error=exc)
     return RedirectResponse("/library", status_code=303)
 
 

@@ -21,7 +21,7 @@ from app.pasted import (
     take_out,
 )
 from app.people.audit import note
-from app.tables import Grid
+from app.tables import Grid, storable
 from app.web.api import PROBLEMS
 from app.web.deps import (
     MAX_INTEGER,
@@ -132,8 +132,7 @@ def paste_page(
     variants = {column.variant.id: column for column in load_columns(session, grid.id)}
     number = whole(typed["variant"])
     chosen = number if number in variants else next(iter(variants))
-    # Postgres takes no NUL character.
-    found = places(session, grid, chosen, typed["product"].replace("\0", "␀"))
+    found = places(session, grid, chosen, storable(typed["product"]))
     row = whole(typed["prompt"]) or 0
     place = found[row - 1] if 0 < row <= len(found) else first_without(found) or found[0]
     known: dict[str, Any] = {"typed": typed | {"variant": str(chosen)}, "places": found}
