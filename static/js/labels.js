@@ -43,7 +43,7 @@ function mark() {
     if (error) chip.title = `not saved: ${error}`;
     if (!shows) continue;
     chip.dataset.status = shows === "none" ? "unlabelled" : shows;
-    chip.querySelector(".status").textContent = chip.dataset.status;
+    chip.dataset.words = chip.dataset.status;
   }
 }
 for (const name of ["saving", "htmx:after:swap", "rows"]) document.addEventListener(name, mark);

@@ -124,6 +124,8 @@ def test_label_keys_announce_and_move_on(grid: Page, tmp_path: Path) -> None:
     all_saved(grid)
     values = {id_: value for id_, (value, _) in stored(tmp_path).items()}
     assert values == dict(zip(ids, ["correct", "hallucinated", "abstained"], strict=False))
+    for id_, value in values.items():  # which is read out with what the model said
+        expect(grid.locator(f"#{id_}")).to_have_accessible_name(re.compile(f"^{value} ."))
     press(grid, "[", "]")
     grid.locator(f"#{ids[1]}").focus()
     press(grid, "u")
