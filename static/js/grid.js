@@ -38,7 +38,7 @@ async function give(key) {
 
 // The equal answers of the row, to be labelled by the next key.
 function group() {
-  const textOf = (chip) => chip.dataset.eq ?? chip.querySelector(".text").textContent;
+  const textOf = (chip) => chip.dataset.eq ?? chip.textContent;
   const isEqual = (chip) => canLabel(current()) && canLabel(chip) && textOf(chip) === textOf(current());
   equal = [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual);
   if (equal.length < 2) return letGo("No other answer of this row is equal.");

@@ -34,7 +34,7 @@ def label_like_a_reviewer(page: Page) -> None:
     page.locator(".chip").first.focus()
     for _ in range(page.locator(".chip").count()):
         chip = page.locator(".chip[aria-current]")
-        said = chip.locator(".text").text_content() or ""
+        said = (chip.text_content() or "").rstrip("~≠")  # its marks
         row = chip.locator("xpath=ancestor::div[@role='row']").locator(".prompt-text").inner_text()
         right = "DEEPSEEK" in row and said == "1"
         page.keyboard.press("a" if said == "IDK" else "c" if right else "h")

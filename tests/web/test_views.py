@@ -212,7 +212,7 @@ def test_chip_is_short(client: TestClient) -> None:
     grid_id = run_grid(client, variants=FOUR, repeats=5)
     page = client.get(f"/grids/{grid_id}").text
     chips = re.findall(r'<a class="chip".*?</a>', page, re.DOTALL)
-    texts_in_it = [re.search(r'class="text">(.*?)</span>', chip)[1] for chip in chips]  # type: ignore[index]
+    texts_in_it = [re.sub("<.*?>", "", chip) for chip in chips]
     markup = [len(chip) - len(text) for chip, text in zip(chips, texts_in_it, strict=True)]
     assert len(chips) == 40
     assert sum(markup) / len(markup) < 220
