@@ -162,6 +162,9 @@ class WireServer:
             raise ConnectionAbortedError
         if script.status != 200 and (script.times is None or failed < script.times):
             self._failed[conversation] = failed + 1
+            if script.hang_up == "never":  # the status came, its body does not
+                writer.write(head(script.status, script.headers, None))
+                await pause(reader, 60)
             send(writer, script.status, script.body or protocol.error(script), script.headers)
             await writer.drain()
             return

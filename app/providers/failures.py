@@ -118,12 +118,15 @@ def stream_failure(
     status = told or 500
     kind, happened = _kind(status, found)
     said = error_text(found) or "no reason given"
+    wait_s = retry_info_s(found)
+    # A word that nobody knows may mean anything: the call is not made again on a guess.
+    again = bool(told or not words) and _retryable(status, kind, {})
     return ProviderError(
         kind,
         sentence(f"{title} {happened} while answering: {said}", secrets),
         status=200,
-        # A word that nobody knows may mean anything: the call is not made again on a guess.
-        retryable=not tokens_seen and bool(told or not words) and _retryable(status, kind, {}),
+        retryable=not tokens_seen and again and (wait_s or 0) <= LONGEST_WAIT_S,
+        retry_after_s=wait_s,
         code=filter_code(found),
     )
 

@@ -25,6 +25,7 @@ from app.providers.transport import Body, Transport
 
 _BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
 _ERROR_BODY_BYTES = 64_000
+_ERROR_BODY_S = 2  # it comes with the status, or says nothing that is worth the wait
 _DRAIN_S = 0.2
 _HEADERS = {"User-Agent": "bluffcheck", "Accept-Encoding": "identity"}
 
@@ -189,9 +190,11 @@ async def _check(target: Target, response: httpx.Response, expected: str) -> Non
     if response.status_code == 200 and got == expected:
         return
     body = b""
-    with suppress(*() if response.status_code == 200 else _BROKEN):  # a status says enough
-        body = await _read(response, _ERROR_BODY_BYTES)
-    if response.status_code == 200:
+    success = response.status_code == 200
+    with suppress(*() if success else _BROKEN):  # an error's status says enough
+        async with asyncio.timeout(None if success else _ERROR_BODY_S):
+            body = await _read(response, _ERROR_BODY_BYTES)
+    if success:
         if error := error_object(body):  # found out before the first token, told as if after
             raise stream_failure(target.title, error, tokens_seen=False, secrets=target.secrets)
         raise target.failure("protocol", wrong_content(got, expected, body))

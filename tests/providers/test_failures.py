@@ -92,6 +92,14 @@ def test_status_counts_though_the_body_cannot_be_read(
     assert error.retry_after_s == 5
 
 
+def test_status_counts_though_the_body_does_not_come(server: WireServer) -> None:
+    server.handler = lambda request: Script(
+        status=429, headers={"retry-after": "5"}, hang_up="never"
+    )
+    error = failure(environ_for(server), "openai-chat/any")
+    assert (error.kind, error.status, error.retry_after_s) == ("rate_limit", 429, 5)
+
+
 @each
 @pytest.mark.parametrize("status", [302, 307])
 def test_redirect_is_not_followed(server: WireServer, provider: str, status: int) -> None:

@@ -227,6 +227,13 @@ def test_time_to_wait_is_read_from_the_body(server: WireServer, wrapped: bool) -
     assert (error.kind, error.retryable, error.retry_after_s) == ("rate_limit", True, 5.8)
 
 
+def test_time_to_wait_is_read_inside_a_stream_too(server: WireServer) -> None:
+    error = {"error": {"code": 429, "message": "No more.", "details": [QUOTA, RETRY]}}
+    server.handler = lambda request: Script(body=b"data: %b\n\n" % json.dumps(error).encode())
+    found = failure(environ_for(server), "gemini/any")
+    assert (found.kind, found.retryable, found.retry_after_s) == ("rate_limit", True, 5.8)
+
+
 def test_quota_without_time_to_wait_is_used_up(server: WireServer) -> None:
     error = refused(server, 429, QUOTA)
     assert (error.kind, error.retryable) == ("quota", False)
