@@ -135,3 +135,17 @@ def test_named_people_label_and_nobody_labels_for_others(settings: Settings) -> 
         assert f'name="labels" value="{t.bob.id}" checked' in page
         gone = {"labellers": "named", "labels": "999"}
         assert t.alice.post(f"/grids/{grid_id}/access", data=gone).status_code == 422
+
+
+def test_access_form_with_odd_numbers_comes_back_as_it_was_filled_in(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        for odd in ("9" * 5000, "9" * 30, "²", "x", ""):
+            form = {"readers": "named", "reads": [str(t.bob.id), odd], "blind": "1"}
+            page = t.alice.post(f"/grids/{grid_id}/access", data=form)
+            assert page.status_code == 422, odd[:9]
+            assert "has no account any more" in page.text
+            assert f'name="reads" value="{t.bob.id}" checked' in page.text
+            assert 'name="blind" value="1" checked' in page.text
+            assert "Alice started it." in page.text
+        assert t.carol.get(f"/grids/{grid_id}").status_code == 200
