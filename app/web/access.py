@@ -9,7 +9,7 @@ from app.people.access import AccessInput, access_of, set_access
 from app.people.members import members
 from app.people.tables import Role
 from app.tables import Grid, Reviewer
-from app.web.deps import ByHere, Form, GridHere, MaybeReviewer, Reading, Server, whole
+from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, whole
 from app.web.render import page
 from app.web.who import OWNER, needs
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/grids/{grid_id}/access", dependencies=[needs(OWNER, 
 
 @router.get("")
 def show_access(
-    server: Server, session: Reading, grid: GridHere, reviewer: MaybeReviewer
+    server: Server, session: Reading, grid: OpenGrid, reviewer: MaybeReviewer
 ) -> Response:
     access, named = access_of(session, grid)
     given = AccessInput(
@@ -35,7 +35,7 @@ def show_access(
 def change_access(
     server: Server,
     session: Reading,
-    grid: GridHere,
+    grid: OpenGrid,
     reviewer: MaybeReviewer,
     by: ByHere,
     data: Form,

@@ -149,3 +149,17 @@ def test_access_form_with_odd_numbers_comes_back_as_it_was_filled_in(settings: S
             assert 'name="blind" value="1" checked' in page.text
             assert "Alice started it." in page.text
         assert t.carol.get(f"/grids/{grid_id}").status_code == 200
+
+
+def test_a_snapshot_is_for_whom_its_grid_is_and_takes_no_access_of_its_own(
+    settings: Settings,
+) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        t.alice.post(f"/grids/{grid_id}/shares", data={"of": "new"})
+        page = t.alice.get(f"/grids/{grid_id}/shares").text
+        [copy] = re.findall(r'href="/grids/(\w+)">v1</a>', page)
+        assert t.alice.get(f"/grids/{copy}/access").status_code == 409
+        refused = t.alice.post(f"/grids/{copy}/access", data={"readers": "named"})
+        assert refused.status_code == 409
+        assert "snapshot" in refused.text
