@@ -70,6 +70,21 @@ def member_of_login(session: Session, login: str) -> Member | None:
     return Member(found, session.get_one(Reviewer, found.reviewer_id))
 
 
+def member_named(session: Session, login: str) -> Member | None:
+    """The open account of whom a proxy or a provider names: there the login is all that there is.
+
+    Only the case of ASCII letters may differ. To a provider “strauß” and “strauss” are two people,
+    and where everybody can make an account, one who chose “ａda” must not be Ada.
+    """
+    member = member_of_login(session, login)
+    same = member is not None and _written(member.account.login) == _written(login)
+    return member if same else None
+
+
+def _written(login: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in " ".join(login.split()))
+
+
 def without_account(session: Session) -> list[Reviewer]:
     """Reviewers from before there were accounts, by name."""
     there = sqlalchemy.select(col(Account.reviewer_id))
@@ -185,7 +200,7 @@ def join(
     if there is not None:
         member = get_member(session, there.reviewer_id)
         set_password(session, By(member.id, by.address), member, password or "")
-    elif password is None and (known := member_of_login(session, login)):
+    elif password is None and (known := member_named(session, login)):
         member = known
         if used.role.rank > known.account.role.rank:
             set_role(session, By(known.id, by.address), known.id, used.role)

@@ -9,7 +9,7 @@ from app.errors import BluffcheckError, NotFound
 from app.people import entering, logins, oidc
 from app.people.audit import By, note
 from app.people.credentials import LONGEST, SHORTEST
-from app.people.members import Member, join, member_of_login, open_invite, welcome
+from app.people.members import Member, join, member_named, open_invite, welcome
 from app.people.tables import Account, Login, Role
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, Reading, Server, own_path
@@ -92,7 +92,7 @@ def finish_oidc(
     by = By(None, address_of(request, server.settings))
     secret = begun.back.removeprefix("/invites/") if begun.back.startswith("/invites/") else ""
     with server.database.write() as session:
-        member = member_of_login(session, known.login)
+        member = member_named(session, known.login)
         if secret:
             member = join(session, by, secret, known.name, known.login, None)
         elif member is None and server.settings.oidc_role != "none":
