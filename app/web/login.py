@@ -94,7 +94,7 @@ def finish_oidc(
     with server.database.write() as session:
         member = member_named(session, known.login)
         if secret:
-            member = join(session, by, secret, known.name, known.login, None)
+            member = join(session, by, secret, known.name, known.login, None, chosen=False)
         elif member is None and server.settings.oidc_role != "none":
             member = welcome(session, by, known.login, Role(server.settings.oidc_role))
         if member is None:
