@@ -207,9 +207,21 @@ def join(
     there = session.get(Account, used.reviewer_id) if used.reviewer_id else None
     if there is not None:
         member = get_member(session, there.reviewer_id)
-        set_password(session, By(member.id, by.address), member, password or "")
+        if password is None:
+            raise Conflict(
+                "This link sets a password, and nobody has one here:"
+                f" {member.reviewer.name} logs in as {there.login}."
+            )
+        set_password(session, By(member.id, by.address), member, password)
     elif password is None and (known := member_named(session, login)):
         member = known
+        if used.reviewer_id is not None:
+            whose = session.get_one(Reviewer, used.reviewer_id).name
+            raise Conflict(
+                f"This link makes an account for the labels of {whose}, and you have one already,"
+                f" as {known.reviewer.name}. Ask an owner to remove that one under People; then"
+                " open this link again, before any other page."
+            )
         if used.role.rank > known.account.role.rank:
             set_role(session, By(known.id, by.address), known.id, used.role)
     else:
@@ -242,7 +254,12 @@ def add_account(
         with session.begin_nested():
             session.add(account)
     except IntegrityError:
-        raise Conflict("There is an account with this login already. Take another one.") from None
+        raise Conflict(
+            "There is an account with this login already. Take another one."
+            if password_hash
+            else f"The account of {login} is closed, or belongs to somebody whose login is written"
+            " alike: ask an owner to look under People."
+        ) from None
     note(session, By(reviewer.id, by.address), "joined", "person", reviewer.id, f"role {role}")
     return Member(account, reviewer)
 

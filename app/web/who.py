@@ -154,7 +154,9 @@ def _named_by_proxy(server: "Services", request: Request) -> Person:
     named = given[0].strip()[:200]
     with server.database.read() as session:
         member = member_named(session, named)
-    if member is None and settings.proxy_role != "none":
+    # A link that is followed first may be for a reviewer of before, or for another role.
+    invited = request.url.path.startswith("/invites/")
+    if member is None and settings.proxy_role != "none" and not invited:
         member = _welcomed(server, named, By(None, address_of(request, settings)))
     if member is None:
         return Person(named=named)

@@ -11,7 +11,9 @@ from sqlmodel import select
 from app.main import create_app
 from app.people import logins
 from app.people import members as people
+from app.people.audit import By
 from app.people.tables import Account, Login, Role
+from app.reviewing.labels import get_reviewer
 from app.settings import Settings
 from app.tables import now
 from app.web.who import SESSION_COOKIE
@@ -211,3 +213,36 @@ def test_proxy_is_believed_only_where_it_is_ours(settings: Settings) -> None:
             member = people.member_of_login(session, "ADA@example.org")
             assert member
             assert member.account.role is Role.owner
+
+
+def test_behind_a_proxy_a_link_for_a_reviewer_of_before_is_for_nobody_else(
+    settings: Settings,
+) -> None:
+    changes = {"login": "proxy", "proxy_addresses": ["10.0.0.0/24"]}
+    app = create_app(settings.model_copy(update=changes))
+    with TestClient(app, base_url=BASE_URL, client=("10.0.0.7", 1), follow_redirects=False) as it:
+        database = app.state.services.database
+        with database.write() as session:
+            olga = get_reviewer(session, "Olga").id
+            session.flush()
+            link = people.path_of(people.invite(session, By(), Role.reviewer, olga))
+            session.commit()
+        # Carl has an account, since he was here before. The link still holds.
+        carl = {"X-Forwarded-User": "carl"}
+        assert it.get("/", headers=carl).status_code == 200
+        refused = it.post(link, headers=carl)
+        assert refused.status_code == 409
+        assert "for the labels of Olga, and you have one already, as carl." in refused.text
+        # Olga opens it first.
+        named = {"X-Forwarded-User": "olga@example.org"}
+        assert "for the labels of <b>Olga</b>" in it.get(link, headers=named).text
+        assert it.post(link, headers=named).status_code == 303
+        with database.write() as session:
+            member = people.member_named(session, "olga@example.org")
+            assert member
+            assert (member.id, member.account.role) == (olga, Role.reviewer)
+            # Where nobody has a password, none is asked for.
+            again = people.path_of(people.invite(session, By(), Role.reviewer, olga))
+            session.commit()
+        refused = it.post(again, headers=named)
+        assert (refused.status_code, "nobody has one here" in refused.text) == (409, True)
