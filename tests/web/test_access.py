@@ -1,13 +1,15 @@
 """Grids that are reviewed blind by rule, or labelled by named people only."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import select
 
 from app.people.access import AccessInput, set_access
 from app.people.audit import By
-from app.people.tables import Role
+from app.people.tables import GridAccess, Role
 from app.settings import Settings
 from app.sharing.snapshots import take_snapshot
 from app.tables import Grid
@@ -163,3 +165,18 @@ def test_a_snapshot_is_for_whom_its_grid_is_and_takes_no_access_of_its_own(
         refused = t.alice.post(f"/grids/{copy}/access", data={"readers": "named"})
         assert refused.status_code == 409
         assert "snapshot" in refused.text
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_access_that_is_saved_twice_at_once_is_saved(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        with t.services.database.write() as session:  # as of a grid from before there were accounts
+            session.execute(delete(GridAccess))
+            session.commit()
+        access = {"named_readers": True, "readers": frozenset({t.bob.id, t.carol.id})}
+        with ThreadPoolExecutor(6) as pool:
+            for done in [pool.submit(let, t, grid_id, **access) for _ in range(30)]:
+                done.result()
+        assert t.bob.get(f"/grids/{grid_id}").status_code == 200
+        assert t.dave.get(f"/grids/{grid_id}").status_code == 404
