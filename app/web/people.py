@@ -11,6 +11,7 @@ from app.people import members as people
 from app.people import personal as personaldata
 from app.people.tables import Role
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
+from app.web.exports import address_of
 from app.web.me import data_file
 from app.web.problems import validated
 from app.web.render import page
@@ -59,7 +60,7 @@ def make_invite(
     except BluffcheckError as exc:
         return _page(server, session, reviewer, exc)
     with server.database.read() as fresh:
-        link = str(request.url_for("show_invite", secret=secret))
+        link = address_of(server, request) + people.path_of(secret)
         return _page(server, fresh, reviewer, link=link)
 
 

@@ -131,6 +131,12 @@ def test_login_at_a_provider(settings: Settings, provider: Provider) -> None:
         assert client.post("/login", data={"login": "ada", "password": "x"}).status_code == 404
         client.post("/logout")
 
+        app.state.services.settings.public_url = "https://bluff.example"
+        off = client.get("/login/oidc").headers["location"]
+        back = parse_qs(urlsplit(off).query)["redirect_uri"]
+        assert back == ["https://bluff.example/login/oidc/callback"]
+        app.state.services.settings.public_url = ""
+
         # Two people of one name: there is no form in which the second could give another one.
         for email, told in (
             ("ada2@example.org", "Ada"),

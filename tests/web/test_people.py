@@ -246,3 +246,9 @@ def test_behind_a_proxy_a_link_for_a_reviewer_of_before_is_for_nobody_else(
             session.commit()
         refused = it.post(again, headers=named)
         assert (refused.status_code, "nobody has one here" in refused.text) == (409, True)
+
+
+def test_invite_leads_to_how_others_reach_the_server(settings: Settings) -> None:
+    with team(settings.model_copy(update={"public_url": "https://bluff.example"})) as t:
+        page = t.alice.post("/people/invites", data={"role": "reader"})
+        assert f"https://bluff.example/invites/{secret_in(page.text)}" in page.text
