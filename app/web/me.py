@@ -65,7 +65,7 @@ def change_password(
         if not fits(present, me.account.password_hash):
             raise InvalidInput("That is not your present password.")
         with server.database.write() as writing:
-            logins.forget_tries(writing, me.account.login_key)
+            logins.forget_tries(writing, me.account.login_key, address)
             set_password(writing, by, get_member(writing, me.id), new)
             browser = request.headers.get("user-agent", "")
             secret = logins.begin(writing, me.id, address, browser)

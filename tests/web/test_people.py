@@ -164,6 +164,23 @@ def test_first_owner_invites_a_team(settings: Settings, monkeypatch: pytest.Monk
         assert stuffed.status_code == 429
 
 
+def test_an_office_that_logs_in_is_not_held_for_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong passwords are what is counted, also of an address."""
+    monkeypatch.setattr(logins, "TRIES_OF_ADDRESS", 3)
+    with team(settings) as t:
+        with t.services.database.write() as session:
+            people.set_password(session, By(), people.get_member(session, t.bob.id), PASSWORD)
+            session.commit()
+        right = {"login": "bob@example.org", "password": PASSWORD}
+        for _ in range(5):
+            assert t.nobody.post("/login", data=right).status_code == 303
+        wrong = [t.nobody.post("/login", data=right | {"login": f"x{n}"}) for n in range(4)]
+        assert [one.status_code for one in wrong] == [401, 401, 401, 429]
+        assert t.nobody.post("/login", data=right).status_code == 429
+
+
 def test_tokens_do_what_they_are_for(settings: Settings) -> None:
     with team(settings) as t:
         page = t.alice.post("/me/tokens", data={"name": "CI", "scope": "read", "days": "30"})
