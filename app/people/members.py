@@ -207,6 +207,8 @@ def join(
     there = session.get(Account, used.reviewer_id) if used.reviewer_id else None
     if there is not None:
         member = get_member(session, there.reviewer_id)
+        if there.deactivated_at is not None:
+            raise Conflict("This account is closed: ask an owner to open it again.")
         if password is None:
             raise Conflict(
                 "This link sets a password, and nobody has one here:"
