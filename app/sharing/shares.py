@@ -14,6 +14,7 @@ from app.exports.rows import open_export
 from app.grid.facts import load_facts
 from app.grid.look import Look
 from app.grids import IS_THERE, snapshot_of
+from app.people.audit import By, note
 from app.sharing.hiding import HIDEABLE, Shown
 from app.tables import Answer, Grid, Label, LabelChange, Share, Snapshot, now
 
@@ -47,9 +48,10 @@ def new_share(
     )
 
 
-def create_share(database: Database, share: Share, practice: frozenset[str]) -> int:
-    """Add it; gives its id. What readers of a snapshot can download has a hash of its own, since
-    something is left out. ``practice``: names of the providers that are simulated."""
+def create_share(database: Database, share: Share, practice: frozenset[str], by: By) -> int:
+    """Add it, and keep who did; gives its id. What readers of a snapshot can download has a hash of
+    its own, since something is left out. ``practice``: names of the providers that are simulated.
+    """
     with database.read() as session:
         grid = session.get_one(Grid, share.grid_id)
         if grid.frozen:
@@ -58,6 +60,10 @@ def create_share(database: Database, share: Share, practice: frozenset[str]) -> 
             share.content_hash = hash_of(export)
     with database.write() as session:
         session.add(share)
+        session.flush()
+        grid = session.get_one(Grid, share.grid_id)
+        of = session.get_one(Grid, grid.snapshot_of or grid.id).public_id
+        note(session, by, "shared", "grid", of, f"share {share.id}")
         session.commit()
         return share.id
 

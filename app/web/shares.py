@@ -118,10 +118,7 @@ def make_share(
         share.grid_id = freeze(server.database, grid.id, server.practice, name)
     elif given.of != "live":
         keep_hash(server.database, share.grid_id, server.practice)
-    id_ = create_share(server.database, share, server.practice)
-    with server.database.write() as writing:
-        note(writing, by, "shared", "grid", grid.public_id, f"share {id_}")
-        writing.commit()
+    id_ = create_share(server.database, share, server.practice, by)
     return RedirectResponse(f"/grids/{grid.public_id}/shares#share-{id_}", status_code=303)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select, update
 
 from app.exports.jsonl import content_hash
@@ -248,6 +250,17 @@ def test_nothing_that_makes_no_sense_is_made(client: TestClient, grid_id: str) -
     assert "No links yet." in page
     assert "Snapshots" not in page
     assert client.post(f"/grids/{grid_id}/shares/99/revocation").status_code == 404
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_link_is_made_that_the_log_does_not_tell_of(client: TestClient, grid_id: str) -> None:
+    refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with database(client).write() as session:
+        session.execute(text(refuse))
+        session.commit()
+    with pytest.raises(DBAPIError, match="full"):
+        client.post(f"/grids/{grid_id}/shares", data={})
+    assert "No links yet." in client.get(f"/grids/{grid_id}/shares").text
 
 
 def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) -> None:
