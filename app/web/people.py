@@ -10,6 +10,7 @@ from app.errors import BluffcheckError, InvalidInput
 from app.people import members as people
 from app.people import personal as personaldata
 from app.people.tables import Role
+from app.sharing.shares import hash_again
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
 from app.web.exports import address_of
 from app.web.me import data_file
@@ -121,7 +122,10 @@ def remove(
             raise InvalidInput("Tick that this person shall be gone for good.")
         personaldata.remove(writing, by, personaldata.get_person(writing, person_id))
 
-    return _done(server, session, reviewer, act)
+    done = _done(server, session, reviewer, act)
+    if done.status_code == 303:
+        hash_again(server.database, person_id, server.practice)
+    return done
 
 
 def _done(server: Server, session: Reading, reviewer: MaybeReviewer, act: Any) -> Response:

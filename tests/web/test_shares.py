@@ -317,6 +317,32 @@ def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) 
     assert client.get(f"/grids/{copy_id}/export.zip").status_code == 200
 
 
+def test_snapshot_has_another_hash_when_somebody_in_it_was_removed(
+    client: TestClient, grid_id: str
+) -> None:
+    """As its file has, by which its readers see that nothing else became another."""
+    addresses = [share(client, grid_id, of="new"), share(client, grid_id, of="1", hide="reviewers")]
+
+    def hashes() -> list[str]:
+        found = []
+        for address in addresses:
+            [shown] = re.findall(r"<code[^>]*>([0-9a-f]{64})</code>", client.get(address).text)
+            lines = client.get(f"{address}/export.jsonl").text.splitlines()
+            assert content_hash(lines) == json.loads(lines[-1])["content_hash"] == shown
+            found.append(shown)
+        listed = client.get(f"/grids/{grid_id}/shares").text
+        return [*found, *re.findall(r'<code class="hash">([0-9a-f]{64})</code>', listed)]
+
+    before = hashes()
+    with database(client).read() as session:
+        ada = get_reviewer(session, SECRETS["reviewers"]).id
+    gone = client.post(f"/people/{ada}/removal", data={"sure": "1"}, follow_redirects=False)
+    assert gone.status_code == 303
+    assert SECRETS["reviewers"] not in everything(client, addresses[0])
+    after = hashes()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, False]
+
+
 def test_links_lead_to_a_row_an_answer_a_picture_and_a_filter(client: TestClient) -> None:
     """Of a grid that is sent in several blocks."""
     prompts = [{"text": f"Question {n}"} for n in range(1, 61)]
