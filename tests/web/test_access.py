@@ -139,6 +139,16 @@ def test_named_people_label_and_nobody_labels_for_others(settings: Settings) -> 
         assert t.alice.post(f"/grids/{grid_id}/access", data=gone).status_code == 422
 
 
+def test_what_named_people_are_not_alone_with_is_told(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice, prompts=[{"text": "Who is Zoë?", "references": ["Nobody"]}])
+        let(t, grid_id, named_readers=True)
+        assert t.carol.get(f"/grids/{grid_id}").status_code == 404
+        assert "Who is Zoë?" in t.carol.get("/library").text
+        page = t.alice.get(f"/grids/{grid_id}/access").text
+        assert "everybody sees the prompts in it, those of this grid too" in page
+
+
 def test_access_form_with_odd_numbers_comes_back_as_it_was_filled_in(settings: Settings) -> None:
     with team(settings) as t:
         grid_id = run_grid(t.alice)
