@@ -163,6 +163,8 @@ def set_access(session: Session, by: By, grid: Grid, given: AccessInput) -> None
     known = set(session.exec(select(Account.reviewer_id)))
     if people - known:
         raise InvalidInput("Somebody who was named has no account any more. Look again.")
+    # Two forms at once come one after the other: both would name the same people.
+    session.exec(select(Grid.id).where(Grid.id == grid.id).with_for_update()).one()
     access, _ = access_of(session, grid)
     access.named_readers, access.named_labellers = given.named_readers, given.named_labellers
     access.blind = given.blind

@@ -38,7 +38,7 @@ def log_in(
             note(session, known, "login failed")
             session.commit()
             raise WrongPassword("There is no account with this login and this password.")
-        logins.forget_tries(session, login_key(login))
+        logins.forget_tries(session, login_key(login), address)
         note(session, known, "login")
         secret = logins.begin(session, member.id, address, browser)
         session.commit()

@@ -57,9 +57,13 @@ def count_try(session: Session, login: str, address: str) -> None:
             raise TooOften(max(1, round(left)), first=found.tries == most + 1)
 
 
-def forget_tries(session: Session, login: str) -> None:
-    """After the right password."""
+def forget_tries(session: Session, login: str, address: str) -> None:
+    """After the right password: nothing is held against the account, nor this try against an
+    address from which many people may come."""
     session.execute(delete(LoginTry).where(col(LoginTry.key) == digest(f"login {login}")))
+    of_address = col(LoginTry.key) == digest(f"address {address}")
+    fewer = col(LoginTry.tries) - 1
+    session.execute(update(LoginTry).where(of_address).values(tries=fewer))
 
 
 def begin(session: Session, reviewer_id: int, address: str, browser: str) -> str:

@@ -70,6 +70,21 @@ def member_of_login(session: Session, login: str) -> Member | None:
     return Member(found, session.get_one(Reviewer, found.reviewer_id))
 
 
+def member_named(session: Session, login: str) -> Member | None:
+    """The open account of whom a proxy or a provider names: there the login is all that there is.
+
+    Only the case of ASCII letters may differ. To a provider “strauß” and “strauss” are two people,
+    and where everybody can make an account, one who chose “ａda” must not be Ada.
+    """
+    member = member_of_login(session, login)
+    same = member is not None and _written(member.account.login) == _written(login)
+    return member if same else None
+
+
+def _written(login: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in " ".join(login.split()))
+
+
 def without_account(session: Session) -> list[Reviewer]:
     """Reviewers from before there were accounts, by name."""
     there = sqlalchemy.select(col(Account.reviewer_id))
@@ -173,24 +188,46 @@ def open_invite(session: Session, secret: str) -> Invite:
 
 
 def join(
-    session: Session, by: By, secret: str, name: str, login: str, password: str | None
+    session: Session,
+    by: By,
+    secret: str,
+    name: str,
+    login: str,
+    password: str | None,
+    *,
+    chosen: bool = True,
 ) -> Member:
     """Use an invite: a new account, or a new password for the one it is for.
 
     ``password`` is None where a proxy says who it is; then one who has an account already gets the
-    invite's role. Raises InvalidInput, Conflict, NotFound or Gone; then the link still holds.
+    invite's role. ``chosen``: they typed their name. Raises InvalidInput, Conflict, NotFound or
+    Gone; then the link still holds.
     """
     used = open_invite(session, secret)
     there = session.get(Account, used.reviewer_id) if used.reviewer_id else None
     if there is not None:
         member = get_member(session, there.reviewer_id)
-        set_password(session, By(member.id, by.address), member, password or "")
-    elif password is None and (known := member_of_login(session, login)):
+        if there.deactivated_at is not None:
+            raise Conflict("This account is closed: ask an owner to open it again.")
+        if password is None:
+            raise Conflict(
+                "This link sets a password, and nobody has one here:"
+                f" {member.reviewer.name} logs in as {there.login}."
+            )
+        set_password(session, By(member.id, by.address), member, password)
+    elif password is None and (known := member_named(session, login)):
         member = known
+        if used.reviewer_id is not None:
+            whose = session.get_one(Reviewer, used.reviewer_id).name
+            raise Conflict(
+                f"This link makes an account for the labels of {whose}, and you have one already,"
+                f" as {known.reviewer.name}. Ask an owner to remove that one under People; then"
+                " open this link again, before any other page."
+            )
         if used.role.rank > known.account.role.rank:
             set_role(session, By(known.id, by.address), known.id, used.role)
     else:
-        reviewer = _person(session, used, name)
+        reviewer = _person(session, used, name, chosen=chosen)
         key = login_key(login)
         if not 1 <= len(key) <= 200 or not key.isprintable():
             raise InvalidInput("Give an email address or a name to log in with.")
@@ -219,7 +256,12 @@ def add_account(
         with session.begin_nested():
             session.add(account)
     except IntegrityError:
-        raise Conflict("There is an account with this login already. Take another one.") from None
+        raise Conflict(
+            "There is an account with this login already. Take another one."
+            if password_hash
+            else f"The account of {login} is closed, or belongs to somebody whose login is written"
+            " alike: ask an owner to look under People."
+        ) from None
     note(session, By(reviewer.id, by.address), "joined", "person", reviewer.id, f"role {role}")
     return Member(account, reviewer)
 
@@ -267,14 +309,20 @@ def activate(session: Session, by: By, reviewer_id: int) -> None:
     note(session, by, "activated", "person", reviewer_id)
 
 
-def _person(session: Session, used: Invite, name: str) -> Reviewer:
-    """Whose account it becomes: nobody gets the labels of somebody else by giving their name."""
+def _person(session: Session, used: Invite, name: str, *, chosen: bool) -> Reviewer:
+    """Whose account it becomes: nobody gets the labels of somebody else by giving their name.
+
+    ``chosen``: they typed the name. A provider says what people are called, and they can give no
+    other one, so one that is taken gets a number.
+    """
     if used.reviewer_id is not None:
         return session.get_one(Reviewer, used.reviewer_id)
     known = {reviewer.id for reviewer in session.exec(select(Reviewer))}
     reviewer = get_reviewer(session, name)
     if reviewer.id not in known or (used.first and session.get(Account, reviewer.id) is None):
         return reviewer
+    if not chosen:
+        return get_reviewer(session, _free(session, name))
     raise Conflict(
         f"There is a reviewer called {reviewer.name} already. If that is you, ask an owner for a"
         " link that is made for this reviewer; else give another name."
@@ -305,8 +353,12 @@ def _keep_an_owner(session: Session, account: Account) -> None:
 def welcome(session: Session, by: By, login: str, role: Role) -> Member:
     """An account for whom a proxy named for the first time. Nobody becomes a reviewer of before
     by being called like them. Raises InvalidInput, Conflict."""
+    return add_account(session, by, get_reviewer(session, _free(session, login)), login, role)
+
+
+def _free(session: Session, name: str) -> str:
+    """This name, with a number where somebody has it."""
     known = set(session.exec(select(Reviewer.name_key)))
-    name = " ".join(login.split())[:70]
+    name = " ".join(name.split())[:70]
     names = [name, *(f"{name} {n}" for n in range(2, 1000))]
-    free = next((one for one in names if one.casefold() not in known), name)
-    return add_account(session, by, get_reviewer(session, free), login, role)
+    return next((one for one in names if one.casefold() not in known), name)

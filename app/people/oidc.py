@@ -136,7 +136,8 @@ class OidcProvider:
             )
         if claim == "email" and claims.get("email_verified") is not True:
             raise OidcFailed("The provider has not verified your email address.")
-        return Known(login.strip()[:200], str(claims.get("name") or login).strip()[:80])
+        name = "".join(filter(str.isprintable, str(claims.get("name") or ""))).strip()
+        return Known(login.strip()[:200], (name or login.strip())[:80])
 
     def _about_itself(self, client: Any) -> dict[str, Any]:
         """Its addresses, asked once in a while."""

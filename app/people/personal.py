@@ -11,7 +11,18 @@ from app.people.credentials import digest, new_secret
 from app.people.logins import end_all
 from app.people.members import deactivate
 from app.people.tables import Account, ApiToken, AuditLine, GridAccess, GridPerson, Invite, Login
-from app.tables import PASTED, Answer, Attempt, Grid, Label, LabelChange, Reviewer, Share
+from app.tables import (
+    PASTED,
+    Answer,
+    Attempt,
+    Grid,
+    Label,
+    LabelChange,
+    Origin,
+    Reviewer,
+    Share,
+    Snapshot,
+)
 
 SECRET = {"secret", "secret_hash", "password_hash"}
 
@@ -54,6 +65,8 @@ def data_of(session: Session, reviewer: Reviewer) -> dict[str, Any]:
         "grids_started": rows(GridAccess, created_by=own),
         "grids_named_for": rows(GridPerson, reviewer_id=own),
         "shares": rows(Share, created_by=reviewer.name),
+        "snapshots": rows(Snapshot, taken_by=reviewer.name),
+        "imports": rows(Origin, imported_by=reviewer.name),
         "audit": rows(AuditLine, reviewer_id=own),
     }
 
@@ -82,8 +95,9 @@ def remove(session: Session, by: By, reviewer: Reviewer) -> str:
     session.execute(delete(ApiToken).where(col(ApiToken.reviewer_id) == own))
     session.execute(delete(GridPerson).where(col(GridPerson.reviewer_id) == own))
     session.execute(delete(Invite).where(col(Invite.reviewer_id) == own))
-    session.execute(update(Share).where(col(Share.created_by) == reviewer.name).values(
-        created_by=name))  # fmt: skip
+    for table, told in ((Share, "created_by"), (Snapshot, "taken_by"), (Origin, "imported_by")):
+        named = getattr(table, told) == reviewer.name
+        session.execute(update(table).where(named).values({told: name}))
     pasted = select(Attempt).join(Answer, col(Answer.id) == Attempt.answer_id)
     for attempt in session.exec(pasted.where(Answer.provider == PASTED)):
         told = attempt.request.get("pasted", {})

@@ -14,8 +14,10 @@ from app.exports.rows import open_export
 from app.grid.facts import load_facts
 from app.grid.look import Look
 from app.grids import IS_THERE, snapshot_of
+from app.people.audit import By, note
 from app.sharing.hiding import HIDEABLE, Shown
-from app.tables import Answer, Grid, Label, LabelChange, Share, Snapshot, now
+from app.sharing.snapshots import keep_hash
+from app.tables import PASTED, Answer, Grid, Label, LabelChange, Share, Snapshot, now
 
 TOKEN_BYTES = 16  # 128 bits: nobody guesses one
 NOTED_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
@@ -47,19 +49,55 @@ def new_share(
     )
 
 
-def create_share(database: Database, share: Share, practice: frozenset[str]) -> int:
-    """Add it; gives its id. What readers of a snapshot can download has a hash of its own, since
-    something is left out. ``practice``: names of the providers that are simulated."""
+def create_share(database: Database, share: Share, practice: frozenset[str], by: By) -> int:
+    """Add it, and keep who did; gives its id. What readers of a snapshot can download has a hash of
+    its own, since something is left out. ``practice``: names of the providers that are simulated.
+    """
     with database.read() as session:
         grid = session.get_one(Grid, share.grid_id)
         if grid.frozen:
-            shown = shown_by(session, share, grid)
-            export = open_export(session, grid, practice=practice, shown=shown)
-            share.content_hash = hash_of(export)
+            share.content_hash = _hash_for(session, share, grid, practice)
     with database.write() as session:
         session.add(share)
+        session.flush()
+        grid = session.get_one(Grid, share.grid_id)
+        of = session.get_one(Grid, grid.snapshot_of or grid.id).public_id
+        note(session, by, "shared", "grid", of, f"share {share.id}")
         session.commit()
         return share.id
+
+
+def hash_again(database: Database, reviewer_id: int, practice: frozenset[str]) -> None:
+    """Compute anew the hashes of snapshots in which somebody stands who was removed: they say
+    another name now, and so do the files that their readers compare."""
+    labelled = select(Answer.grid_id).join(LabelChange, col(LabelChange.answer_id) == Answer.id)
+    pasted = select(Answer.grid_id).where(Answer.provider == PASTED)
+    theirs = or_(
+        col(Snapshot.grid_id).in_(labelled.where(LabelChange.reviewer_id == reviewer_id)),
+        col(Snapshot.grid_id).in_(pasted),
+    )
+    with database.read() as session:
+        ids = session.exec(select(Snapshot.grid_id).where(theirs)).all()
+    for id_ in ids:
+        with database.write() as session:
+            session.get_one(Snapshot, id_).content_hash = ""
+            session.commit()
+        keep_hash(database, id_, practice)
+        with database.read() as session:
+            grid = session.get_one(Grid, id_)
+            found = {
+                share.id: _hash_for(session, share, grid, practice)
+                for share in session.exec(select(Share).where(Share.grid_id == id_))
+            }
+        with database.write() as session:
+            for share_id, hash_ in found.items():
+                session.get_one(Share, share_id).content_hash = hash_
+            session.commit()
+
+
+def _hash_for(session: Session, share: Share, grid: Grid, practice: frozenset[str]) -> str:
+    shown = shown_by(session, share, grid)
+    return hash_of(open_export(session, grid, practice=practice, shown=shown))
 
 
 def shares_of(session: Session, grid_id: int) -> list[Share]:

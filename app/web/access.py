@@ -1,7 +1,5 @@
 """Who may see and label a grid: a page for owners."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
@@ -11,7 +9,7 @@ from app.people.access import AccessInput, access_of, set_access
 from app.people.members import members
 from app.people.tables import Role
 from app.tables import Grid, Reviewer
-from app.web.deps import ByHere, Form, GridHere, MaybeReviewer, Reading, Server
+from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, whole
 from app.web.render import page
 from app.web.who import OWNER, needs
 
@@ -20,7 +18,7 @@ router = APIRouter(prefix="/grids/{grid_id}/access", dependencies=[needs(OWNER, 
 
 @router.get("")
 def show_access(
-    server: Server, session: Reading, grid: GridHere, reviewer: MaybeReviewer
+    server: Server, session: Reading, grid: OpenGrid, reviewer: MaybeReviewer
 ) -> Response:
     access, named = access_of(session, grid)
     given = AccessInput(
@@ -30,15 +28,14 @@ def show_access(
         frozenset(named),
         frozenset(one for one, person in named.items() if person.labels),
     )
-    by = session.get(Reviewer, access.created_by) if access.created_by else None
-    return _page(session, grid, given, reviewer=reviewer, started_by=by)
+    return _page(session, grid, given, reviewer)
 
 
 @router.post("")
 def change_access(
     server: Server,
     session: Reading,
-    grid: GridHere,
+    grid: OpenGrid,
     reviewer: MaybeReviewer,
     by: ByHere,
     data: Form,
@@ -56,17 +53,19 @@ def change_access(
             set_access(writing, by, grid, given)
             writing.commit()
     except InvalidInput as exc:
-        return _page(session, grid, given, str(exc), reviewer=reviewer, started_by=None)
+        return _page(session, grid, given, reviewer, str(exc))
     return RedirectResponse(f"/grids/{grid.public_id}/access", status_code=303)
 
 
 def _numbers(data: Form, name: str) -> frozenset[int]:
-    return frozenset(int(one) for one in map(str, data.getlist(name)) if one.isdecimal())
+    """What is no number of anybody is 0, which nobody has."""
+    return frozenset(whole(str(one)) or 0 for one in data.getlist(name))
 
 
 def _page(
-    session: Session, grid: Grid, given: AccessInput, error: str = "", **more: Any
+    session: Session, grid: Grid, given: AccessInput, reviewer: Reviewer | None, error: str = ""
 ) -> Response:
+    access, _ = access_of(session, grid)
     return page(
         "pages/access.html",
         422 if error else 200,
@@ -74,5 +73,6 @@ def _page(
         given=given,
         error=error,
         people=[one for one in members(session) if one.account.role is not Role.owner],
-        **more,
+        reviewer=reviewer,
+        started_by=session.get(Reviewer, access.created_by) if access.created_by else None,
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
 from app.people.audit import ACTIONS, KINDS, PAGE, About, as_csv, lines, names_in, note, people_in
+from app.tables import storable
 from app.web.deps import MAX_INTEGER, ByHere, MaybeReviewer, Reading, Server
 from app.web.render import page
 from app.web.who import OWNER, needs
@@ -21,7 +22,8 @@ def about_at(
     kind: Text = "",
     subject: Text = "",
 ) -> About:
-    return About(action, int(who) if who else None, kind, subject)
+    number = int(who) if who else None
+    return About(storable(action), number, storable(kind), storable(subject))
 
 
 AboutHere = Annotated[About, Depends(about_at)]

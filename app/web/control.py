@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from app.control import Extent, Labelled
+from app.errors import InvalidInput
 from app.grid.shape import column_of
 from app.pricing.estimates import Estimator
 from app.reruns import preview
@@ -148,11 +149,19 @@ def resume(act: ActHere) -> Response:
 
 
 @router.post("/ceiling")
-def set_ceilings(server: Server, grid: OpenGrid, by: ByHere, data: Form) -> Response:
+def set_ceilings(
+    server: Server, grid: OpenGrid, reviewer: MaybeReviewer, by: ByHere, data: Form
+) -> Response:
     """Let the grid make more calls or cost more, and go on where it was stopped."""
     calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
-    given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
-    actions.set_ceilings(server, by, grid.id, given.max_calls, given.max_cost_usd)
+    try:
+        given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
+        actions.set_ceilings(server, by, grid.id, given.max_calls, given.max_cost_usd)
+    except InvalidInput as exc:
+        if grid.stopped_at is None:  # its page has no such form
+            raise
+        shown: dict[str, Any] = {"grid": grid, "error": str(exc), "typed": calls or cost}
+        return page("pages/ceiling.html", exc.status, reviewer=reviewer, **shown)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 

@@ -9,10 +9,11 @@ from app.errors import BluffcheckError, NotFound
 from app.people import entering, logins, oidc
 from app.people.audit import By, note
 from app.people.credentials import LONGEST, SHORTEST
-from app.people.members import Member, join, member_of_login, open_invite, welcome
+from app.people.members import Member, join, member_named, open_invite, welcome
 from app.people.tables import Account, Login, Role
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, Reading, Server, own_path
+from app.web.exports import address_of as own_address
 from app.web.peers import address_of
 from app.web.render import page
 from app.web.who import OPEN, READER, SESSION_COOKIE, PersonHere, needs
@@ -31,6 +32,7 @@ def logins_on(server: Server) -> None:
 
 router = APIRouter(dependencies=[needs(OPEN), Depends(logins_on)])
 OIDC_COOKIE, OIDC_S = "bluffcheck_oidc", 600
+CALLBACK = "/login/oidc/callback"
 Secret = Annotated[str, Path(max_length=100)]
 
 
@@ -74,7 +76,7 @@ def begin_oidc(request: Request, server: Server, next: str = "/") -> Response:  
     return response
 
 
-@router.get("/login/oidc/callback")
+@router.get(CALLBACK)
 def finish_oidc(
     request: Request,
     server: Server,
@@ -92,9 +94,9 @@ def finish_oidc(
     by = By(None, address_of(request, server.settings))
     secret = begun.back.removeprefix("/invites/") if begun.back.startswith("/invites/") else ""
     with server.database.write() as session:
-        member = member_of_login(session, known.login)
+        member = member_named(session, known.login)
         if secret:
-            member = join(session, by, secret, known.name, known.login, None)
+            member = join(session, by, secret, known.name, known.login, None, chosen=False)
         elif member is None and server.settings.oidc_role != "none":
             member = welcome(session, by, known.login, Role(server.settings.oidc_role))
         if member is None:
@@ -179,7 +181,7 @@ def _provider(server: Server) -> oidc.OidcProvider:
 
 def _redirect_uri(request: Request, server: Server) -> str:
     """Where the provider leads back to; it has to know this address."""
-    return str(request.url_for("finish_oidc"))
+    return f"{own_address(server, request)}{CALLBACK}"
 
 
 def _begin(session: Reading, request: Request, member: Member, address: str) -> str:

@@ -14,6 +14,7 @@ from app.people.audit import By, note
 from app.people.credentials import LONGEST, SHORTEST, fits
 from app.people.members import Member, get_member, login_key, set_password
 from app.people.tables import Scope
+from app.sharing.shares import hash_again
 from app.tables import Reviewer, now
 from app.web.deps import MAX_INTEGER, ByHere, Form, Reading, Server
 from app.web.login import logged_in, logins_on
@@ -65,7 +66,7 @@ def change_password(
         if not fits(present, me.account.password_hash):
             raise InvalidInput("That is not your present password.")
         with server.database.write() as writing:
-            logins.forget_tries(writing, me.account.login_key)
+            logins.forget_tries(writing, me.account.login_key, address)
             set_password(writing, by, get_member(writing, me.id), new)
             browser = request.headers.get("user-agent", "")
             secret = logins.begin(writing, me.id, address, browser)
@@ -141,6 +142,7 @@ def leave(
             writing.commit()
     except BluffcheckError as exc:
         return _page(session, me, person, exc, "removal")
+    hash_again(server.database, me.id, server.practice)
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(SESSION_COOKIE)
     return response

@@ -29,7 +29,7 @@ def from_proxy(connection: HTTPConnection, settings: Settings) -> bool:
 def address_of(connection: HTTPConnection, settings: Settings) -> str:
     """The address of whoever asks: behind our proxies, the one that the first of them saw."""
     address = peer(connection)
-    passed = connection.headers.get("x-forwarded-for", "").split(",")
+    passed = _passed_on(connection, "x-forwarded-for").split(",")
     while believed(settings, address) and passed and (before := passed.pop().strip()):
         address = before
     return address[:60]
@@ -37,6 +37,12 @@ def address_of(connection: HTTPConnection, settings: Settings) -> str:
 
 def over_https(connection: HTTPConnection, settings: Settings) -> bool:
     if from_proxy(connection, settings):
-        told = connection.headers.get("x-forwarded-proto", connection.url.scheme)
+        told = _passed_on(connection, "x-forwarded-proto") or connection.url.scheme
         return told.rpartition(",")[2].strip() == "https"
     return connection.url.scheme == "https"
+
+
+def _passed_on(connection: HTTPConnection, name: str) -> str:
+    """All lines of a header as one. Some proxies, such as HAProxy, add a line of their own below
+    that of the browser, which may say anything."""
+    return ",".join(connection.headers.getlist(name))

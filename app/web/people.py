@@ -10,7 +10,9 @@ from app.errors import BluffcheckError, InvalidInput
 from app.people import members as people
 from app.people import personal as personaldata
 from app.people.tables import Role
+from app.sharing.shares import hash_again
 from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
+from app.web.exports import address_of
 from app.web.me import data_file
 from app.web.problems import validated
 from app.web.render import page
@@ -59,7 +61,7 @@ def make_invite(
     except BluffcheckError as exc:
         return _page(server, session, reviewer, exc)
     with server.database.read() as fresh:
-        link = str(request.url_for("show_invite", secret=secret))
+        link = address_of(server, request) + people.path_of(secret)
         return _page(server, fresh, reviewer, link=link)
 
 
@@ -120,7 +122,10 @@ def remove(
             raise InvalidInput("Tick that this person shall be gone for good.")
         personaldata.remove(writing, by, personaldata.get_person(writing, person_id))
 
-    return _done(server, session, reviewer, act)
+    done = _done(server, session, reviewer, act)
+    if done.status_code == 303:
+        hash_again(server.database, person_id, server.practice)
+    return done
 
 
 def _done(server: Server, session: Reading, reviewer: MaybeReviewer, act: Any) -> Response:

@@ -23,6 +23,7 @@ from app.web.deps import GridHere, IsHtmx, MaybeReviewer, NotedOfGrid, Reading, 
 from app.web.render import page
 from app.web.who import READER, needs
 
+NO_PICTURE = "There is no such picture of this grid, or no labels to draw it from."
 router = APIRouter(prefix="/grids/{grid_id}/results", dependencies=[needs(READER)])
 
 
@@ -81,12 +82,15 @@ def show_results(
 @router.get("/price")
 def show_price(report: ReportHere) -> Response:
     """How models rank at t: what follows the slider."""
+    found = pictures(report)
+    if "price" not in found:
+        raise NotFound(NO_PICTURE)
     return page(
         "partials/results_price.html",
         report=report,
         grid=report.grid,
         choice=report.choice,
-        pictures=pictures(report),
+        pictures=found,
     )
 
 
@@ -127,7 +131,7 @@ def show_figure(
     """One picture as a file that stands alone."""
     found = pictures(report).get(name)
     if found is None:
-        raise NotFound("There is no such picture of this grid, or no labels to draw it from.")
+        raise NotFound(NO_PICTURE)
     file = f"bluffcheck-{report.grid.public_id}-{name}.{kind}"
     headers = {"Content-Disposition": f'inline; filename="{file}"'}
     return drawn(found, kind, headers, width)

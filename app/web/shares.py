@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
-from app.errors import NotFound
+from app.errors import BluffcheckError, NotFound
 from app.exports.html import read
 from app.exports.rows import open_export
 from app.figures.png import png
@@ -53,6 +53,7 @@ from app.web.who import OPEN, OWNER, needs
 router = APIRouter(dependencies=[needs(OWNER, by_token=False)])
 visits = APIRouter(dependencies=[needs(OPEN)])
 PRIVATE = {"Referrer-Policy": "no-referrer"}
+USUAL = {"of": "live", "hide": ["notes", "costs"], "days": "", "listed": False}
 NOT_LISTED = {"X-Robots-Tag": "noindex, nofollow"}
 
 
@@ -67,9 +68,22 @@ class ShareForm(BaseModel):
 
 @router.get("/grids/{grid_id}/shares")
 def show_shares(grid: OpenGrid, session: Reading, reviewer: MaybeReviewer) -> Response:
+    return _page(session, grid, reviewer, USUAL)
+
+
+def _page(
+    session: Reading,
+    grid: Grid,
+    reviewer: MaybeReviewer,
+    typed: dict[str, Any],
+    error: BluffcheckError | None = None,
+) -> Response:
     snapshots = snapshots_of(session, grid.id)
     return page(
         "pages/shares.html",
+        error.status if error else 200,
+        typed=typed,
+        error=str(error or ""),
         grid=grid,
         reviewer=reviewer,
         shares=shares_of(session, grid.id),
@@ -90,24 +104,21 @@ def make_share(
     data: Form,
 ) -> Response:
     """A new link, and a new snapshot if it is to be one. Of a large grid that takes a while."""
-    given = validated(
-        ShareForm,
-        of=data.get("of") or "live",
-        hide=data.getlist("hide"),
-        days=data.get("days") or None,
-        listed="listed" in data,
-    )
+    typed = {"of": data.get("of") or "live", "hide": data.getlist("hide"),
+             "days": data.get("days") or "", "listed": "listed" in data}  # fmt: skip
     name = reviewer.name if reviewer else ""
-    share = new_share(grid, given.hide, days=given.days, listed=given.listed, by=name)
+    try:
+        given = validated(ShareForm, **typed | {"days": typed["days"] or None})
+        share = new_share(grid, given.hide, days=given.days, listed=given.listed, by=name)
+        if given.of not in ("live", "new"):
+            share.grid_id = find_snapshot(session, grid.id, int(given.of)).grid_id
+    except BluffcheckError as exc:
+        return _page(session, grid, reviewer, typed, exc)
     if given.of == "new":
         share.grid_id = freeze(server.database, grid.id, server.practice, name)
     elif given.of != "live":
-        share.grid_id = find_snapshot(session, grid.id, int(given.of)).grid_id
         keep_hash(server.database, share.grid_id, server.practice)
-    id_ = create_share(server.database, share, server.practice)
-    with server.database.write() as writing:
-        note(writing, by, "shared", "grid", grid.public_id, f"share {id_}")
-        writing.commit()
+    id_ = create_share(server.database, share, server.practice, by)
     return RedirectResponse(f"/grids/{grid.public_id}/shares#share-{id_}", status_code=303)
 
 

@@ -21,7 +21,7 @@ from app.people import logins
 from app.people import tokens as apitokens
 from app.people.access import EVERYTHING, Viewer
 from app.people.audit import By
-from app.people.members import Member, member_of_login, welcome
+from app.people.members import Member, member_named, welcome
 from app.people.tables import Account, ApiToken, Login, Role
 from app.settings import Settings
 from app.tables import Reviewer, now
@@ -153,8 +153,10 @@ def _named_by_proxy(server: "Services", request: Request) -> Person:
         return NOBODY
     named = given[0].strip()[:200]
     with server.database.read() as session:
-        member = member_of_login(session, named)
-    if member is None and settings.proxy_role != "none":
+        member = member_named(session, named)
+    # A link that is followed first may be for a reviewer of before, or for another role.
+    invited = request.url.path.startswith("/invites/")
+    if member is None and settings.proxy_role != "none" and not invited:
         member = _welcomed(server, named, By(None, address_of(request, settings)))
     if member is None:
         return Person(named=named)
@@ -169,7 +171,7 @@ def _welcomed(server: "Services", named: str, by: By) -> Member | None:
             return member
     except Conflict:  # another request of theirs was faster; or the account is closed
         with server.database.read() as session:
-            return member_of_login(session, named)
+            return member_named(session, named)
 
 
 def _note_use(server: "Services", person: Person) -> None:

@@ -97,6 +97,22 @@ def test_labels_of_before_go_to_whom_they_were_meant_for(database: Database) -> 
         assert (named.id != ada, named.reviewer.name) == (True, "ada 2")
 
 
+def test_whom_a_proxy_names_is_nobody_who_is_only_written_alike(database: Database) -> None:
+    with database.write() as session:
+        ada = people.welcome(session, By(), "Ada@Example.org", Role.owner)
+        strauss = people.welcome(session, By(), "strauss", Role.reader)
+        for named, member in (
+            ("ada@EXAMPLE.org ", ada), ("ａda@example.org", None), ("ªda@example.org", None),
+            ("STRAUSS", strauss), ("strauß", None), ("ſtrauss", None),
+        ):  # fmt: skip
+            found = people.member_named(session, named)
+            assert (found and found.id) == (member and member.id), named
+        link = people.invite(session, By(), Role.owner)
+        with pytest.raises(Conflict):
+            people.join(session, By(), link, "Eve", "strauß", None)
+        assert strauss.account.role is Role.reader
+
+
 def test_passwords_that_are_easy_to_guess_are_refused() -> None:
     for password in ("short", "x" * 201, "aaaaaaaaaaaa", "Ada Lovelace", "ADA@EXAMPLE.ORG"):
         with pytest.raises(InvalidInput):

@@ -67,7 +67,10 @@ def test_grid_stops_at_its_ceiling_and_goes_on_when_it_is_raised(
         low = client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "0.4"})
         assert low.status_code == 422
         assert "already: to go on" in low.text
-        assert client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "x"}).is_error
+        assert 'name="max_cost_usd" inputmode="decimal" required size="8" value="0.4"' in low.text
+        odd = client.post(f"/grids/{grid_id}/ceiling", data={"max_cost_usd": "1,000,00"})
+        assert odd.status_code == 422
+        assert 'value="1,000,00"' in odd.text
 
         page = client.post(f"/grids/{grid_id}/ceiling", data=form).text
         settled(client, grid_id, "stopped")  # now it is known how much an answer takes
@@ -176,6 +179,9 @@ def test_ceiling_on_calls_counts_retries_and_can_be_raised(
         assert "Stopped at the ceiling of 4 calls" in page
         low = client.post(f"/grids/{grid_id}/ceiling", data={"max_calls": "4"})
         assert "has made 4 calls already" in low.text
+        assert 'name="max_calls" inputmode="numeric" required size="8" value="4"' in low.text
         client.post(f"/grids/{grid_id}/ceiling", data={"max_calls": "5"})
         grid = settled(client, grid_id, "done")
         assert (grid["calls"], grid["max_calls"], len(wire.calls)) == (5, 5, 5)
+        late = client.post(f"/grids/{grid_id}/ceiling", data={"max_calls": "4"})
+        assert (late.status_code, "Stopped at" in late.text) == (422, False)

@@ -1,13 +1,15 @@
 """Grids that are reviewed blind by rule, or labelled by named people only."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import select
 
 from app.people.access import AccessInput, set_access
 from app.people.audit import By
-from app.people.tables import Role
+from app.people.tables import GridAccess, Role
 from app.settings import Settings
 from app.sharing.snapshots import take_snapshot
 from app.tables import Grid
@@ -135,3 +137,56 @@ def test_named_people_label_and_nobody_labels_for_others(settings: Settings) -> 
         assert f'name="labels" value="{t.bob.id}" checked' in page
         gone = {"labellers": "named", "labels": "999"}
         assert t.alice.post(f"/grids/{grid_id}/access", data=gone).status_code == 422
+
+
+def test_what_named_people_are_not_alone_with_is_told(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice, prompts=[{"text": "Who is Zoë?", "references": ["Nobody"]}])
+        let(t, grid_id, named_readers=True)
+        assert t.carol.get(f"/grids/{grid_id}").status_code == 404
+        assert "Who is Zoë?" in t.carol.get("/library").text
+        page = t.alice.get(f"/grids/{grid_id}/access").text
+        assert "everybody sees the prompts in it, those of this grid too" in page
+
+
+def test_access_form_with_odd_numbers_comes_back_as_it_was_filled_in(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        for odd in ("9" * 5000, "9" * 30, "²", "x", ""):
+            form = {"readers": "named", "reads": [str(t.bob.id), odd], "blind": "1"}
+            page = t.alice.post(f"/grids/{grid_id}/access", data=form)
+            assert page.status_code == 422, odd[:9]
+            assert "has no account any more" in page.text
+            assert f'name="reads" value="{t.bob.id}" checked' in page.text
+            assert 'name="blind" value="1" checked' in page.text
+            assert "Alice started it." in page.text
+        assert t.carol.get(f"/grids/{grid_id}").status_code == 200
+
+
+def test_a_snapshot_is_for_whom_its_grid_is_and_takes_no_access_of_its_own(
+    settings: Settings,
+) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        t.alice.post(f"/grids/{grid_id}/shares", data={"of": "new"})
+        page = t.alice.get(f"/grids/{grid_id}/shares").text
+        [copy] = re.findall(r'href="/grids/(\w+)">v1</a>', page)
+        assert t.alice.get(f"/grids/{copy}/access").status_code == 409
+        refused = t.alice.post(f"/grids/{copy}/access", data={"readers": "named"})
+        assert refused.status_code == 409
+        assert "snapshot" in refused.text
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_access_that_is_saved_twice_at_once_is_saved(settings: Settings) -> None:
+    with team(settings) as t:
+        grid_id = run_grid(t.alice)
+        with t.services.database.write() as session:  # as of a grid from before there were accounts
+            session.execute(delete(GridAccess))
+            session.commit()
+        access = {"named_readers": True, "readers": frozenset({t.bob.id, t.carol.id})}
+        with ThreadPoolExecutor(6) as pool:
+            for done in [pool.submit(let, t, grid_id, **access) for _ in range(30)]:
+                done.result()
+        assert t.bob.get(f"/grids/{grid_id}").status_code == 200
+        assert t.dave.get(f"/grids/{grid_id}").status_code == 404

@@ -151,3 +151,24 @@ def test_who_did_what_and_a_person_is_given_all_and_removed(settings: Settings) 
         assert t.alice.post(url).status_code == 422
         assert t.alice.post(url, data={"sure": "1"}).status_code == 303
         assert t.carol.get("/").status_code == 401
+
+
+def test_name_of_a_person_who_is_removed_stands_nowhere_any_more(settings: Settings) -> None:
+    with team(settings) as t:
+        assert t.alice.post(f"/people/{t.dave.id}/role", data={"role": "owner"}).status_code == 303
+        grid_id = run_grid(t.dave)
+        assert t.dave.post(f"/grids/{grid_id}/shares", data={"of": "new"}).status_code == 303
+        table = "question,model,answer\nWhy?,some/model,Because\n"
+        brought = t.dave.post("/api/grids/import?dry_run=false", content=table)
+        [imported] = [grid["id"] for grid in brought.json()["imported"]]
+        pages = ("/people", f"/grids/{grid_id}/shares", f"/grids/{imported}")
+        for url in pages:
+            assert "Dave" in t.alice.get(url).text, url
+        data = t.dave.get("/me/data.json").json()
+        assert [one["number"] for one in data["snapshots"]] == [1]
+        assert len(data["imports"]) == 1
+        gone = t.alice.post(f"/people/{t.dave.id}/removal", data={"sure": "1"})
+        assert gone.status_code == 303
+        for url in (*pages, f"/grids/{imported}/export.jsonl", f"/grids/{imported}/export.html"):
+            page = t.alice.get(url)
+            assert (page.status_code, "Dave" in page.text) == (200, False), url

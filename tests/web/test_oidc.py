@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from app.main import create_app
 from app.people import members as people
+from app.people.audit import By
+from app.people.tables import Role
 from app.settings import Settings
 from tests.team import BASE_URL
 
@@ -128,6 +130,34 @@ def test_login_at_a_provider(settings: Settings, provider: Provider) -> None:
         assert (again.status_code, again.headers["location"]) == (303, "/models")
         assert client.post("/login", data={"login": "ada", "password": "x"}).status_code == 404
         client.post("/logout")
+
+        app.state.services.settings.public_url = "https://bluff.example"
+        off = client.get("/login/oidc").headers["location"]
+        back = parse_qs(urlsplit(off).query)["redirect_uri"]
+        assert back == ["https://bluff.example/login/oidc/callback"]
+        app.state.services.settings.public_url = ""
+
+        # Two people of one name: there is no form in which the second could give another one.
+        for email, told in (
+            ("ada2@example.org", "Ada"),
+            ("mina@example.org", "Mi\u200cna"),
+            ("no@example.org", "\x07"),
+        ):
+            provider.claims = {"email": email, "email_verified": True, "name": told}
+            with app.state.services.database.write() as session:
+                link = people.path_of(people.invite(session, By(), Role.reader))
+                session.commit()
+            joined = log_in(link)
+            assert joined.status_code == 303, joined.text
+            client.post("/logout")
+        with app.state.services.database.read() as session:
+            names = [(one.reviewer.name, one.account.login) for one in people.members(session)]
+        assert names == [
+            ("Ada", "Ada@example.org"),
+            ("Ada 2", "ada2@example.org"),
+            ("Mina", "mina@example.org"),
+            ("no@example.org", "no@example.org"),
+        ]
 
         # What is not to be believed.
         other = RSAKey.generate_key(2048, {"kid": "one"})

@@ -35,3 +35,13 @@ def test_address(peer: str | None, passed: str, address: str) -> None:
     given = connection(peer, x_forwarded_for=passed, x_forwarded_proto="https")
     assert address_of(given, settings) == address
     assert over_https(given, settings) == (peer is not None and "10.0.0.7" in peer)
+
+
+def test_line_that_a_proxy_adds_below_that_of_the_browser_is_the_one_that_counts() -> None:
+    settings = Settings(proxy_addresses=["10.0.0.0/24"])
+    given = connection("10.0.0.7", x_forwarded_for="1.2.3.4", x_forwarded_proto="https")
+    given.scope["headers"] += [
+        (b"x-forwarded-for", b"198.51.100.1"), (b"x-forwarded-proto", b"http")
+    ]  # fmt: skip
+    assert address_of(given, settings) == "198.51.100.1"
+    assert not over_https(given, settings)

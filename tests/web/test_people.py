@@ -11,7 +11,9 @@ from sqlmodel import select
 from app.main import create_app
 from app.people import logins
 from app.people import members as people
+from app.people.audit import By
 from app.people.tables import Account, Login, Role
+from app.reviewing.labels import get_reviewer
 from app.settings import Settings
 from app.tables import now
 from app.web.who import SESSION_COOKIE
@@ -131,8 +133,11 @@ def test_first_owner_invites_a_team(settings: Settings, monkeypatch: pytest.Monk
             assert "This is the last owner" in last.text
         assert owner.post(f"/people/{bob.id}/role", data={"role": "reader"}).status_code == 303
         assert "reader" in other.get("/me").text
+        reset = secret_in(owner.post("/people/invites", data={"reviewer": str(bob.id)}).text)
         assert owner.post(f"/people/{bob.id}/deactivation").status_code == 303
         assert other.get("/me").status_code == 401
+        closed = visitor.post(f"/invites/{reset}", data={"password": PASSWORD})
+        assert (closed.status_code, "This account is closed" in closed.text) == (409, True)
         assert visitor.post("/login", data=right).status_code == 401
         assert owner.post(f"/people/{bob.id}/activation").status_code == 303
         back = visitor.post("/login", data=right)
@@ -160,6 +165,23 @@ def test_first_owner_invites_a_team(settings: Settings, monkeypatch: pytest.Monk
         monkeypatch.setattr(logins, "TRIES_OF_ADDRESS", 1)
         stuffed = visitor.post("/login", data={"login": "carl", "password": "no"})
         assert stuffed.status_code == 429
+
+
+def test_an_office_that_logs_in_is_not_held_for_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong passwords are what is counted, also of an address."""
+    monkeypatch.setattr(logins, "TRIES_OF_ADDRESS", 3)
+    with team(settings) as t:
+        with t.services.database.write() as session:
+            people.set_password(session, By(), people.get_member(session, t.bob.id), PASSWORD)
+            session.commit()
+        right = {"login": "bob@example.org", "password": PASSWORD}
+        for _ in range(5):
+            assert t.nobody.post("/login", data=right).status_code == 303
+        wrong = [t.nobody.post("/login", data=right | {"login": f"x{n}"}) for n in range(4)]
+        assert [one.status_code for one in wrong] == [401, 401, 401, 429]
+        assert t.nobody.post("/login", data=right).status_code == 429
 
 
 def test_tokens_do_what_they_are_for(settings: Settings) -> None:
@@ -211,3 +233,42 @@ def test_proxy_is_believed_only_where_it_is_ours(settings: Settings) -> None:
             member = people.member_of_login(session, "ADA@example.org")
             assert member
             assert member.account.role is Role.owner
+
+
+def test_behind_a_proxy_a_link_for_a_reviewer_of_before_is_for_nobody_else(
+    settings: Settings,
+) -> None:
+    changes = {"login": "proxy", "proxy_addresses": ["10.0.0.0/24"]}
+    app = create_app(settings.model_copy(update=changes))
+    with TestClient(app, base_url=BASE_URL, client=("10.0.0.7", 1), follow_redirects=False) as it:
+        database = app.state.services.database
+        with database.write() as session:
+            olga = get_reviewer(session, "Olga").id
+            session.flush()
+            link = people.path_of(people.invite(session, By(), Role.reviewer, olga))
+            session.commit()
+        # Carl has an account, since he was here before. The link still holds.
+        carl = {"X-Forwarded-User": "carl"}
+        assert it.get("/", headers=carl).status_code == 200
+        refused = it.post(link, headers=carl)
+        assert refused.status_code == 409
+        assert "for the labels of Olga, and you have one already, as carl." in refused.text
+        # Olga opens it first.
+        named = {"X-Forwarded-User": "olga@example.org"}
+        assert "for the labels of <b>Olga</b>" in it.get(link, headers=named).text
+        assert it.post(link, headers=named).status_code == 303
+        with database.write() as session:
+            member = people.member_named(session, "olga@example.org")
+            assert member
+            assert (member.id, member.account.role) == (olga, Role.reviewer)
+            # Where nobody has a password, none is asked for.
+            again = people.path_of(people.invite(session, By(), Role.reviewer, olga))
+            session.commit()
+        refused = it.post(again, headers=named)
+        assert (refused.status_code, "nobody has one here" in refused.text) == (409, True)
+
+
+def test_invite_leads_to_how_others_reach_the_server(settings: Settings) -> None:
+    with team(settings.model_copy(update={"public_url": "https://bluff.example"})) as t:
+        page = t.alice.post("/people/invites", data={"role": "reader"})
+        assert f"https://bluff.example/invites/{secret_in(page.text)}" in page.text

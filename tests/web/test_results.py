@@ -156,6 +156,8 @@ def test_grid_without_labels_says_how_to_get_results(client: TestClient) -> None
     page = client.get(f"/grids/{run_grid(client)}/results").text
     assert "No labels yet" in page
     assert "/review" in page
+    # Whose page still has the slider, from before the last label was taken back.
+    assert client.get(f"/grids/{grid_id}/results/price?t=0.5").status_code == 404
 
 
 def test_two_grids_are_paired_by_prompt_and_column(client: TestClient) -> None:

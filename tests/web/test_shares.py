@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select, update
 
 from app.exports.jsonl import content_hash
@@ -234,10 +236,31 @@ def test_nothing_that_makes_no_sense_is_made(client: TestClient, grid_id: str) -
     for fields in (*wrong, {"of": "new", "hide": "everything"}):
         assert client.post(f"/grids/{grid_id}/shares", data=fields).status_code == 422
     assert client.post(f"/grids/{grid_id}/shares", data={"of": "7"}).status_code == 404
+    fields = {"of": "new", "hide": ["thinking"], "days": "4000", "listed": "1"}
+    page = client.post(f"/grids/{grid_id}/shares", data=fields).text
+    assert "days: Input should be less than or equal to 3650" in page
+    for chosen in ('value="new"', 'value="thinking"', 'name="listed" value="1"'):
+        assert f"{chosen} checked" in page, chosen
+    assert 'value="costs" checked' not in page
+    assert "<option selected>4000</option>" in page
+    page = client.post(f"/grids/{grid_id}/shares", data={"of": "7", "days": "30"})
+    assert "This grid has no snapshot v7." in page.text
+    assert 'value="30" selected' in page.text
     page = client.get(f"/grids/{grid_id}/shares").text
     assert "No links yet." in page
     assert "Snapshots" not in page
     assert client.post(f"/grids/{grid_id}/shares/99/revocation").status_code == 404
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_link_is_made_that_the_log_does_not_tell_of(client: TestClient, grid_id: str) -> None:
+    refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with database(client).write() as session:
+        session.execute(text(refuse))
+        session.commit()
+    with pytest.raises(DBAPIError, match="full"):
+        client.post(f"/grids/{grid_id}/shares", data={})
+    assert "No links yet." in client.get(f"/grids/{grid_id}/shares").text
 
 
 def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) -> None:
@@ -292,6 +315,32 @@ def test_frozen_link_shows_the_grid_as_it_was(client: TestClient, grid_id: str) 
     assert copy_id not in client.get("/").text
     assert [g["id"] for g in client.get("/api/grids").json()["items"]] == [grid_id]
     assert client.get(f"/grids/{copy_id}/export.zip").status_code == 200
+
+
+def test_snapshot_has_another_hash_when_somebody_in_it_was_removed(
+    client: TestClient, grid_id: str
+) -> None:
+    """As its file has, by which its readers see that nothing else became another."""
+    addresses = [share(client, grid_id, of="new"), share(client, grid_id, of="1", hide="reviewers")]
+
+    def hashes() -> list[str]:
+        found = []
+        for address in addresses:
+            [shown] = re.findall(r"<code[^>]*>([0-9a-f]{64})</code>", client.get(address).text)
+            lines = client.get(f"{address}/export.jsonl").text.splitlines()
+            assert content_hash(lines) == json.loads(lines[-1])["content_hash"] == shown
+            found.append(shown)
+        listed = client.get(f"/grids/{grid_id}/shares").text
+        return [*found, *re.findall(r'<code class="hash">([0-9a-f]{64})</code>', listed)]
+
+    before = hashes()
+    with database(client).read() as session:
+        ada = get_reviewer(session, SECRETS["reviewers"]).id
+    gone = client.post(f"/people/{ada}/removal", data={"sure": "1"}, follow_redirects=False)
+    assert gone.status_code == 303
+    assert SECRETS["reviewers"] not in everything(client, addresses[0])
+    after = hashes()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, False]
 
 
 def test_links_lead_to_a_row_an_answer_a_picture_and_a_filter(client: TestClient) -> None:
