@@ -1,10 +1,9 @@
 """What filters ask of answers that only the database can tell: texts, and who labelled them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy
-from sqlalchemy import ColumnElement
 from sqlmodel import Session, col
 
 from app.grid.look import Look
@@ -21,17 +20,25 @@ class Found:
     mine: frozenset[int] = frozenset()  # labelled by the one who looks
 
 
-def find(session: Session, grid_id: int, look: Look, reviewer_id: int | None) -> Found:
-    """What the filters of ``look`` need beside the facts."""
-    # Whoever came out of a file has another key, and goes by the name all the same.
-    by_name = (col(Reviewer.name_key) == look.by.casefold()) | (col(Reviewer.name) == look.by)
+def find(
+    session: Session, grid_id: int, look: Look, named: Collection[int], reviewer_id: int | None
+) -> Found:
+    """What the filters of ``look`` need beside the facts; ``named``: see ``reviewers_named``."""
     return Found(
         text=frozenset(_with_text(session, grid_id, look.q)) if look.q else None,
-        by=_labelled(session, grid_id, by_name) if look.by else None,
-        mine=_labelled(session, grid_id, col(Reviewer.id) == reviewer_id)
-        if reviewer_id
-        else frozenset(),
+        by=_labelled(session, grid_id, named) if look.by else None,
+        mine=_labelled(session, grid_id, [reviewer_id]) if reviewer_id else frozenset(),
     )
+
+
+def reviewers_named(session: Session, name: str) -> frozenset[int]:
+    """The ids of the reviewers whom a filter means by this name. That can change while nothing of a
+    grid does: whoever leaves takes their name along."""
+    if not name:
+        return frozenset()
+    # Whoever came out of a file has another key, and goes by the name all the same.
+    named = (col(Reviewer.name_key) == name.casefold()) | (col(Reviewer.name) == name)
+    return frozenset(session.scalars(sqlalchemy.select(col(Reviewer.id)).where(named)))
 
 
 def _with_text(session: Session, grid_id: int, q: str) -> Iterable[int]:
@@ -45,13 +52,12 @@ def _with_text(session: Session, grid_id: int, q: str) -> Iterable[int]:
     )
 
 
-def _labelled(session: Session, grid_id: int, who: ColumnElement[bool]) -> frozenset[int]:
+def _labelled(session: Session, grid_id: int, who: Collection[int]) -> frozenset[int]:
     return frozenset(
         session.scalars(
             sqlalchemy.select(col(Label.answer_id))
             .join(Answer, col(Answer.id) == col(Label.answer_id))
-            .join(Reviewer, col(Reviewer.id) == col(Label.reviewer_id))
-            .where(col(Answer.grid_id) == grid_id, who)
+            .where(col(Answer.grid_id) == grid_id, col(Label.reviewer_id).in_(who))
         )
     )
 

@@ -21,7 +21,7 @@ from app.db import Database
 from app.errors import Unavailable
 from app.grid.facts import Facts, load_facts
 from app.grid.filter import Matches, Setting, marks_of, match, other_numbers, same_facts
-from app.grid.found import find
+from app.grid.found import find, reviewers_named
 from app.grid.look import Density, Look
 from app.grid.tally import tallies
 from app.grid.view import (
@@ -114,10 +114,11 @@ def load_shape(
             column.tally = counts[key]
             column.tally.spending = spending.get(key, column.tally.spending)
     columns = ordered([c for c in columns if c.tally.total], look)
-    found = look.unshaped, reviewer_id
+    named = reviewers_named(session, look.by)
+    found = look.unshaped, named, reviewer_id
     matches = facts.made(
         ("matches", found),
-        lambda: match(facts, marks, look, find(session, grid.id, look, reviewer_id)),
+        lambda: match(facts, marks, look, find(session, grid.id, look, named, reviewer_id)),
     )
     rows = facts.made(("order", found), lambda: row_order(facts, look, matches))
     density = look.density or _density(session, grid.id)
