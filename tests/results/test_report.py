@@ -160,6 +160,7 @@ def test_answers_that_ignored_the_thinking_switch_are_left_out_unless_asked_for(
 
     left_out = report(session, grid)
     assert (left_out.counts, left_out.outside) == (Counts(1, 0, 0), Outside(ignored=1))
+    assert (left_out.labelled, left_out.answers) == (2, 2)  # as the page of the grid says
     counted = report(session, grid, ignored=True)
     assert (counted.counts, counted.outside) == (Counts(1, 1, 0), Outside())
 

@@ -15,8 +15,8 @@ from app.results.choice import Choice
 from app.results.report import load_report
 from app.results.words import measured
 from app.stats.measures import MEASURES
-from app.tables import Grid
-from tests.factories import run_grid
+from app.tables import Attempt, Grid
+from tests.factories import answers_of, run_grid
 from tests.polling import wait_for
 from tests.results.labelled import FOUR, labelled_grid
 
@@ -88,6 +88,23 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(
     ]
     for effect in api["effects"]:
         assert effect["sentence"] in unescape(page)
+
+
+def test_as_many_are_labelled_wherever_a_grid_says_so(client: TestClient) -> None:
+    with database(client).write() as session:
+        grid = labelled_grid(session, {"bluffer off allowed": ["CH", "H-"]})
+        session.get_one(Attempt, answers_of(session, grid)[1].attempt_id).mismatch = "It thought."
+        session.commit()
+        address = f"/grids/{grid.public_id}"
+
+    def said(path: str) -> str:
+        return " ".join(re.sub(r"<[^>]+>", "", client.get(address + path).text).split())
+
+    assert "3 of 4 labelled" in said("")
+    left_out = "C 1 H 1 A 0 outside every rate: 1 not labelled yet, 1 left out"
+    for path in ("/results", "/export.html"):
+        assert f"3 of 4 answers labelled {left_out}" in said(path).replace("&#8239;", " ")
+    assert "3 of 4 answers labelled" in said("/export.md")
 
 
 def test_hostile_names_stay_text(shared_client: TestClient, grid_id: str) -> None:
