@@ -132,6 +132,9 @@ def test_price_piece_ranks_at_its_t(shared_client: TestClient, grid_id: str) -> 
     piece = shared_client.get(f"/grids/{grid_id}/results/price?t=0.75").text
     assert "t = 0.75" in piece
     assert "<b>3</b> points" in piece
+    assert (
+        "<b>0.0101</b> points" in shared_client.get(f"/grids/{grid_id}/results/price?t=0.01").text
+    )
     ranks = cells(piece, "Ranking")[1:]
     assert [row[0] for row in ranks] == ["1", "2", "3", "4"]
     assert ranks[0][1] == "practice/bluffer · thinking on · allowed"
