@@ -13,7 +13,7 @@ from sqlmodel import select
 from app.grid.shape import load_prompts
 from app.results.choice import Choice
 from app.results.report import load_report
-from app.results.words import measured
+from app.results.words import measured, percent, points
 from app.stats.measures import MEASURES
 from app.tables import Attempt, Grid
 from tests.factories import answers_of, run_grid
@@ -88,6 +88,31 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(
     ]
     for effect in api["effects"]:
         assert effect["sentence"] in unescape(page)
+
+
+def test_api_tells_all_numbers_of_the_page(shared_client: TestClient, grid_id: str) -> None:
+    page = shared_client.get(f"/grids/{grid_id}/results").text
+    api = shared_client.get(f"/api/grids/{grid_id}/results").json()
+    assert f"<b>{api['labelled']}</b> of {api['answers']} answers labelled" in page
+    assert api["outside"] == {name: int(name == "unlabelled") for name in api["outside"]}
+
+    *effects, interaction = cells(page, "Effects")[1:]
+    told = [effect["detectable"] for effect in api["effects"]]
+    assert [row[6] for row in effects] == ["–" if it is None else f"{100 * it:.0f}" for it in told]
+    [it] = api["interactions"]
+    assert (it["model"], it["thinking"]) == ("practice/bluffer", ["off", "on"])
+    assert interaction[3].startswith(points(it["change"]["mean"]))
+    assert interaction[4] == str(it["prompts"])
+
+    for row, found in zip(cells(page, "Patterns")[1:], api["patterns"], strict=True):
+        shares = ("same_label", "same_answer", "once_right", "always_right", "once_wrong")
+        assert row[-5:] == [percent(found[name]) for name in shares]
+    for line in api["lines"]:
+        assert set(line["effective_n"]) == set(line["intervals"])
+        assert line["unknowable"] is None
+    [beside] = api["agreement"]["suggestions"]
+    assert f"{beside['method']}: {beside['same']} of {beside['n']} as labelled" in page
+    assert f"{beside['none']} without a suggestion" in page
 
 
 def test_as_many_are_labelled_wherever_a_grid_says_so(client: TestClient) -> None:
