@@ -1,6 +1,6 @@
 """What filters ask of answers that only the database can tell: texts, and who labelled them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy
@@ -62,13 +62,26 @@ def _labelled(session: Session, grid_id: int, who: Collection[int]) -> frozenset
     )
 
 
-def reviewers_of(session: Session, grid_id: int) -> dict[str, int]:
-    """Who labelled anything in this grid, by name, and how many of its answers."""
+def labelled_by(session: Session, grid_id: int) -> dict[int, int]:
+    """How many answers of a grid each of its reviewers labelled, by the reviewers' ids."""
     rows = session.execute(
-        sqlalchemy.select(col(Reviewer.name), sqlalchemy.func.count())
-        .join(Label, col(Label.reviewer_id) == col(Reviewer.id))
+        sqlalchemy.select(col(Label.reviewer_id), sqlalchemy.func.count())
         .join(Answer, col(Answer.id) == col(Label.answer_id))
         .where(col(Answer.grid_id) == grid_id)
-        .group_by(col(Reviewer.name))
+        .group_by(col(Label.reviewer_id))
     )
-    return dict(sorted((tuple(row) for row in rows), key=lambda row: row[0].casefold()))
+    return dict(tuple(row) for row in rows)
+
+
+def reviewers_of(session: Session, grid_id: int, counts: Mapping[int, int]) -> dict[str, int]:
+    """Who labelled anything in this grid, by name, and how many answers their name finds;
+    ``counts``: see ``labelled_by``."""
+    columns = (col(Reviewer.id), col(Reviewer.name), col(Reviewer.name_key))
+    named = session.execute(sqlalchemy.select(*columns).where(col(Reviewer.id).in_(counts))).all()
+    found = {}
+    for wanted in sorted({name for _, name, _ in named}, key=str.casefold):
+        # Whoever came out of a file may be called as somebody here is, and label the same answer.
+        same = [id_ for id_, name, key in named if wanted == name or wanted.casefold() == key]
+        one = len(same) == 1
+        found[wanted] = counts[same[0]] if one else len(_labelled(session, grid_id, same))
+    return found
