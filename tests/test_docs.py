@@ -12,6 +12,7 @@ from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
 from app.cli.commands import ASK_ABOVE
 from app.exports.dictionary import ANSWERS, LABELS, LINES, Fields, as_markdown
+from app.prompts import PromptInput
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S
 from app.providers.observing import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
@@ -252,3 +253,14 @@ def test_keys_are_those_of_the_pages() -> None:
     [open_] = re.findall(r'data-keys="(.)" hidden .*blind=0', actions)
     assert f"**Review** (<kbd>{blind}</kbd>) shows one answer at a time, blind" in README
     assert f"(<kbd>{blind}</kbd>; <kbd>{open_}</kbd>: knowing whose they are)" in review
+
+
+def test_limits_of_a_prompt_are_those_of_the_code() -> None:
+    most = {
+        name: next(rule.max_length for rule in it.metadata if hasattr(rule, "max_length"))
+        for name, it in PromptInput.model_fields.items()
+        if it.metadata
+    }
+    bad = section((ROOT / "docs/imports.md").read_text(), "## What cannot be imported")
+    assert f"texts of more than {most['text']:,} characters" in bad
+    assert f"more than {most['references']} references or {most['tags']} tags" in bad
