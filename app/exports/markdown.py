@@ -116,7 +116,7 @@ def _answers(export: Export, shape: Shape) -> Iterator[str]:
 def _table(rows: list[GridRow], columns: list[Column], *, with_model: bool) -> str:
     heads = ["Prompt"] + [
         (f"{column.model} · " if with_model else "")
-        + f"thinking {column.variant.thinking} · {column.wording.title}"
+        + f"thinking {column.variant.thinking} · {column.title('wording')}"
         for column in columns
     ]
     keys = [column.key for column in columns]

@@ -34,6 +34,7 @@ from app.grid.view import (
     levels,
     ordered,
     row_order,
+    told_apart,
 )
 from app.grids import IS_LISTED, Progress, tally_progress
 from app.pricing.costs import spending_of_columns
@@ -170,12 +171,14 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
         for row in session.exec(select(HeldBack).where(HeldBack.grid_id == grid_id))
     }
     in_order = sorted(variants, key=lambda pair: (pair[0].thinking.position, pair[0].position))
+    apart = told_apart(sorted(variants, key=lambda pair: pair[0].position))
     return [
         Column(
             f"{number}-{variant.id}",
             row.model,
             variant,
             wording,
+            apart=apart[variant.id],
             forced=variant.thinking in row.forced,
             held=held.get((row.model, variant.thinking)),
         )
