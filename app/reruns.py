@@ -23,6 +23,7 @@ class Preview:
 
     waiting: int = 0  # neither done nor failed: these can be cancelled
     failed: Spending = NOTHING  # failed or cancelled
+    cancelled: int = 0  # of these
     ended: Spending = NOTHING  # all that ended, those included; without labels
     labelled: Spending = NOTHING  # ended too; their labels go when a new answer comes
     labels: int = 0  # that these have, of all reviewers
@@ -58,7 +59,7 @@ def preview(session: Session, estimator: Estimator, grid: Grid, scope: Scope = W
         .where(*scope.where(grid.id), CALLED)
         .group_by(*kinds)
     )
-    waiting = going = 0
+    waiting = going = cancelled = 0
     failed = ended = labelled = NOTHING
     for prompt_id, model, variant_id, state, has_label, n, n_labels in session.execute(statement):
         if state not in ENDED:
@@ -75,4 +76,5 @@ def preview(session: Session, estimator: Estimator, grid: Grid, scope: Scope = W
         ended += calls
         if state != AnswerState.done:
             failed += calls
-    return Preview(waiting, failed, ended, labelled, int(going))
+            cancelled += n if state == AnswerState.cancelled else 0
+    return Preview(waiting, failed, cancelled, ended, labelled, int(going))

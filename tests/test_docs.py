@@ -12,6 +12,7 @@ from app import checks
 from app.catalogue import LIST_EVERY, LOOK_S
 from app.cli.commands import ASK_ABOVE
 from app.exports.dictionary import ANSWERS, LABELS, LINES, Fields, as_markdown
+from app.prompts import PromptInput
 from app.providers import Call, Evidence, Outcome, Shape, Thinking, load_providers
 from app.providers.failures import LONGEST_WAIT_S
 from app.providers.observing import BYTES_A_TOKEN, FRAMING_TOKENS, PAUSE_MS
@@ -22,6 +23,7 @@ from app.reviewing.said import TAGS
 from app.runner.attempt import RATE_TRIES, TRIES, WAIT_MAX_S, WAIT_S
 from app.settings import Settings
 from app.tables import CheckState
+from app.web.keys import FACES, GRID, REVIEW
 from tests.providers.calling import ask
 from tests.wire import WireServer
 
@@ -235,3 +237,30 @@ def test_numbers_are_those_of_the_code() -> None:
 def test_levels_stand_in_the_readme() -> None:
     levels = ", ".join(f"*{level}*" for level in list(Thinking)[3:])
     assert f"or a level: {levels}." in README
+
+
+def test_keys_are_those_of_the_pages() -> None:
+    keys = set(re.findall(r"<kbd>([^<]+)</kbd>", section(README, "## Labels")))
+    names = {FACES.get(key, key) for key in GRID} - {"←", "→", "↑", "↓", "Home", "End"}
+    shifted = {"Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown"}
+    assert keys == (names - shifted) | {"Shift", "Enter", "1", "0"}
+    review = (ROOT / "docs/review.md").read_text()
+    keys = set(re.findall(r"<kbd>([^<]+)</kbd>", section(review, "## Keys and fingers")))
+    assert keys == ({FACES.get(key, key) for key in REVIEW} - {"?"}) | {"1", "9", "0"}
+    # The key of the button Review, which leads to a blind one.
+    actions = (ROOT / "templates/partials/actions.html").read_text()
+    [blind] = re.findall(r'data-keys="(.)" href="[^"]+/review', actions)
+    [open_] = re.findall(r'data-keys="(.)" hidden .*blind=0', actions)
+    assert f"**Review** (<kbd>{blind}</kbd>) shows one answer at a time, blind" in README
+    assert f"(<kbd>{blind}</kbd>; <kbd>{open_}</kbd>: knowing whose they are)" in review
+
+
+def test_limits_of_a_prompt_are_those_of_the_code() -> None:
+    most = {
+        name: next(rule.max_length for rule in it.metadata if hasattr(rule, "max_length"))
+        for name, it in PromptInput.model_fields.items()
+        if it.metadata
+    }
+    bad = section((ROOT / "docs/imports.md").read_text(), "## What cannot be imported")
+    assert f"texts of more than {most['text']:,} characters" in bad
+    assert f"more than {most['references']} references or {most['tags']} tags" in bad

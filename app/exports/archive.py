@@ -32,7 +32,8 @@ measures.csv    accuracy, hallucination rate and the other measures by column, w
 figures/        the pictures of the results as SVG
 DICTIONARY.md   what every column and field means
 
-measures.csv and figures/ count all labelled answers of the grid.
+measures.csv and figures/ count the labelled answers of the whole grid, but for those with a
+thinking_mismatch in answers.csv.
 The CSVs are UTF-8 with a byte order mark. A text that a spreadsheet could take for a formula, or
 that begins with an apostrophe, has one more apostrophe in front.
 """

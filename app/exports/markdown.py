@@ -53,7 +53,7 @@ def _title(export: Export, shape: Shape, report: Report) -> str:
         f"{grid.created_at:%-d %B %Y}",
         f"{count(len(shape.facts.prompts), 'prompt')} × {count(len(shape.columns), 'column')} ×"
         f" {count(grid.repeats, 'repeat')}",
-        f"{report.counts.n:,} of {report.counts.n + report.outside.total:,} answers labelled",
+        f"{report.labelled:,} of {report.answers:,} answers labelled",
     ]
     lines = [f"# {escape(grid.title) or 'Untitled'}", " · ".join(parts)]
     if any(export.is_practice(column.model) for column in shape.columns):
@@ -116,7 +116,7 @@ def _answers(export: Export, shape: Shape) -> Iterator[str]:
 def _table(rows: list[GridRow], columns: list[Column], *, with_model: bool) -> str:
     heads = ["Prompt"] + [
         (f"{column.model} · " if with_model else "")
-        + f"thinking {column.variant.thinking} · {column.wording.title}"
+        + f"thinking {column.variant.thinking} · {column.title('wording')}"
         for column in columns
     ]
     keys = [column.key for column in columns]

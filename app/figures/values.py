@@ -8,6 +8,7 @@ from app.stats.measures import Counts
 
 Label = Literal["c", "h", "a"]
 LABELS: tuple[Label, ...] = ("c", "h", "a")
+_NEARLY = 1e-9  # of a mean, as far as it may be off
 WORDS: dict[Label, str] = {"c": "correct", "h": "hallucinated", "a": "abstained"}
 
 
@@ -35,7 +36,13 @@ class Estimate:
 
 
 def percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
+    """ "30%"; what is not quite none or all of them is not rounded to that: "<1%", ">99%"."""
+    rounded = round(100 * value)
+    if rounded == 0 and value > _NEARLY:
+        return "<1%"
+    if rounded == 100 and value < 1 - _NEARLY:
+        return ">99%"
+    return f"{rounded}%"
 
 
 def share(estimate: Estimate | None) -> str:
@@ -50,7 +57,12 @@ def share_interval(estimate: Estimate | None) -> str:
 
 
 def span(low: float, high: float) -> str:
-    return f"{100 * low:.0f}–{100 * high:.0f}%"
+    """ "11–60%"; of a narrow one as many digits as tell its ends apart, such as "0–0.2%"."""
+    ends = [100 * low, 100 * high]
+    whole = [f"{end:.0f}" for end in ends]
+    if whole[0] == whole[1] and low < high:
+        whole = [f"{end:.1f}".removesuffix(".0") for end in ends]
+    return "–".join(whole) + "%"
 
 
 def signed(value: float, digits: int = 0) -> str:

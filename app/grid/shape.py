@@ -21,7 +21,7 @@ from app.db import Database
 from app.errors import Unavailable
 from app.grid.facts import Facts, load_facts
 from app.grid.filter import Matches, Setting, marks_of, match, other_numbers, same_facts
-from app.grid.found import find
+from app.grid.found import find, reviewers_named
 from app.grid.look import Density, Look
 from app.grid.tally import tallies
 from app.grid.view import (
@@ -34,6 +34,7 @@ from app.grid.view import (
     levels,
     ordered,
     row_order,
+    told_apart,
 )
 from app.grids import IS_LISTED, Progress, tally_progress
 from app.pricing.costs import spending_of_columns
@@ -114,10 +115,11 @@ def load_shape(
             column.tally = counts[key]
             column.tally.spending = spending.get(key, column.tally.spending)
     columns = ordered([c for c in columns if c.tally.total], look)
-    found = look.unshaped, reviewer_id
+    named = reviewers_named(session, look.by)
+    found = look.unshaped, named, reviewer_id
     matches = facts.made(
         ("matches", found),
-        lambda: match(facts, marks, look, find(session, grid.id, look, reviewer_id)),
+        lambda: match(facts, marks, look, find(session, grid.id, look, named, reviewer_id)),
     )
     rows = facts.made(("order", found), lambda: row_order(facts, look, matches))
     density = look.density or _density(session, grid.id)
@@ -169,12 +171,14 @@ def load_columns(session: Session, grid_id: int) -> list[Column]:
         for row in session.exec(select(HeldBack).where(HeldBack.grid_id == grid_id))
     }
     in_order = sorted(variants, key=lambda pair: (pair[0].thinking.position, pair[0].position))
+    apart = told_apart(sorted(variants, key=lambda pair: pair[0].position))
     return [
         Column(
             f"{number}-{variant.id}",
             row.model,
             variant,
             wording,
+            apart=apart[variant.id],
             forced=variant.thinking in row.forced,
             held=held.get((row.model, variant.thinking)),
         )

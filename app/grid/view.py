@@ -39,6 +39,7 @@ class Column:
     model: str
     variant: Variant
     wording: Wording
+    apart: str = ""  # what tells it from others with this wording and thinking setting
     forced: bool = False  # the model is known not to take this thinking setting
     held: HeldBack | None = None  # in a large grid: its test call
     place: int = 0  # on the screen: the prompts are column 1
@@ -48,7 +49,8 @@ class Column:
     def name(self) -> str:
         """In full, for whoever does not see the heads above it."""
         forced = " (forced)" if self.forced else ""
-        return f"{self.model} · thinking {self.variant.thinking}{forced} · {self.wording.title}"
+        wording = self.title("wording")
+        return f"{self.model} · thinking {self.variant.thinking}{forced} · {wording}"
 
     @property
     def folded(self) -> bool:
@@ -61,13 +63,40 @@ class Column:
             case "thinking":
                 return f"thinking {self.variant.thinking}"
             case "wording":
-                return self.wording.title
+                return ", ".join(filter(None, (self.wording.title, self.apart)))
 
     def why_not_called(self, state: AnswerState, attempt_id: int | None) -> str:
         """What its test call said, of an answer that failed without a call of its own."""
         stopped = state is AnswerState.failed and attempt_id is None
         held = self.held if self.held and self.held.state is not HeldState.passed else None
         return held.message if held and stopped else ""
+
+
+def told_apart(variants: Sequence[tuple[Variant, Wording]]) -> dict[int, str]:
+    """By the id of a variant, in what it differs from those that would be called the same: such as
+    "temperature 0.5". ``variants`` in their order."""
+    prompts = dict.fromkeys(it.system_prompt for it, _ in variants if it.system_prompt)
+    numbers = {prompt: n for n, prompt in enumerate(prompts, start=1)}
+
+    def words(variant: Variant, wording: Wording) -> list[str]:
+        """All that can differ, at the same places."""
+        number, degree = numbers.get(variant.system_prompt), variant.temperature
+        return [
+            f"version {wording.version}",
+            "without a system prompt" if number is None else f"system prompt {number}",
+            "default temperature" if degree is None else f"temperature {degree:g}",
+            f"at most {variant.max_tokens:,} tokens",
+        ]
+
+    alike: dict[tuple[str, Thinking], dict[int, list[str]]] = {}
+    for variant, wording in variants:
+        of_name = alike.setdefault((wording.title, variant.thinking), {})
+        of_name[variant.id] = words(variant, wording)
+    found: dict[int, str] = {}
+    for group in alike.values():
+        differ = [len(set(one)) > 1 for one in zip(*group.values(), strict=True)]
+        found |= {id_: ", ".join(compress(said, differ)) for id_, said in group.items()}
+    return found
 
 
 def forced_settings(columns: Iterable[Column]) -> dict[str, list[Thinking]]:
@@ -183,14 +212,14 @@ def ordered(columns: Sequence[Column], look: Look) -> list[Column]:
     """The columns as the look has them; ``columns`` come by model, thinking, wording."""
     models = {model: n for n, model in enumerate(dict.fromkeys(c.model for c in columns))}
     by_position = sorted(columns, key=lambda column: column.variant.position)
-    wordings = {w: n for n, w in enumerate(dict.fromkeys(c.wording.title for c in by_position))}
+    wordings = {w: n for n, w in enumerate(dict.fromkeys(c.title("wording") for c in by_position))}
 
     def place(column: Column) -> tuple[int, ...]:
         variant = column.variant
         of_level: dict[LevelName, int] = {
             "model": models[column.model],
             "thinking": variant.thinking.position,
-            "wording": wordings[column.wording.title],
+            "wording": wordings[column.title("wording")],
         }
         return (*(of_level[level] for level in look.order), variant.position)
 

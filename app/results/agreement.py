@@ -1,8 +1,8 @@
 """How far reviewers agree with each other, and suggestions with them."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import sqlalchemy
@@ -45,6 +45,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class TwoReviewers(Confusion):
+    ids: tuple[int, int]
     names: tuple[str, str]
     kappa: Kappa | None
 
@@ -85,17 +86,21 @@ class Agreement:
 
 
 def load_agreement(session: Session, report: Report) -> Agreement:
-    """Kept with the facts."""
+    """Kept with the facts, but for names: whoever leaves takes their name along, and no fact of
+    the grid changes by that."""
     facts = load_facts(session, report.grid)
-    return facts.made(
+    found = facts.made(
         ("agreement", report.choice.tag, report.choice.ignored),
         lambda: _agreement(session, report, facts),
     )
+    names = _names(session, {reviewer for pair in found.pairs for reviewer in pair.ids})
+    pairs = [replace(it, names=(names[it.ids[0]], names[it.ids[1]])) for it in found.pairs]
+    return replace(found, pairs=sorted(pairs, key=lambda pair: (-pair.n, pair.names)))
 
 
 def _agreement(session: Session, report: Report, facts: Facts) -> Agreement:
     book = report.book
-    units, names = _units(session, _looked_at(report))
+    units = _units(session, _looked_at(report))
     said = [list(unit.values()) for unit in units.values()]
     everybody = bool(said) and len({frozenset(unit) for unit in units.values()}) == 1
     disputed = _disputed(facts, report)
@@ -104,11 +109,11 @@ def _agreement(session: Session, report: Report, facts: Facts) -> Agreement:
     swing = disputed_swing(certain, disputed.total(), counts.n + disputed[None])
     return Agreement(
         len(units),
-        len(names),
+        len({reviewer for unit in units.values() for reviewer in unit}),
         raw_agreement(said),
         krippendorff_alpha(said),
         fleiss([[one.count(value) for value in ORDER] for one in said]) if everybody else None,
-        _pairs(units, names),
+        _pairs(units),
         disputed.total(),
         swing,
         _suggestions(session, _looked_at(report)),
@@ -123,10 +128,8 @@ def _looked_at(report: Report) -> ColumnElement[bool]:
     return of_grid & col(Answer.prompt_id).in_(report.book.questions)
 
 
-def _units(
-    session: Session, looked_at: ColumnElement[bool]
-) -> tuple[dict[int, dict[int, str]], dict[int, str]]:
-    """The labels of each answer that several reviewers labelled, and these reviewers' names."""
+def _units(session: Session, looked_at: ColumnElement[bool]) -> dict[int, dict[int, str]]:
+    """The labels of each answer that several reviewers labelled."""
     voted = (
         sqlalchemy.select(col(Label.answer_id), col(Label.reviewer_id), col(Label.value))
         .join(Answer, col(Answer.id) == col(Label.answer_id))
@@ -142,25 +145,29 @@ def _units(
         voted.where(col(Label.answer_id).in_(several)).order_by(col(Label.answer_id))
     ):
         units.setdefault(answer, {})[reviewer] = value.value
-    ids = {reviewer for unit in units.values() for reviewer in unit}
+    return units
+
+
+def _names(session: Session, reviewers: Collection[int]) -> dict[int, str]:
     found = session.execute(
-        sqlalchemy.select(col(Reviewer.id), col(Reviewer.name)).where(col(Reviewer.id).in_(ids))
+        sqlalchemy.select(col(Reviewer.id), col(Reviewer.name)).where(
+            col(Reviewer.id).in_(reviewers)
+        )
     )
-    return units, dict(tuple(row) for row in found)
+    return dict(tuple(row) for row in found)
 
 
-def _pairs(units: Mapping[int, Mapping[int, str]], names: Mapping[int, str]) -> list[TwoReviewers]:
-    """Each two who labelled an answer together, those with most first."""
+def _pairs(units: Mapping[int, Mapping[int, str]]) -> list[TwoReviewers]:
+    """Each two who labelled an answer together, not named yet."""
     votes: dict[tuple[int, int], list[tuple[str, str]]] = {}
     for unit in units.values():
         for one, other in combinations(sorted(unit), 2):
             votes.setdefault((one, other), []).append((unit[one], unit[other]))
-    pairs = [
-        TwoReviewers(table, (names[one], names[other]), cohen(table))
-        for (one, other), said in votes.items()
+    return [
+        TwoReviewers(table, ids, ("", ""), cohen(table))
+        for ids, said in votes.items()
         for table in [confusion(said, ORDER)]
     ]
-    return sorted(pairs, key=lambda pair: (-pair.n, pair.names))
 
 
 def _disputed(facts: Facts, report: Report) -> Counter[str | None]:

@@ -68,7 +68,8 @@ class Effect:
 
     @property
     def detectable(self) -> float | None:
-        """The smallest change that these prompts show in 4 of 5 cases; None where not known."""
+        """The smallest change that these prompts show in 4 of 5 cases; None where not known. Above
+        1 none does: no change is larger."""
         if self.change is None or not self.change.se or self.more_prompts:
             return None
         return detectable_from(self.change.se * sqrt(self.prompts), self.prompts)
@@ -95,7 +96,7 @@ def compare(
             _interval([[old for old, _ in unit] for unit in units], of),
             _interval([[new for _, new in unit] for unit in units], of),
         ),
-        change=difference(changes),
+        change=difference(changes, most=1),
         table=table,
         test=test,
         p=p,
@@ -140,7 +141,7 @@ def interaction(square: Sequence[Sequence[Cells]], of: LabelValue) -> Interactio
     changes = [
         _share(d[p], of) - _share(c[p], of) - _share(b[p], of) + _share(a[p], of) for p in prompts
     ]
-    return Interaction(len(prompts), difference(changes))
+    return Interaction(len(prompts), difference(changes, most=2))
 
 
 def adjusted(effects: Sequence[Effect]) -> list[Effect]:

@@ -97,13 +97,13 @@ def name_of(column: Column, by: By) -> str:
         case By.thinking:
             return column.title("thinking")
         case By.wording:
-            return column.title("wording")
+            return column.wording.title
     return column.name
 
 
 def _names(by: By, column: Column) -> tuple[str, ...]:
     if by is By.column:
-        return column.model, column.title("thinking"), column.wording.title
+        return column.model, column.title("thinking"), column.title("wording")
     return (name_of(column, by),)
 
 

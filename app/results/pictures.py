@@ -9,7 +9,7 @@ from markupsafe import Markup
 from app.figures.bars import BarRow, Bars, bars
 from app.figures.flows import Flows, flows
 from app.figures.heat import Heat, HeatRow, heat
-from app.figures.preview import Preview, PreviewRow
+from app.figures.preview import MOST, Preview, PreviewRow
 from app.figures.price import Price, PriceModel, price
 from app.figures.risk_coverage import (
     CurvePoint,
@@ -34,7 +34,6 @@ from app.stats.paired import Difference
 from app.tables import LabelValue
 
 H = LabelValue.hallucinated
-CARD_ROWS = 8
 HEAT_ROWS = 60  # more cannot be told apart
 
 
@@ -55,7 +54,7 @@ def pictures(report: Report) -> dict[str, Picture]:
 def _pictures(report: Report) -> Iterator[Picture]:
     if not report.counts.n:
         return
-    n = f"n = {report.counts.n:,} labelled answers"
+    n = f"n = {count(report.counts.n, 'labelled answer')}"
     yield Picture("bars", f"What the answers were, by column; {n}.", _bars(report))
     for number, found in enumerate(report.pictured, start=1):
         caption = f"{found.model}: hallucination rate by permission and thinking."
@@ -72,13 +71,12 @@ def _pictures(report: Report) -> Iterator[Picture]:
                 yield Picture(
                     f"flows-{name}-{number}",
                     f"{effect.where}, {words}: what became of the answers; "
-                    f"{effect.prompts} prompts.",
+                    f"{count(effect.prompts, 'prompt')}.",
                     _flows(effect),
                 )
     if report.chosen and report.chosen.prompts:
-        caption = (
-            f"{report.chosen.before} → {report.chosen.after}; {report.chosen.prompts} prompts."
-        )
+        prompts = count(report.chosen.prompts, "prompt")
+        caption = f"{report.chosen.before} → {report.chosen.after}; {prompts}."
         yield Picture("flows-chosen", caption, _flows(report.chosen))
     yield Picture("price", f"Score by what an error costs; {n}.", _price(report))
     yield Picture("risk", f"How much is answered, and how often that is wrong; {n}.", _risk(report))
@@ -90,7 +88,7 @@ def card(report: Report, as_of: datetime | None = None) -> Preview:
     under = f"{count(len(report.book.questions), 'prompt')}, {count(report.grid.repeats, 'repeat')}"
     if as_of:
         under += f", as of {as_of:%-d %B %Y}"
-    lines = report.columns if len(report.columns) <= CARD_ROWS else report.models[:CARD_ROWS]
+    lines = report.columns if len(report.columns) <= MOST else report.models
     rows = tuple(PreviewRow(line.names, line.counts, _rate(line)) for line in lines)
     return Preview(report.grid.title, rows, under)
 

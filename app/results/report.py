@@ -37,6 +37,15 @@ class Report:
     told: list[Told]
 
     @property
+    def answers(self) -> int:
+        return self.counts.n + self.outside.total
+
+    @property
+    def labelled(self) -> int:
+        """As many as every page of the grid says: those that are left out carry labels too."""
+        return self.counts.n + self.outside.ignored
+
+    @property
     def effects(self) -> list[Effect]:
         """All that are shown together, so that their p values are adjusted together."""
         found = [effect for square in self.squares for effect in square.effects]

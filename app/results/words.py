@@ -39,7 +39,11 @@ def measured(value: float | None, unit: Unit) -> str:
 
 
 def decimals(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    """With a true minus, and without the sign of a zero."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):.{digits}f}"
+    return f"−{text}" if value < 0 and float(text) else text
 
 
 def percent(value: float | None) -> str:
@@ -91,6 +95,8 @@ def _what_would_tell(effect: Effect) -> str:
             f"; looked at alone it would count as found ({p_value(effect.p)}), "
             "among all that is shown together it does not"
         )
+    if effect.detectable is not None and effect.detectable > 1:
+        return "; no change can be so large that it would show in 4 of 5 such grids"
     if effect.detectable is not None:
         return f"; a change of {100 * effect.detectable:.0f} points would show in 4 of 5 such grids"
     return ""

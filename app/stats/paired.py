@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import ceil, comb, gcd, sqrt
+from math import ceil, comb, gcd, inf, sqrt
 from operator import getitem
 from random import Random
 
@@ -54,11 +54,12 @@ class Difference:
     n: int
 
 
-def difference(d: Sequence[float], level: float = 0.95) -> Difference | None:
+def difference(d: Sequence[float], level: float = 0.95, most: float = inf) -> Difference | None:
     """The mean of differences, one of each prompt, with Student's interval; None without any.
 
     Standard error √(Σ(d−d̄)²/(G(G−1))) (Miller, Adding error bars to evals, 2024, §4.2), times t
-    with G−1 degrees of freedom: the normal quantile is far too sure of a few prompts.
+    with G−1 degrees of freedom: the normal quantile is far too sure of a few prompts. It is cut off
+    at −most and most, which no difference can pass: of three prompts it would go far beyond.
     """
     n = len(d)
     if not n:
@@ -68,7 +69,7 @@ def difference(d: Sequence[float], level: float = 0.95) -> Difference | None:
         return Difference(mean, None, None, None, n)
     se = sqrt(sum((x - mean) ** 2 for x in d) / (n * (n - 1)))
     half = t_quantile((1 + level) / 2, n - 1) * se
-    return Difference(mean, se, mean - half, mean + half, n)
+    return Difference(mean, se, max(mean - half, -most), min(mean + half, most), n)
 
 
 def sign_flip(d: Sequence[float], seed: int = SEED) -> float | None:

@@ -115,6 +115,7 @@ def get_grid(request: Request, server: Server, grid: GridHere, session: Reading)
         forced=forced_settings(columns),
         variants=[
             {
+                "id": c.variant.id,
                 "wording": c.wording.slug,
                 "wording_version": c.wording.version,
                 "opt_out": c.wording.opt_out,
@@ -167,6 +168,7 @@ def list_answers(
                 "prompt": {"key": prompts[answer.prompt_id].key,
                            "text": prompts[answer.prompt_id].text},
                 "model": answer.model,
+                "variant": answer.variant_id,
                 "wording": column.wording.slug,
                 "thinking_requested": asked,
                 "repeat": answer.repeat,

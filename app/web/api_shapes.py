@@ -106,7 +106,9 @@ class GridItem(BaseModel):
     forced: dict[str, list[str]] = Field(
         description="Thinking settings asked of a model although it is known not to take them"
     )
-    variants: list[dict[str, Any]]
+    variants: list[dict[str, Any]] = Field(
+        description="Each with its `id`, as answers and what is pasted name it"
+    )
 
 
 class GridSummary(BaseModel):

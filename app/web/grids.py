@@ -8,7 +8,7 @@ from fastapi import APIRouter, Cookie, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
 from app.errors import InvalidInput
-from app.grid.found import reviewers_of
+from app.grid.found import labelled_by, reviewers_of
 from app.grid.places import Step, next_unlabelled, row_of
 from app.grid.queries import load_rows, load_view
 from app.grid.shape import Shape, load_shape
@@ -72,6 +72,10 @@ def show_grid(
     view = load_view(session, grid, look, reviewer_id, at=at, row=row, whole=whole)
     shape = view.shape
     practice = [is_practice(column.model, server.providers) for column in shape.columns]
+
+    def by_id() -> dict[int, int]:
+        return labelled_by(session, grid.id)
+
     response = page(
         "pages/grid.html",
         view=view,
@@ -83,7 +87,7 @@ def show_grid(
         more_rows=None,
         reviewer=reviewer,
         may_label=may_label,
-        reviewers=shape.facts.made("reviewers", lambda: reviewers_of(session, grid.id)),
+        reviewers=reviewers_of(session, grid.id, shape.facts.made("labelled by", by_id)),
         practice=any(practice),
         only_practice=all(practice),
         notice=server.runner_notice(grid.id),

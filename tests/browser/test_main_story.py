@@ -192,7 +192,7 @@ def test_cancel_and_run_again(open_page: Open) -> None:
     page.wait_for_url("**/grids/*")
     page.get_by_role("button", name="Cancel").click()
     page.locator('#progress[data-status="cancelled"]').wait_for()
-    page.get_by_role("button", name=re.compile(r"Run \d+ failed again")).click()
+    page.get_by_role("button", name=re.compile(r"Run \d+ cancelled again")).click()
     page.locator('#progress[data-status="done"]').wait_for(timeout=30_000)
     expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(108)
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from app.figures.drawing import Scale, number, spread, stack
 from app.figures.lettering import clean, cut, text_width, wrap
-from app.figures.values import Estimate, counts_words, points_words, share_words, signed
+from app.figures.values import (
+    Estimate,
+    counts_words,
+    percent,
+    points_words,
+    share_words,
+    signed,
+    span,
+)
 from app.stats.measures import Counts
 
 
@@ -82,6 +90,13 @@ def test_numbers_are_short() -> None:
 def test_numbers_in_words() -> None:
     assert share_words(Estimate(0.3, 0.1078, 0.6032)) == "30% (11–60%)"
     assert share_words(Estimate(0.3)) == "30%"
+    assert [span(0.00007, 0.0023), span(0.9977, 1), span(0.3, 0.3)] == [
+        "0–0.2%",
+        "99.8–100%",
+        "30–30%",
+    ]
+    rounded = [percent(n / 2500) for n in (0, 1, 12, 13, 2487, 2488, 2499, 2500)]
+    assert rounded == ["0%", "<1%", "<1%", "1%", "99%", ">99%", ">99%", "100%"]
     assert share_words(None) == "–"
     assert points_words(Estimate(-0.29, -0.41, 0.17)) == "−29 points (−41 to +17)"
     assert points_words(Estimate(0.01)) == "+1 point"

@@ -14,11 +14,14 @@ from sqlmodel import Session
 from app.db import Database
 from app.grid.answer import observed
 from app.grid.chips import Chip
+from app.grid.look import ORDERS, Look
 from app.grid.queries import GridView, load_changed, load_chip, load_view
 from app.grid.shape import load_shape
 from app.grid.tally import total
 from app.grid.view import Cell, bar_parts
 from app.providers import Evidence, Outcome, ThinkingKind, Thought
+from app.results.choice import By, Choice
+from app.results.report import load_report
 from app.reviewing.labels import decide, get_reviewer, set_label
 from app.tables import AnswerState, Attempt, Grid, LabelValue, now
 from tests.factories import answers_of, finish, new_grid, run_grid
@@ -47,6 +50,33 @@ def scattered(session: Session) -> Grid:
             if outcome is Outcome.answered and dice.random() < 0.7:
                 set_label(session, answer.id, reviewer, dice.choice(list(LabelValue)))
     return grid
+
+
+def test_columns_that_differ_in_little_are_told_apart(database: Database) -> None:
+    with database.write() as session:
+        variants: list[dict[str, Any]] = [
+            {"wording": "allowed", "thinking": "off"},
+            {"wording": "allowed", "thinking": "off", "temperature": 0.5},
+            {"wording": "allowed", "thinking": "off", "system_prompt": "Be brief.",
+             "max_tokens": 2000},
+            {"wording": "allowed", "thinking": "on", "temperature": 0.5},
+        ]  # fmt: skip
+        grid = new_grid(session, variants=variants)
+        shape = load_shape(session, grid)
+        usual, off = "at most 16,000 tokens", "practice/bluffer · thinking off · allowed"
+        assert [column.name for column in shape.columns[:4]] == [
+            f"{off}, without a system prompt, default temperature, {usual}",
+            f"{off}, without a system prompt, temperature 0.5, {usual}",
+            f"{off}, system prompt 1, default temperature, at most 2,000 tokens",
+            "practice/bluffer · thinking on · allowed",
+        ]
+        names = [line.name for line in load_report(session, grid, Choice()).columns]
+        assert names == [column.name for column in shape.columns]
+        [by_wording] = load_report(session, grid, Choice(by=By.wording)).lines
+        assert by_wording.name == "allowed"
+        for order in ORDERS:
+            heads = load_shape(session, grid, Look(order=order)).levels
+            assert len({head.key for head in heads}) == len(heads), order
 
 
 def test_columns_come_by_model_then_thinking_then_wording(database: Database) -> None:

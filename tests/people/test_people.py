@@ -12,13 +12,22 @@ from click.testing import CliRunner
 from app.__main__ import main
 from app.db import Database
 from app.errors import BluffcheckError, Conflict, Gone, InvalidInput
+from app.grid.look import Look
+from app.grid.shape import load_shape
 from app.people import members as people
+from app.people import personal
 from app.people.audit import By
 from app.people.credentials import fits, hash_password
 from app.people.tables import Role
-from app.reviewing.labels import get_reviewer
+from app.results.agreement import load_agreement
+from app.results.choice import Choice
+from app.results.report import load_report
+from app.reviewing.labels import get_reviewer, set_label
+from app.tables import Grid, LabelValue
+from tests.factories import answers_of
 from tests.forking import app_server
 from tests.polling import wait_for
+from tests.results.labelled import labelled_grid
 
 
 def owner(database: Database, name: str) -> int:
@@ -155,3 +164,27 @@ def test_command_line_invites_beside_a_server(tmp_path: Path, sqlite_template: P
     assert run("invite", "--for", "Eve").startswith("1 Error: There is no reviewer called Eve.")
     assert run("invite", "--for", "").startswith("1 Error: There is no reviewer called")  # $NAME
     database.close()
+
+
+def test_whoever_is_removed_is_not_named_by_what_was_read_of_a_grid_before(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        grid = labelled_grid(session, {"bluffer off allowed": ["CH"]})
+        boris = get_reviewer(session, "Boris")
+        for answer in answers_of(session, grid):
+            set_label(session, answer.id, boris, LabelValue.correct)
+        session.commit()
+
+    def seen(name: str) -> tuple[tuple[str, str], int]:
+        with database.read() as session:
+            here = session.get_one(Grid, grid.id)
+            [pair] = load_agreement(session, load_report(session, here, Choice())).pairs
+            return pair.names, load_shape(session, here, Look(by=name)).matches.counts["all"]
+
+    assert seen("Boris") == (("Ada", "Boris"), 2)
+    with database.write() as session:
+        name = personal.remove(session, By(), get_reviewer(session, "Boris"))
+        session.commit()
+    assert seen("Boris") == (("Ada", name), 0)
+    assert seen(name) == (("Ada", name), 2)

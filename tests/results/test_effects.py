@@ -3,8 +3,8 @@
 import pytest
 
 from app.results.choice import Choice
-from app.results.effects import adjusted, compare
-from app.results.words import sentence
+from app.results.effects import adjusted, compare, interaction
+from app.results.words import decimals, sentence
 from app.stats.measures import Counts
 from app.tables import LabelValue
 
@@ -43,6 +43,27 @@ def test_under_six_prompts_there_is_no_p_and_the_sentence_says_how_many_are_miss
         "hallucination rate went from 100% to 0%, −100 points (95% interval −100 to −100; "
         "4 prompts); 2 more prompts would be the first that could."
     )
+
+
+def test_no_interval_and_no_change_is_larger_than_can_be() -> None:
+    effect = compare("", "", "a", "b", [(cells("H", "H", "C"), cells("A", "A", "C"))], H)
+    assert effect.change is not None
+    assert (effect.change.low, effect.change.high) == (-1, pytest.approx(0.7676, abs=1e-4))
+    assert "−67 points (95% interval −100 to +77; 3 prompts)" in sentence(effect)
+    old, new = cells(*"HHHCCC"), cells(*"CCCHHH")
+    effect = compare("", "", "a", "b", [(old, new)], H)
+    assert effect.detectable == pytest.approx(1.253, abs=1e-3)
+    assert "; no change can be so large that it would show in 4 of 5 such" in sentence(effect)
+    change = interaction(
+        [[cells("H", "C"), cells("C", "H")], [cells("C", "C"), cells("H", "C")]], H
+    )
+    assert change.change is not None
+    assert (change.change.low, change.change.high) == (-2, 2)
+
+
+def test_zero_has_no_sign() -> None:
+    assert [decimals(x) for x in (-0.004, 0.004, -0.006)] == ["0.00", "0.00", "−0.01"]
+    assert decimals(-0.0004, 3) == "0.000"
 
 
 def test_prompts_without_labels_on_one_side_are_left_out() -> None:

@@ -1,12 +1,14 @@
 """A grid's results as a whole: what is counted, what stands outside, what is compared."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlmodel import Session
 
 from app.db import Database
 from app.errors import InvalidInput
+from app.figures.preview import preview
 from app.grids import stamp
 from app.prompts import WordingInput, save_wording
 from app.providers import Outcome, Thinking
@@ -14,6 +16,7 @@ from app.results.agreement import load_agreement
 from app.results.book import Outside
 from app.results.choice import By, Choice
 from app.results.patterns import load_patterns
+from app.results.pictures import card, pictures
 from app.results.report import Report, load_report
 from app.results.words import sentence
 from app.reviewing.labels import get_reviewer, set_label
@@ -160,6 +163,7 @@ def test_answers_that_ignored_the_thinking_switch_are_left_out_unless_asked_for(
 
     left_out = report(session, grid)
     assert (left_out.counts, left_out.outside) == (Counts(1, 0, 0), Outside(ignored=1))
+    assert (left_out.labelled, left_out.answers) == (2, 2)  # as the page of the grid says
     counted = report(session, grid, ignored=True)
     assert (counted.counts, counted.outside) == (Counts(1, 1, 0), Outside())
 
@@ -234,6 +238,29 @@ def test_disputed_answers_move_the_rate_of_the_answers_that_are_counted(session:
         assert (found.disputed, found.swing) == (disputed, swing), choice
         assert found.answers == in_common, choice
         assert sum(it.n + it.none for it in found.suggestions) == suggested, choice
+
+
+def test_one_is_called_one(session: Session) -> None:
+    grid = labelled_grid(
+        session, {"bluffer off not-mentioned": ["H"], "bluffer off allowed": ["-"]}
+    )
+    of_one = pictures(report(session, grid))
+    assert of_one["bars"].caption.endswith("; n = 1 labelled answer.")
+    grid = labelled_grid(
+        session, {"bluffer off not-mentioned": ["H"], "bluffer off allowed": ["A"]}
+    )
+    found = report(session, grid)
+    before, after = (f"column:{column.key}" for column in found.book.columns)
+    drawn = pictures(report(session, grid, before=before, after=after))
+    for name in ("flows-permission-1", "flows-chosen"):
+        assert drawn[name].caption.endswith("; 1 prompt.")
+
+
+def test_card_counts_models_that_it_has_no_room_for(session: Session) -> None:
+    found = report(session, labelled_grid(session, {"bluffer off allowed": ["CH"]}))
+    many = replace(found, columns=found.columns * 9, models=found.models * 9)
+    assert card(many).n == 18
+    assert "and 1 more" in preview(card(many))
 
 
 def test_an_empty_grid_has_results_without_numbers(session: Session) -> None:

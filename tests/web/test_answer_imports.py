@@ -166,6 +166,12 @@ def test_filter_finds_what_reviewers_out_of_a_file_labelled(client: TestClient) 
         rows = client.get(f"/grids/{public_id}/rows{link}&from=1&to=1").text
         assert 'id="a-' in rows, public_id
     assert 'id="a-' not in client.get(f"/grids/{grid}/rows?by=Nobody&from=1&to=1").text
+    # Somebody here of the same name labels the same answer: that is one answer still.
+    answer = client.get(f"/api/grids/{grid}/answers").json()["items"][0]["id"]
+    assert client.put(f"/api/answers/{answer}/label", json=said).status_code == 200
+    page = client.get(f"/grids/{grid}{link}").text
+    assert 'Labelled in the whole grid: 1"' in page
+    assert re.findall(r'id="n-all">(\d+)<', page) == ["1"]
 
 
 def test_models_that_are_not_here_are_shown_by_their_names(client: TestClient) -> None:

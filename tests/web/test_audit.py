@@ -120,11 +120,13 @@ def test_who_did_what_and_a_person_is_given_all_and_removed(settings: Settings) 
             assert secret not in json.dumps(data)
         page = t.bob.get("/me").text
         assert f"Reviewer {t.bob.id}" in page
+        assert "?by=Bob" in t.alice.get(f"/grids/{grid_id}").text
         assert t.bob.post("/me/removal", data={"login": "no"}).status_code == 403
         assert t.bob.post("/me/removal", data={"login": "bob@EXAMPLE.org"}).status_code == 303
         assert t.bob.get("/me").status_code == 401
         assert t.alice.post("/me/removal", data={"login": "Alice@example.org"}).status_code == 409
-        for url in ("/people", "/audit", f"/grids/{grid_id}/answers/{answer}", "/audit.csv"):
+        grid = f"/grids/{grid_id}"
+        for url in ("/people", "/audit", grid, f"{grid}/answers/{answer}", "/audit.csv"):
             text_ = t.alice.get(url).text
             assert "Bob" not in text_, url
         labels = t.alice.get(f"/api/grids/{grid_id}/answers").json()["items"][0]["labels"]

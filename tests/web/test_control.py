@@ -212,6 +212,23 @@ def test_answer_that_is_run_again_still_counts(client: TestClient, once: WireSer
     ended(client, grid_id)
 
 
+def test_what_was_cancelled_is_not_called_failed(client: TestClient, wire: WireServer) -> None:
+    wire.handler = lambda _request: Script(delay_s=30)
+    grid_id = start(client, "openai-chat/x", repeats=2)
+    first, second = ids(client, grid_id)
+    client.post(f"/grids/{grid_id}/cancellation")
+    ended(client, grid_id)
+    assert "Run 2 cancelled again" in client.get(f"/grids/{grid_id}").text
+    assert buttons(choice(client, grid_id)) == ["Run 2 cancelled again"]
+    wire.handler = lambda _request: Script(status=400)
+    client.post(f"/grids/{grid_id}/reruns", data={"answer": first})
+    ended(client, grid_id)
+    assert "Run 2 failed or cancelled again" in client.get(f"/grids/{grid_id}").text
+    assert buttons(choice(client, grid_id)) == ["Run 2 failed or cancelled again"]
+    cancelled = choice(client, grid_id, answer=second, extent="answer")
+    assert buttons(cancelled) == ["Run it again"]
+
+
 def test_failed_answer_that_is_run_again_does_not_look_failed(
     client: TestClient, wire: WireServer
 ) -> None:

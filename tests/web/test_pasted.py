@@ -41,6 +41,18 @@ def test_page_leads_from_prompt_to_prompt(client: TestClient) -> None:
     assert f"at={pasted[0]['id']}" in str(back.url)
 
 
+def test_programs_find_the_variant_that_they_paste_into(client: TestClient) -> None:
+    variants = [{"wording": "allowed", "temperature": t} for t in (0.2, 0.9)]
+    grid_id = run_grid(client, models=["practice/bluffer"], variants=variants, repeats=1)
+    warm = client.get(f"/api/grids/{grid_id}").json()["variants"][1]
+    given = {"prompt": 1, "variant": warm["id"], "product": "ChatGPT", "answers": ["1"]}
+    assert client.post(f"/api/grids/{grid_id}/pasted", json=given).status_code == 201
+    items = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
+    of_model = {(item["model"], item["variant"]) for item in items}
+    assert ("pasted/ChatGPT", warm["id"]) in of_model
+    assert len({variant for model, variant in of_model if model != "pasted/ChatGPT"}) == 2
+
+
 def test_wrong_input_keeps_what_was_pasted(client: TestClient) -> None:
     grid_id = run_grid(client, prompts=TWO)
     fields = {

@@ -13,10 +13,10 @@ from sqlmodel import select
 from app.grid.shape import load_prompts
 from app.results.choice import Choice
 from app.results.report import load_report
-from app.results.words import measured
+from app.results.words import measured, percent, points
 from app.stats.measures import MEASURES
-from app.tables import Grid
-from tests.factories import run_grid
+from app.tables import Attempt, Grid
+from tests.factories import answers_of, run_grid
 from tests.polling import wait_for
 from tests.results.labelled import FOUR, labelled_grid
 
@@ -90,6 +90,48 @@ def test_page_api_csv_and_markdown_have_the_same_numbers(
         assert effect["sentence"] in unescape(page)
 
 
+def test_api_tells_all_numbers_of_the_page(shared_client: TestClient, grid_id: str) -> None:
+    page = shared_client.get(f"/grids/{grid_id}/results").text
+    api = shared_client.get(f"/api/grids/{grid_id}/results").json()
+    assert f"<b>{api['labelled']}</b> of {api['answers']} answers labelled" in page
+    assert api["outside"] == {name: int(name == "unlabelled") for name in api["outside"]}
+
+    *effects, interaction = cells(page, "Effects")[1:]
+    told = [effect["detectable"] for effect in api["effects"]]
+    assert [row[6] for row in effects] == ["–" if it is None else f"{100 * it:.0f}" for it in told]
+    [it] = api["interactions"]
+    assert (it["model"], it["thinking"]) == ("practice/bluffer", ["off", "on"])
+    assert interaction[3].startswith(points(it["change"]["mean"]))
+    assert interaction[4] == str(it["prompts"])
+
+    for row, found in zip(cells(page, "Patterns")[1:], api["patterns"], strict=True):
+        shares = ("same_label", "same_answer", "once_right", "always_right", "once_wrong")
+        assert row[-5:] == [percent(found[name]) for name in shares]
+    for line in api["lines"]:
+        assert set(line["effective_n"]) == set(line["intervals"])
+        assert line["unknowable"] is None
+    [beside] = api["agreement"]["suggestions"]
+    assert f"{beside['method']}: {beside['same']} of {beside['n']} as labelled" in page
+    assert f"{beside['none']} without a suggestion" in page
+
+
+def test_as_many_are_labelled_wherever_a_grid_says_so(client: TestClient) -> None:
+    with database(client).write() as session:
+        grid = labelled_grid(session, {"bluffer off allowed": ["CH", "H-"]})
+        session.get_one(Attempt, answers_of(session, grid)[1].attempt_id).mismatch = "It thought."
+        session.commit()
+        address = f"/grids/{grid.public_id}"
+
+    def said(path: str) -> str:
+        return " ".join(re.sub(r"<[^>]+>", "", client.get(address + path).text).split())
+
+    assert "3 of 4 labelled" in said("")
+    left_out = "C 1 H 1 A 0 outside every rate: 1 not labelled yet, 1 left out"
+    for path in ("/results", "/export.html"):
+        assert f"3 of 4 answers labelled {left_out}" in said(path).replace("&#8239;", " ")
+    assert "3 of 4 answers labelled" in said("/export.md")
+
+
 def test_hostile_names_stay_text(shared_client: TestClient, grid_id: str) -> None:
     page = shared_client.get(f"/grids/{grid_id}/results").text
     assert "Who &lt;b&gt;bluffs&lt;/b&gt;?" in page
@@ -115,6 +157,9 @@ def test_price_piece_ranks_at_its_t(shared_client: TestClient, grid_id: str) -> 
     piece = shared_client.get(f"/grids/{grid_id}/results/price?t=0.75").text
     assert "t = 0.75" in piece
     assert "<b>3</b> points" in piece
+    assert (
+        "<b>0.0101</b> points" in shared_client.get(f"/grids/{grid_id}/results/price?t=0.01").text
+    )
     ranks = cells(piece, "Ranking")[1:]
     assert [row[0] for row in ranks] == ["1", "2", "3", "4"]
     assert ranks[0][1] == "practice/bluffer · thinking on · allowed"
