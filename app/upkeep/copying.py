@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 from sqlalchemy import (
     JSON,
     URL,
@@ -281,13 +280,17 @@ def _insert(target: Connection, table: Table, batches: Iterator[Rows]) -> None:
         quote = target.dialect.identifier_preparer.quote
         columns = ", ".join(map(quote, names))
         driver: Any = target.connection.driver_connection
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
-        ):
-            for batch in batches:
-                for row in batch:
-                    copy.write_row(row)
+        try:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
+            ):
+                for batch in batches:
+                    for row in batch:
+                        copy.write_row(row)
+        except target.dialect.loaded_dbapi.Error as exc:
+            # As SQLAlchemy would have told it. The driver, of an extra, may not be imported above.
+            raise DBAPIError(None, None, exc) from exc
         return
     kinds = [
         Text() if _is_json(table, n) or isinstance(table.c[n].type, Enum) else table.c[n].type
@@ -339,16 +342,17 @@ def _telling(what: str) -> Iterator[None]:
         yield
     except BluffcheckError:
         raise
-    except (OSError, DBAPIError, psycopg.Error, ValueError) as exc:
+    except (OSError, DBAPIError, ValueError) as exc:
         raise Conflict(f"{what}: {_reason(exc)}") from exc
 
 
 def _reason(exc: Exception) -> str:
     said = getattr(exc, "orig", None) or exc
-    if isinstance(said, psycopg.Error) and said.diag.message_primary:
+    told: Any = getattr(said, "diag", None)  # by Postgres
+    if told is not None and told.message_primary:
         # Its context repeats the row, which does not belong into a terminal; the place does.
         place = re.search(
-            r"^COPY \S+, (line \d+(?:, column [^:]+)?)", said.diag.context or "", re.MULTILINE
+            r"^COPY \S+, (line \d+(?:, column [^:]+)?)", told.context or "", re.MULTILINE
         )
-        return said.diag.message_primary + (f" ({place[1]})" if place else "")
+        return str(told.message_primary) + (f" ({place[1]})" if place else "")
     return " ".join(str(said).split())

@@ -73,7 +73,12 @@ def _database_lines(settings: Settings) -> Iterator[Line]:
     if is_sqlite and not file.is_file():
         yield Line("database", Mark.warn, f"{name} is not there yet; the first start makes it.")
         return
-    with closing(Database(settings.url)) as database:
+    try:
+        opened = Database(settings.url)
+    except SettingsError as exc:  # without what Postgres needs
+        yield Line("database", Mark.fail, str(exc))
+        return
+    with closing(opened) as database:
         try:
             revision = database.revision()
         except (DBAPIError, OSError) as exc:
