@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 import urllib.request
 from collections import Counter
@@ -379,3 +380,13 @@ def test_worker_refuses_sqlite(tmp_path: Path) -> None:
     command = ["-m", "app", "worker", "--data-dir", str(tmp_path)]
     with pytest.raises(AssertionError, match="Workers share a Postgres database"):
         Process(command, ready=WORKS, start=forked)
+
+
+def test_address_may_have_settings_that_only_one_of_the_libraries_knows(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    environ["BLUFFCHECK_DATABASE_URL"] += (
+        "&connect_timeout=10&channel_binding=prefer&keepalives=1&application_name=bluff"
+    )
+    with worker(tmp_path, environ) as working:
+        assert working.stop() == 0
