@@ -390,3 +390,19 @@ def test_address_may_have_settings_that_only_one_of_the_libraries_knows(
     )
     with worker(tmp_path, environ) as working:
         assert working.stop() == 0
+
+
+def test_worker_tells_its_own_numbers_and_names_a_port_that_is_in_use(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = ["-m", "app", "worker", "--data-dir", str(tmp_path), "--metrics-port", str(port)]
+        with pytest.raises(AssertionError, match=f"Cannot listen on port {port}"):
+            Process(command, environ, ready=WORKS, start=forked)
+    working = Process(command, environ, ready=WORKS, start=forked)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        told = response.read().decode()
+    assert working.stop() == 0
+    assert "bluffcheck_model_calls_total" in told
+    assert "bluffcheck_answers_waiting" not in told
