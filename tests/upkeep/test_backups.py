@@ -190,6 +190,22 @@ def test_doctor_finds_what_is_wrong(
     assert (status, list(found)) == (1, ["version", "settings"])
 
 
+@pytest.mark.parametrize("table", ["answer", "attempt"])
+def test_doctor_goes_on_where_a_table_cannot_be_read(folder: Path, table: str) -> None:
+    file = folder / "bluffcheck.db"
+    with closing(sqlite3.connect(file)) as connection:
+        find = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        [page] = connection.execute(find, [table]).fetchone()
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+    damaged = bytearray(file.read_bytes())
+    damaged[(page - 1) * size : page * size] = b"x" * size
+    file.write_bytes(damaged)
+    status, found = lines("--no-calls")
+    assert (status, found["integrity"][0], found["reading"][0]) == (1, "fail", "fail")
+    assert "malformed" in found["reading"][1]
+    assert {"disk", "keys"} <= found.keys()
+
+
 def test_doctor_knows_postgres(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
