@@ -19,12 +19,18 @@ from sqlalchemy.exc import ArgumentError
 from app.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ENV_FILE, ENV_ENCODING = ".env", "utf-8-sig"  # some editors write a mark before the first name
 
 
 class Settings(BaseSettings):
     """The BLUFFCHECK_* variables. API keys are none of them: providers look those up."""
 
-    model_config = SettingsConfigDict(env_prefix="BLUFFCHECK_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="BLUFFCHECK_",
+        env_file=ENV_FILE,
+        env_file_encoding=ENV_ENCODING,
+        extra="ignore",
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -153,7 +159,8 @@ class Settings(BaseSettings):
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment with ``.env`` under it: where keys and base URLs are looked up."""
-        from_file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
+        found = dotenv_values(ENV_FILE, encoding=ENV_ENCODING)
+        from_file = {k: v for k, v in found.items() if v is not None}
         return {**from_file, **os.environ}
 
 
@@ -178,6 +185,10 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = Settings(**given)  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {ENV_FILE} is not UTF-8: save it as that.") from None
+    except OSError as exc:
+        raise SettingsError(f"The file {ENV_FILE} cannot be read: {exc.strerror}.") from None
     except ValidationError as exc:
         lines = [
             f"  BLUFFCHECK_{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}"

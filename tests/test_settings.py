@@ -62,6 +62,20 @@ def test_env_file_is_read_and_the_environment_wins(
     assert settings.environ["OPENAI_API_KEY"] == "from-environment"
 
 
+def test_env_file_as_other_systems_write_it(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_bytes(
+        b"\xef\xbb\xbfOPENAI_API_KEY=from-file\nBLUFFCHECK_PORT=9001\n"
+    )
+    settings = load_settings()
+    assert (settings.environ["OPENAI_API_KEY"], settings.port) == ("from-file", 9001)
+    (elsewhere / ".env").write_bytes(b"\xef\xbb\xbfBLUFFCHECK_PORT=9002\n")
+    assert load_settings().port == 9002
+    for text in ("# Schl\xfcssel\n".encode("latin-1"), "BLUFFCHECK_PORT=9001\n".encode("utf-16")):
+        (elsewhere / ".env").write_bytes(text)
+        with pytest.raises(SettingsError, match=r"\.env is not UTF-8"):
+            load_settings()
+
+
 def test_listening_to_other_machines_takes_a_login() -> None:
     with pytest.raises(SettingsError, match=r"nobody has to log in.*BLUFFCHECK_LOGIN to password"):
         load_settings(host="0.0.0.0", allowed_hosts="bluff.example.org")
