@@ -20,6 +20,9 @@ from app.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ENV_FILE, ENV_ENCODING = ".env", "utf-8-sig"  # some editors write a mark before the first name
+IN_MEMORY = (None, "", ":memory:")  # what a SQLite URL names where it names no file
+_SECRETS = ("password", "sslpassword")
+_ODD_SIGNS = "In a password write %40 for @, %3A for :, %2F for / and %25 for %"
 
 
 class Settings(BaseSettings):
@@ -128,17 +131,22 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        return usable_url(value).render_as_string(hide_password=False) if value else value
+        if not value:
+            return value
+        url = usable_url(value)
+        if url.get_backend_name() == "sqlite" and url.database in IN_MEMORY:
+            raise ValueError("names no file: write sqlite:////var/lib/bluffcheck/bluffcheck.db")
+        return url.render_as_string(hide_password=False)
 
     @property
     def url(self) -> str:
         """The database in use, as a SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'bluffcheck.db'}"
+        return self.database_url or sqlite_url(self.data_dir / "bluffcheck.db")
 
     @property
     def url_for_people(self) -> str:
         """The database in use, without a password."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        return without_password(make_url(self.url))
 
     @property
     def uploads(self) -> Path:
@@ -164,12 +172,26 @@ class Settings(BaseSettings):
         return {**from_file, **os.environ}
 
 
+def sqlite_url(file: Path) -> str:
+    """The database URL of a file, in which ? and % have a meaning."""
+    return f"sqlite:///{file}".replace("%", "%25").replace("?", "%3F")
+
+
+def without_password(url: URL) -> str:
+    """A database URL to be shown. Passwords may stand behind its ? too."""
+    return url.difference_update_query(_SECRETS).render_as_string(hide_password=True)
+
+
 def usable_url(text: str) -> URL:
     """A database URL as people write it, with the driver we have. Raises ValueError."""
     try:
         url = make_url(text)
     except ArgumentError:
         raise ValueError("not a database URL such as postgresql://user@host/name") from None
+    except ValueError:  # it repeats what is no port, and may be the end of a password
+        raise ValueError(f"its port is no number. {_ODD_SIGNS}") from None
+    if "@" in (url.host or ""):
+        raise ValueError(f"there is more than one @ in it. {_ODD_SIGNS}")
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):

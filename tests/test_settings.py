@@ -1,9 +1,11 @@
 """Settings are checked before anything starts, and say what is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
 import trustme
+from sqlalchemy import make_url
 
 from app.errors import SettingsError
 from app.settings import load_settings
@@ -24,6 +26,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
         ("DATABASE_URL", "mysql://root@host/x", "only sqlite:/// and postgresql://"),
         ("DATABASE_URL", "nonsense", "not a database URL"),
+        ("DATABASE_URL", "sqlite://", "names no file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "names no file"),
+        ("DATABASE_URL", "postgresql://me@host:54x/name", "its port is no number"),
     ],
 )
 def test_wrong_setting_is_named(
@@ -45,6 +50,15 @@ def test_password_of_a_database_is_in_no_message(monkeypatch: pytest.MonkeyPatch
     settings = load_settings()
     assert settings.url == "postgresql+psycopg://root:hunter2@host/x"
     assert "hunter2" not in settings.url_for_people
+    for odd in ("hunter@fox", "hunter@fox:hole"):
+        monkeypatch.setenv("BLUFFCHECK_DATABASE_URL", f"postgres://root:{odd}@host/x")
+        with pytest.raises(SettingsError, match="write %40 for @") as caught:
+            load_settings()
+        assert not re.search("hunter|fox|hole", str(caught.value))
+    monkeypatch.setenv("BLUFFCHECK_DATABASE_URL", "postgres://root@host/x?password=hunter2&port=9")
+    settings = load_settings()
+    assert settings.url == "postgresql+psycopg://root@host/x?password=hunter2&port=9"
+    assert settings.url_for_people == "postgresql+psycopg://root@host/x?port=9"
 
 
 def test_env_file_is_read_and_the_environment_wins(
@@ -94,6 +108,13 @@ def test_listening_to_other_machines_takes_a_login() -> None:
 def test_database_lies_in_the_data_folder(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path / "data")
     assert settings.url == f"sqlite:///{tmp_path / 'data' / 'bluffcheck.db'}"
+
+
+@pytest.mark.parametrize("name", ["Who?", "50%20", "Müll & a b#c"])
+def test_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    assert make_url(load_settings(data_dir=tmp_path / name).url).database == str(
+        tmp_path / name / "bluffcheck.db"
+    )
 
 
 def test_file_of_certificates_may_lie_at_home(

@@ -16,6 +16,7 @@ from sqlalchemy import URL, make_url
 
 from app.db import Database, newer, revisions
 from app.errors import Conflict, InvalidInput, SettingsError
+from app.settings import without_password
 from app.tables import now
 
 KEPT = 3  # of those made before migrating
@@ -55,7 +56,7 @@ def restore(url: str, source: Path, *, force: bool) -> Path | None:
         raise InvalidInput(f"{source} is the database itself.")
     if problem := problem_of(source):
         raise Conflict(f"{source} cannot be restored: {problem}. Nothing was changed.")
-    with closing(Database(f"sqlite:///{target}")) as database:
+    with closing(Database(url)) as database:
         try:
             database.hold()
         except SettingsError:
@@ -193,8 +194,7 @@ def _file_of(url: str, tool: str) -> Path:
 
 
 def _plain(url: URL) -> str:
-    shown = url.set(drivername="postgresql", password=None)
-    return shown.render_as_string(hide_password=True)
+    return without_password(url.set(drivername="postgresql", password=None))
 
 
 def _stamp() -> str:

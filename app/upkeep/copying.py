@@ -44,10 +44,9 @@ from app.db import Database, revisions
 from app.errors import BluffcheckError, Conflict, InvalidInput, SettingsError
 from app.people import tables as peopletables  # noqa: F401  (all tables are copied)
 from app.prompts import ship
-from app.settings import usable_url
+from app.settings import IN_MEMORY, usable_url, without_password
 
 BATCH = 100  # rows; up to four batches are in memory at a time, and texts may be long
-IN_MEMORY = (None, "", ":memory:")
 Rows = Sequence[Row[Any]]
 Advance = Callable[[int], None]
 
@@ -165,8 +164,7 @@ def name_of(url: URL) -> str:
     """A database as people know it, without a password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    shown = url.set(drivername="postgresql").difference_update_query(["password"])
-    return shown.render_as_string(hide_password=True)
+    return without_password(url.set(drivername="postgresql"))
 
 
 @contextmanager
