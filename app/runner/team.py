@@ -244,6 +244,7 @@ class TeamRunner(RunningProcess):
                 if self._loop.time() - looked > RECONCILE_S:
                     looked = self._loop.time()
                     await asyncio.to_thread(self._reconcile)
+                    await asyncio.to_thread(self._database.hold_on)
             except Exception as exc:
                 log.warning("the database could not be read, trying on: %s", type(exc).__name__)
 
