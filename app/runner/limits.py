@@ -55,7 +55,7 @@ class Limit:
             while wait > 0:
                 self._sleepers[me] = self.now() + wait
                 await asyncio.sleep(wait)
-                wait = self.pace.paused_until - self.now()  # it may be longer by now
+                wait = await self._pause()  # it may be longer by now
         finally:
             self._sleepers.pop(me, None)
         while self._calling >= self.pace.allowed(self.now()):
@@ -112,6 +112,9 @@ class Limit:
 
     async def _reserve(self, tokens: int) -> float:
         return self.pace.reserve(self.now(), tokens)
+
+    async def _pause(self) -> float:
+        return self.pace.paused_until - self.now()
 
 
 def _ahead(calls: int) -> int:
