@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     oidc_claim: str = "email"  # what of a person is their login here
     oidc_role: Literal["none", "reader", "reviewer"] = "none"  # of whom it knows and we do not
     embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
-    public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$")  # how others reach this server
-    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
+    public_url: str = ""  # how others reach this server
+    data_dir: Path = Field(default_factory=lambda: _data_dir())
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -70,14 +70,19 @@ class Settings(BaseSettings):
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator(
-        "allowed_hosts", "proxy_addresses", "embed_shares", "allow_private", mode="before"
-    )
+    @field_validator("allowed_hosts", "proxy_addresses", "embed_shares", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("allow_private", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        found = cls._split(value)
+        # Here, since pydantic would name each kind of network, at length; this says what is wrong.
+        return [ip_network(one) for one in found] if isinstance(found, list) else found
 
     @field_validator("proxy_addresses")
     @classmethod
@@ -101,10 +106,26 @@ class Settings(BaseSettings):
             raise ValueError("not the name of a header such as X-Forwarded-User")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_site(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not re.fullmatch(r"https?://[^/\s]+", value):
+            raise ValueError(
+                "write it like https://bluff.example.org, with nothing behind the name"
+            )
+        return value
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _not_here(cls, value: object) -> object:
+        """Empty is unset, and not the folder it was started in."""
+        return value or _data_dir()
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return _expanded(value)
 
     @field_validator("ca_file", mode="before")
     @classmethod
@@ -116,7 +137,7 @@ class Settings(BaseSettings):
     def _holds_certificates(cls, value: Path | None) -> Path | None:
         if value is None:
             return None
-        path = value.expanduser().absolute()
+        path = _expanded(value)
         trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             trusted.load_verify_locations(cafile=path)
@@ -170,6 +191,17 @@ class Settings(BaseSettings):
         found = dotenv_values(ENV_FILE, encoding=ENV_ENCODING)
         from_file = {k: v for k, v in found.items() if v is not None}
         return {**from_file, **os.environ}
+
+
+def _data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("bluffcheck"))
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no such user") from None
 
 
 def sqlite_url(file: Path) -> str:

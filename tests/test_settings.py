@@ -26,6 +26,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
         ("DATABASE_URL", "mysql://root@host/x", "only sqlite:/// and postgresql://"),
         ("DATABASE_URL", "nonsense", "not a database URL"),
+        (
+            "ALLOW_PRIVATE",
+            "10.1.2.3, nonsense",
+            "BLUFFCHECK_ALLOW_PRIVATE: Value error, 'nonsense'",
+        ),
+        ("ALLOW_PRIVATE", "10.1.2.3/8", "has host bits set"),
+        ("PUBLIC_URL", "bluff.example.org", "write it like https://bluff.example.org"),
+        ("DATA_DIR", "~nobody-of-that-name/data", "no such user"),
+        ("CA_FILE", "~nobody-of-that-name/ca.pem", "no such user"),
         ("DATABASE_URL", "sqlite://", "names no file"),
         ("DATABASE_URL", "sqlite:///:memory:", "names no file"),
         ("DATABASE_URL", "postgresql://me@host:54x/name", "its port is no number"),
@@ -103,6 +112,17 @@ def test_listening_to_other_machines_takes_a_login() -> None:
         host="0.0.0.0", login="password", allowed_hosts="Bluff.Example.org, other"
     )
     assert settings.hosts == {"127.0.0.1", "localhost", "::1", "bluff.example.org", "other"}
+
+
+def test_what_is_left_empty_or_ends_in_a_slash_is_meant_as_usual(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = load_settings().data_dir
+    monkeypatch.setenv("BLUFFCHECK_DATA_DIR", "")
+    monkeypatch.setenv("BLUFFCHECK_PUBLIC_URL", "https://bluff.example.org/")
+    settings = load_settings()
+    assert settings.data_dir == usual != elsewhere
+    assert settings.public_url == "https://bluff.example.org"
 
 
 def test_database_lies_in_the_data_folder(tmp_path: Path) -> None:
