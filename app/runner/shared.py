@@ -67,9 +67,10 @@ class SharedLimit(Limit):
         return await self._alter(lambda pace, now: pace.paused_until - now)
 
     async def _alter(self, change: Callable[[Pace, float], float]) -> float:
-        self.pace, result = await self._writer.put(
+        pace, result = await self._writer.put(
             ratelimits.change, Change(self._account, self.pace.calls, change)
         )
+        self.follow(pace)
         return result
 
 
@@ -105,7 +106,7 @@ class SharedLimits:
     async def refresh(self) -> None:
         paces = await asyncio.to_thread(self._read_paces)
         for account, limit in self.by_account.items():
-            limit.pace = paces.get(account) or Pace(self._concurrency)
+            limit.follow(paces.get(account) or Pace(self._concurrency))
         now = self._now()
         waits = {a for a, limit in self.by_account.items() if limit.pace.wait_s(now)}
         self._busy = await asyncio.to_thread(self._read_busy, waits) if waits else {}
