@@ -198,7 +198,17 @@ class Waiting:
 
 
 def waiting(session: Session) -> list[Waiting]:
-    """What is held back in grids that are neither cancelled nor stopped."""
+    """What is held back in grids that are neither cancelled nor stopped, as far as it is wanted."""
+    wanted = (
+        sqlalchemy.select(col(Answer.id))
+        .join(Variant, col(Variant.id) == col(Answer.variant_id))
+        .where(
+            col(Answer.grid_id) == col(HeldBack.grid_id),
+            col(Answer.state) == AnswerState.pending,
+            col(Answer.model) == col(HeldBack.model),
+            col(Variant.thinking) == col(HeldBack.thinking),
+        )
+    )
     rows = session.exec(
         select(HeldBack)
         .join(Grid, col(Grid.id) == HeldBack.grid_id)
@@ -207,6 +217,7 @@ def waiting(session: Session) -> list[Waiting]:
             col(Grid.cancelled_at).is_(None),
             col(Grid.stopped_at).is_(None),
             col(Grid.paused_at).is_(None),
+            wanted.exists(),  # else its column was cancelled
         )
     ).all()
     found: dict[tuple[int, str], list[Thinking]] = {}

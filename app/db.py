@@ -160,6 +160,19 @@ class Database:
                 )
             self._lock = connection
 
+    def hold_on(self) -> None:
+        """On Postgres, ``hold`` again beside others if need be: when a connection breaks, the
+        server lets go of what it held. Raises DBAPIError; then it works the next time, perhaps.
+        """
+        if isinstance(self._lock, Connection):
+            try:
+                # Held several times it is held all the same.
+                self._lock.execute(text(f"SELECT pg_try_advisory_lock_shared({_RUNNING})"))
+                self._lock.commit()
+            except DBAPIError:
+                self._lock.rollback()  # only then it connects again
+                raise
+
     def close(self) -> None:
         if isinstance(self._lock, FileLock):
             self._lock.release()

@@ -6,7 +6,7 @@ Whoever turns a call away ("too many requests") slows the whole account: its cal
 halved and come back within a minute, and nobody calls until the time it asked for is over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MINUTE_S = 60.0
 BURST_S = 6.0  # of a minute's allowance may go at once
@@ -33,6 +33,11 @@ class Pace:
     def metered(self) -> bool:
         return self.requests_per_minute is not None or self.tokens_per_minute is not None
 
+    @property
+    def limits(self) -> tuple[int | None, int | None]:
+        """What a minute may hold."""
+        return self.requests_per_minute, self.tokens_per_minute
+
     def allowed(self, now: float) -> int:
         """How many calls may be in flight now."""
         if self.low is None:
@@ -57,6 +62,19 @@ class Pace:
             self.tokens_at = granted + _cost_s(tokens, self.tokens_per_minute)
             wait = max(wait, granted - BURST_S - now)
         return wait
+
+    def with_limits_of(self, other: "Pace") -> "Pace":
+        """The same under other limits. If those of a minute differ, what was granted is forgotten:
+        it was reserved by another measure."""
+        new = replace(
+            self,
+            calls=other.calls,
+            requests_per_minute=other.requests_per_minute,
+            tokens_per_minute=other.tokens_per_minute,
+        )
+        if new.limits != self.limits:
+            new.requests_at = new.tokens_at = 0.0
+        return new
 
     def shift(self, seconds: float) -> None:
         """The clock was set, forward or back: what was granted is as far away as before."""

@@ -51,9 +51,11 @@ def set_limit(session: Session, account: str, given: LimitInput, providers: Prov
     if account not in {p.account for p in providers.values()}:
         raise NotFound(f"There is no provider {account!r}.")
     row = session.get(ProviderLimit, account) or ProviderLimit(account=account)
+    new = Pace(1, given.requests_per_minute, given.tokens_per_minute)
+    kept = _pace(row, 1).with_limits_of(new)
     row.calls = given.calls
-    row.requests_per_minute = given.requests_per_minute
-    row.tokens_per_minute = given.tokens_per_minute
+    row.requests_per_minute, row.tokens_per_minute = kept.limits
+    row.requests_at, row.tokens_at = kept.requests_at, kept.tokens_at
     session.add(row)
 
 

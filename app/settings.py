@@ -19,12 +19,21 @@ from sqlalchemy.exc import ArgumentError
 from app.errors import SettingsError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ENV_FILE, ENV_ENCODING = ".env", "utf-8-sig"  # some editors write a mark before the first name
+IN_MEMORY = (None, "", ":memory:")  # what a SQLite URL names where it names no file
+_SECRETS = ("password", "sslpassword")
+_ODD_SIGNS = "In a password write %40 for @, %3A for :, %2F for / and %25 for %"
 
 
 class Settings(BaseSettings):
     """The BLUFFCHECK_* variables. API keys are none of them: providers look those up."""
 
-    model_config = SettingsConfigDict(env_prefix="BLUFFCHECK_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="BLUFFCHECK_",
+        env_file=ENV_FILE,
+        env_file_encoding=ENV_ENCODING,
+        extra="ignore",
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -40,8 +49,8 @@ class Settings(BaseSettings):
     oidc_claim: str = "email"  # what of a person is their login here
     oidc_role: Literal["none", "reader", "reviewer"] = "none"  # of whom it knows and we do not
     embed_shares: Annotated[list[str], NoDecode] = []  # origins whose pages may show shares
-    public_url: str = Field("", pattern=r"^(https?://[^/\s]+)?$")  # how others reach this server
-    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("bluffcheck")))
+    public_url: str = ""  # how others reach this server
+    data_dir: Path = Field(default_factory=lambda: _data_dir())
     database_url: str = ""  # empty: SQLite in data_dir
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -61,14 +70,19 @@ class Settings(BaseSettings):
     practice_latency_ms: int = Field(700, ge=0)
     discover: bool = True  # look for local servers, and ask providers for their models
 
-    @field_validator(
-        "allowed_hosts", "proxy_addresses", "embed_shares", "allow_private", mode="before"
-    )
+    @field_validator("allowed_hosts", "proxy_addresses", "embed_shares", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
             [h.strip() for h in value.split(",") if h.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("allow_private", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        found = cls._split(value)
+        # Here, since pydantic would name each kind of network, at length; this says what is wrong.
+        return [ip_network(one) for one in found] if isinstance(found, list) else found
 
     @field_validator("proxy_addresses")
     @classmethod
@@ -92,10 +106,26 @@ class Settings(BaseSettings):
             raise ValueError("not the name of a header such as X-Forwarded-User")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_site(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not re.fullmatch(r"https?://[^/\s]+", value):
+            raise ValueError(
+                "write it like https://bluff.example.org, with nothing behind the name"
+            )
+        return value
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _not_here(cls, value: object) -> object:
+        """Empty is unset, and not the folder it was started in."""
+        return value or _data_dir()
+
     @field_validator("data_dir")
     @classmethod
     def _expand(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        return _expanded(value)
 
     @field_validator("ca_file", mode="before")
     @classmethod
@@ -107,7 +137,7 @@ class Settings(BaseSettings):
     def _holds_certificates(cls, value: Path | None) -> Path | None:
         if value is None:
             return None
-        path = value.expanduser().absolute()
+        path = _expanded(value)
         trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             trusted.load_verify_locations(cafile=path)
@@ -122,17 +152,22 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        return usable_url(value).render_as_string(hide_password=False) if value else value
+        if not value:
+            return value
+        url = usable_url(value)
+        if url.get_backend_name() == "sqlite" and url.database in IN_MEMORY:
+            raise ValueError("names no file: write sqlite:////var/lib/bluffcheck/bluffcheck.db")
+        return url.render_as_string(hide_password=False)
 
     @property
     def url(self) -> str:
         """The database in use, as a SQLAlchemy URL."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'bluffcheck.db'}"
+        return self.database_url or sqlite_url(self.data_dir / "bluffcheck.db")
 
     @property
     def url_for_people(self) -> str:
         """The database in use, without a password."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        return without_password(make_url(self.url))
 
     @property
     def uploads(self) -> Path:
@@ -153,8 +188,30 @@ class Settings(BaseSettings):
     @property
     def environ(self) -> Mapping[str, str]:
         """The environment with ``.env`` under it: where keys and base URLs are looked up."""
-        from_file = {k: v for k, v in dotenv_values(".env").items() if v is not None}
+        found = dotenv_values(ENV_FILE, encoding=ENV_ENCODING)
+        from_file = {k: v for k, v in found.items() if v is not None}
         return {**from_file, **os.environ}
+
+
+def _data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("bluffcheck"))
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{path}: there is no such user") from None
+
+
+def sqlite_url(file: Path) -> str:
+    """The database URL of a file, in which ? and % have a meaning."""
+    return f"sqlite:///{file}".replace("%", "%25").replace("?", "%3F")
+
+
+def without_password(url: URL) -> str:
+    """A database URL to be shown. Passwords may stand behind its ? too."""
+    return url.difference_update_query(_SECRETS).render_as_string(hide_password=True)
 
 
 def usable_url(text: str) -> URL:
@@ -163,6 +220,10 @@ def usable_url(text: str) -> URL:
         url = make_url(text)
     except ArgumentError:
         raise ValueError("not a database URL such as postgresql://user@host/name") from None
+    except ValueError:  # it repeats what is no port, and may be the end of a password
+        raise ValueError(f"its port is no number. {_ODD_SIGNS}") from None
+    if "@" in (url.host or ""):
+        raise ValueError(f"there is more than one @ in it. {_ODD_SIGNS}")
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
@@ -178,6 +239,10 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = Settings(**given)  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        raise SettingsError(f"The file {ENV_FILE} is not UTF-8: save it as that.") from None
+    except OSError as exc:
+        raise SettingsError(f"The file {ENV_FILE} cannot be read: {exc.strerror}.") from None
     except ValidationError as exc:
         lines = [
             f"  BLUFFCHECK_{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app import control
 from app.checks import (
     MAX_TOKENS,
     QUESTION,
@@ -15,11 +16,14 @@ from app.checks import (
     latest_checks,
     save_checks,
     settings_to_check,
+    waiting,
 )
+from app.control import WHOLE
 from app.db import Database
 from app.pricing.prices import PriceBook
 from app.providers import Thinking, load_providers
-from app.tables import CheckState
+from app.tables import CheckState, HeldBack
+from tests.factories import answers_of, new_grid
 from tests.providers.calling import environ_for, with_providers
 from tests.wire import WireServer
 from tests.wire_http import Recorded
@@ -199,3 +203,21 @@ def test_answer_without_text_is_not_called_an_answer(server: WireServer) -> None
     assert results[0].message == (
         "The call goes through, and its answer is empty, and thinking is off."
     )
+
+
+def test_what_was_cancelled_is_not_tried(database: Database) -> None:
+    with database.write() as session:
+        grid = new_grid(session, variants=[{"thinking": "off"}, {"thinking": "on"}])
+        for setting in (Thinking.off, Thinking.on):
+            held = HeldBack(grid_id=grid.id, model="practice/bluffer", thinking=setting)
+            session.add(held)
+        session.flush()
+        assert [one.settings for one in waiting(session)] == [(Thinking.off, Thinking.on)]
+        off, *_ = answers_of(session, grid)
+        column = control.scope_around(session, grid, off.id, "column")
+        control.cancel(session, grid, column)
+        assert [one.settings for one in waiting(session)] == [(Thinking.on,)]
+        control.rerun(session, grid, column, failed=True)
+        assert [one.settings for one in waiting(session)] == [(Thinking.off, Thinking.on)]
+        control.cancel(session, grid, WHOLE)
+        assert waiting(session) == []

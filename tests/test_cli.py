@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -57,6 +58,38 @@ def files(folder: Path) -> set[Path]:
         folders[:] = [f for f in folders if not f.startswith(".") and f != "__pycache__"]
         found |= {Path(parent, name) for name in names if name.endswith((".db", ".lock", ".log"))}
     return found
+
+
+# ``python -m app`` where the packages of the extra "team" are not installed.
+WITHOUT_TEAM = (
+    "import runpy, sys; sys.modules |= dict.fromkeys(('psycopg', 'asyncpg', 'pgqueuer'));"
+    " runpy.run_module('app', run_name='__main__')"
+)
+
+
+def test_commands_need_nothing_of_the_extra_for_postgres(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    def without(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", WITHOUT_TEAM, *arguments],
+            cwd=ROOT,
+            env={**plain_environ(), "BLUFFCHECK_DATA_DIR": str(tmp_path), **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    (tmp_path / "bluffcheck.db").write_bytes(sqlite_template.read_bytes())
+    listed = without("people", "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    copied = without("copy", str(tmp_path / "bluffcheck.db"), str(tmp_path / "copy.db"))
+    assert (copied.returncode, copied.stderr) == (0, "")
+    needed = without("copy", str(tmp_path / "bluffcheck.db"), "postgresql://me@127.0.0.1:1/none")
+    assert "needs the extra “team”" in refused(needed)
+    told = without("doctor", "--no-calls", BLUFFCHECK_DATABASE_URL="postgresql://127.0.0.1:1/none")
+    assert "needs the extra “team”" in told.stdout
+    assert (told.returncode, told.stderr) == (1, "")
 
 
 def test_port_in_use_is_said_and_nothing_starts(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The database itself: pragmas, migrations, who may write, and one runner at a time."""
 
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import select, text
 
-from app.db import Database, revisions
+from app.db import _RUNNING, Database, revisions
 from app.errors import SettingsError
 from app.main import create_app
 from app.migrating import alembic_config
 from app.reviewing.labels import set_label
+from app.runner import team
 from app.settings import Settings
 from app.tables import Answer, Label, LabelChange, LabelValue, Reviewer
 from tests.firstversion import LABELS_OF_0001, first_version
+from tests.polling import wait_for
 
 
 def test_tables_and_migrations_agree(database: Database) -> None:
@@ -107,6 +110,31 @@ def test_second_runner_is_refused(database: Database, database_url: str) -> None
     database.close()
     second.hold()
     second.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_server_holds_its_database_again_after_its_connections_broke(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team, "RECONCILE_S", 0.2)
+    with TestClient(create_app(settings)), closing(Database(settings.database_url)) as other:
+
+        def ask(query: str) -> int:
+            with other.write() as session:
+                return int(session.execute(text(query)).scalar_one())
+
+        holder = (
+            "SELECT coalesce(max(pid), 0) FROM pg_locks JOIN pg_database ON pg_database.oid ="
+            f" database WHERE datname = current_database() AND objid = {_RUNNING}"
+        )
+        first = ask(holder)
+        ask(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        wait_for(lambda: ask(holder) not in (0, first), "that it holds it again")
+        with pytest.raises(SettingsError, match="Another Bluffcheck is already using"):
+            other.hold()
 
 
 def test_reader_sees_one_moment(database: Database) -> None:

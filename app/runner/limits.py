@@ -23,6 +23,7 @@ class Limit:
         self._calling = 0
         self._waiting: deque[Slot] = deque()
         self._freed = asyncio.Event()
+        self._other_limits = asyncio.Event()  # another one each time
         self._sleepers: dict[object, float] = {}
 
     async def slot(self) -> "Slot":
@@ -54,8 +55,10 @@ class Limit:
         try:
             while wait > 0:
                 self._sleepers[me] = self.now() + wait
-                await asyncio.sleep(wait)
-                wait = self.pace.paused_until - self.now()  # it may be longer by now
+                if await self._have_other_limits(wait):
+                    wait = await self._reserve(tokens)  # what was granted before is forgotten
+                else:
+                    wait = await self._pause()  # it may be longer by now
         finally:
             self._sleepers.pop(me, None)
         while self._calling >= self.pace.allowed(self.now()):
@@ -92,9 +95,23 @@ class Limit:
             self._hand_on()
         self._freed.set()
 
-    def changed(self) -> None:
-        """More may be allowed than before."""
+    def follow(self, new: Pace) -> None:
+        """``new`` holds from now on. Where its limits are others, who waits for a turn asks for it
+        again: a limit that was set by mistake would keep everybody waiting else."""
+        others = self.pace.limits != new.limits
+        self.pace = new
+        if others:
+            self._other_limits.set()
+            self._other_limits = asyncio.Event()
         self._freed.set()
+
+    async def _have_other_limits(self, within_s: float) -> bool:
+        other_limits = self._other_limits
+        # Not wait_for: on Python 3.11 it can swallow a cancellation.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await other_limits.wait()
+        return other_limits.is_set()
 
     def _hand_on(self) -> None:
         """Let those that have waited longest for it hold their slots."""
@@ -112,6 +129,9 @@ class Limit:
 
     async def _reserve(self, tokens: int) -> float:
         return self.pace.reserve(self.now(), tokens)
+
+    async def _pause(self) -> float:
+        return self.pace.paused_until - self.now()
 
 
 def _ahead(calls: int) -> int:

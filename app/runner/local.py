@@ -139,11 +139,7 @@ class LocalRunner(RunningProcess):
             for account, new in (await self._read(self._load_paces)).items():
                 self._paces[account] = new
                 if lane := self._lanes.get(account):
-                    pace = lane.limit.pace
-                    pace.calls = new.calls
-                    pace.requests_per_minute = new.requests_per_minute
-                    pace.tokens_per_minute = new.tokens_per_minute
-                    lane.limit.changed()
+                    lane.limit.follow(lane.limit.pace.with_limits_of(new))
 
     async def _interrupt(self, grid_id: int) -> None:
         """End the calls of answers that were cancelled, and make none for a paused grid."""

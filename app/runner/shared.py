@@ -44,7 +44,8 @@ class SharedLimit(Limit):
         await self._alter(change)
 
     async def went_through(self, more_tokens: int) -> None:
-        if self.pace.tokens_per_minute is None and not self.pace.refusals:
+        set_back = self.pace.lowered_at > self.now()  # the clock, which ``change`` puts right
+        if self.pace.tokens_per_minute is None and not self.pace.refusals and not set_back:
             return
 
         def change(pace: Pace, now: float) -> float:
@@ -55,14 +56,21 @@ class SharedLimit(Limit):
         await self._alter(change)
 
     async def _reserve(self, tokens: int) -> float:
-        if not self.pace.metered:
-            return max(self.pace.paused_until - self.now(), 0.0)
+        if not self.pace.metered and self.pace.paused_until <= self.now():
+            return 0.0
         return await self._alter(lambda pace, now: pace.reserve(now, tokens))
 
+    async def _pause(self) -> float:
+        # Only under its lock it shows that the clock was set back, and nobody waits for that.
+        if self.pace.paused_until <= self.now():
+            return 0.0
+        return await self._alter(lambda pace, now: pace.paused_until - now)
+
     async def _alter(self, change: Callable[[Pace, float], float]) -> float:
-        self.pace, result = await self._writer.put(
+        pace, result = await self._writer.put(
             ratelimits.change, Change(self._account, self.pace.calls, change)
         )
+        self.follow(pace)
         return result
 
 
@@ -98,7 +106,7 @@ class SharedLimits:
     async def refresh(self) -> None:
         paces = await asyncio.to_thread(self._read_paces)
         for account, limit in self.by_account.items():
-            limit.pace = paces.get(account) or Pace(self._concurrency)
+            limit.follow(paces.get(account) or Pace(self._concurrency))
         now = self._now()
         waits = {a for a, limit in self.by_account.items() if limit.pace.wait_s(now)}
         self._busy = await asyncio.to_thread(self._read_busy, waits) if waits else {}

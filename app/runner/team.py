@@ -46,6 +46,14 @@ HEARTBEAT = timedelta(seconds=8)  # a worker that is silent for so long is taken
 SAY_S = 3.0  # in which those that live say so, once the database is back
 IDLE = timedelta(seconds=2)  # between two looks for jobs of dead workers
 STOP_S = 5
+# What asyncpg knows of the settings that an address may have behind its “?”. Others are of the
+# library that all else here connects with; asyncpg would tell Postgres of them, which refuses.
+KNOWN = frozenset({
+    "application_name", "database", "dbname", "gsslib", "host", "krbsrvname", "options",
+    "passfile", "password", "port", "sslcert", "sslcrl", "sslkey", "sslmode", "sslnegotiation",
+    "sslpassword", "sslrootcert", "ssl_max_protocol_version", "ssl_min_protocol_version",
+    "target_session_attrs", "user",
+})  # fmt: skip
 STEPS = (records.close, records.begin, records.let_go, preflight.settle, ratelimits.change)
 
 
@@ -236,6 +244,7 @@ class TeamRunner(RunningProcess):
                 if self._loop.time() - looked > RECONCILE_S:
                     looked = self._loop.time()
                     await asyncio.to_thread(self._reconcile)
+                    await asyncio.to_thread(self._database.hold_on)
             except Exception as exc:
                 log.warning("the database could not be read, trying on: %s", type(exc).__name__)
 
@@ -255,4 +264,5 @@ class TeamRunner(RunningProcess):
 
     async def _connect(self) -> Any:
         url = self._database.url.set(drivername="postgresql")
+        url = url.difference_update_query(url.query.keys() - KNOWN)
         return await asyncpg.connect(url.render_as_string(hide_password=False))

@@ -4,6 +4,7 @@ A copy is one file with everything that was committed when it began. It is writt
 name and read again before it gets its own: what is called a backup is one.
 """
 
+import glob
 import os
 import shutil
 import sqlite3
@@ -15,6 +16,7 @@ from sqlalchemy import URL, make_url
 
 from app.db import Database, newer, revisions
 from app.errors import Conflict, InvalidInput, SettingsError
+from app.settings import without_password
 from app.tables import now
 
 KEPT = 3  # of those made before migrating
@@ -54,7 +56,7 @@ def restore(url: str, source: Path, *, force: bool) -> Path | None:
         raise InvalidInput(f"{source} is the database itself.")
     if problem := problem_of(source):
         raise Conflict(f"{source} cannot be restored: {problem}. Nothing was changed.")
-    with closing(Database(f"sqlite:///{target}")) as database:
+    with closing(Database(url)) as database:
         try:
             database.hold()
         except SettingsError:
@@ -68,7 +70,7 @@ def restore(url: str, source: Path, *, force: bool) -> Path | None:
             _copy(source, part)
             if problem := problem_of(part):
                 raise Conflict(f"The copy of {source} cannot be used: {problem}.")
-            aside = _set_aside(target) if target.exists() else None
+            aside = _set_aside(target)
     return aside
 
 
@@ -81,7 +83,8 @@ def keep_before_migrating(database: Database) -> Path | None:
     if not database.is_sqlite or revision in (None, revisions()[0]):
         return None
     source = Path(str(database.url.database))
-    pattern = f"{source.stem}.before-*{source.suffix}"
+    # Not what was set aside by a restore, which is nobody's copy.
+    pattern = f"{glob.escape(source.stem)}.before-[0-9]*{glob.escape(source.suffix)}"
     target = source.with_name(f"{source.stem}.before-{revisions()[0]}.{_stamp()}{source.suffix}")
     try:
         with _arriving(target, replace=True) as part:
@@ -159,23 +162,27 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _set_aside(target: Path) -> Path:
+def _set_aside(target: Path) -> Path | None:
     """A second name for the database, which loses its own to what comes in its place.
 
     So there is a database under that name at any moment, should the machine stop here.
     """
     aside = target.with_name(f"{target.stem}.before-restore.{_stamp()}{target.suffix}")
-    with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the one file
-    try:
-        aside.hardlink_to(target)
-    except OSError:
-        shutil.copy2(target, aside)
-    for part in ("-wal", "-shm"):  # where it is too damaged for that
+    there = target.exists()
+    if there:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(target)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the one file
+        try:
+            aside.hardlink_to(target)
+        except OSError:
+            shutil.copy2(target, aside)
+    # Left where it is too damaged for that, or was taken away without them. SQLite would take what
+    # stands in them for changes of what comes.
+    for part in ("-wal", "-shm"):
         file = target.with_name(target.name + part)
         if file.exists():
             file.replace(aside.with_name(aside.name + part))
-    return aside
+    return aside if there else None
 
 
 def _file_of(url: str, tool: str) -> Path:
@@ -187,8 +194,7 @@ def _file_of(url: str, tool: str) -> Path:
 
 
 def _plain(url: URL) -> str:
-    shown = url.set(drivername="postgresql", password=None)
-    return shown.render_as_string(hide_password=True)
+    return without_password(url.set(drivername="postgresql", password=None))
 
 
 def _stamp() -> str:

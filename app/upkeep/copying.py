@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 from sqlalchemy import (
     JSON,
     URL,
@@ -45,10 +45,9 @@ from app.db import Database, revisions
 from app.errors import BluffcheckError, Conflict, InvalidInput, SettingsError
 from app.people import tables as peopletables  # noqa: F401  (all tables are copied)
 from app.prompts import ship
-from app.settings import usable_url
+from app.settings import IN_MEMORY, usable_url, without_password
 
 BATCH = 100  # rows; up to four batches are in memory at a time, and texts may be long
-IN_MEMORY = (None, "", ":memory:")
 Rows = Sequence[Row[Any]]
 Advance = Callable[[int], None]
 
@@ -166,8 +165,7 @@ def name_of(url: URL) -> str:
     """A database as people know it, without a password."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    shown = url.set(drivername="postgresql").difference_update_query(["password"])
-    return shown.render_as_string(hide_password=True)
+    return without_password(url.set(drivername="postgresql"))
 
 
 @contextmanager
@@ -281,13 +279,17 @@ def _insert(target: Connection, table: Table, batches: Iterator[Rows]) -> None:
         quote = target.dialect.identifier_preparer.quote
         columns = ", ".join(map(quote, names))
         driver: Any = target.connection.driver_connection
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
-        ):
-            for batch in batches:
-                for row in batch:
-                    copy.write_row(row)
+        try:
+            with (
+                driver.cursor() as cursor,
+                cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
+            ):
+                for batch in batches:
+                    for row in batch:
+                        copy.write_row(row)
+        except target.dialect.loaded_dbapi.Error as exc:
+            # As SQLAlchemy would have told it. The driver, of an extra, may not be imported above.
+            raise DBAPIError(None, None, exc) from exc
         return
     kinds = [
         Text() if _is_json(table, n) or isinstance(table.c[n].type, Enum) else table.c[n].type
@@ -322,9 +324,14 @@ def _differences(
         for name, a, b in zip(columns, one, other, strict=True)
         if a != b
         and (name in names or not names)
-        and not (_is_json(table, name) and None not in (a, b) and json.loads(a) == json.loads(b))
+        and not (_is_json(table, name) and None not in (a, b) and _parsed(a) == _parsed(b))
     ]
     return ", ".join(wrong)
+
+
+def _parsed(text: str) -> Any:
+    """JSON with its numbers as they are: Postgres writes 1e+30 with all its zeros."""
+    return json.loads(text, parse_int=Decimal, parse_float=Decimal)
 
 
 def _key(table: Table, row: Row[Any] | None) -> str:
@@ -339,16 +346,17 @@ def _telling(what: str) -> Iterator[None]:
         yield
     except BluffcheckError:
         raise
-    except (OSError, DBAPIError, psycopg.Error, ValueError) as exc:
+    except (OSError, DBAPIError, ValueError) as exc:
         raise Conflict(f"{what}: {_reason(exc)}") from exc
 
 
 def _reason(exc: Exception) -> str:
     said = getattr(exc, "orig", None) or exc
-    if isinstance(said, psycopg.Error) and said.diag.message_primary:
+    told: Any = getattr(said, "diag", None)  # by Postgres
+    if told is not None and told.message_primary:
         # Its context repeats the row, which does not belong into a terminal; the place does.
         place = re.search(
-            r"^COPY \S+, (line \d+(?:, column [^:]+)?)", said.diag.context or "", re.MULTILINE
+            r"^COPY \S+, (line \d+(?:, column [^:]+)?)", told.context or "", re.MULTILINE
         )
-        return said.diag.message_primary + (f" ({place[1]})" if place else "")
+        return str(told.message_primary) + (f" ({place[1]})" if place else "")
     return " ".join(str(said).split())

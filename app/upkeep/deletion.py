@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 KEPT = timedelta(days=30)
 LOOK_S = 3600.0
 JUMP = timedelta(days=1)  # of the clock, which may have been set wrong
+# A clock that nobody sets and that goes on while the machine sleeps, where it has one.
+_GOES_ON = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 BATCH = 500  # answers in a transaction, so that whoever labels need not wait for the removal
 _TABLES = SQLModel.metadata.tables
 
@@ -134,7 +136,8 @@ def _pointing(table: Table, name: str) -> list[str]:
 
 def booted_at() -> datetime:
     """Of this machine, by its clock: as long as nobody sets that, always the same."""
-    return now() - timedelta(seconds=time.monotonic())
+    up_s = time.monotonic() if _GOES_ON is None else time.clock_gettime(_GOES_ON)
+    return now() - timedelta(seconds=up_s)
 
 
 def jumped(began: datetime) -> bool:

@@ -73,12 +73,16 @@ def _database_lines(settings: Settings) -> Iterator[Line]:
     if is_sqlite and not file.is_file():
         yield Line("database", Mark.warn, f"{name} is not there yet; the first start makes it.")
         return
-    with closing(Database(settings.url)) as database:
+    try:
+        opened = Database(settings.url)
+    except SettingsError as exc:  # without what Postgres needs
+        yield Line("database", Mark.fail, str(exc))
+        return
+    with closing(opened) as database:
         try:
             revision = database.revision()
         except (DBAPIError, OSError) as exc:
-            reason = str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
-            yield Line("database", Mark.fail, f"{name} cannot be opened: {reason}")
+            yield Line("database", Mark.fail, f"{name} cannot be opened: {_reason(exc)}")
             return
         yield Line("database", Mark.ok, name)
         yield _schema(revision)
@@ -90,7 +94,13 @@ def _database_lines(settings: Settings) -> Iterator[Line]:
                     yield _clock(session, is_sqlite=is_sqlite)
             except Unavailable as exc:
                 yield Line("reading", Mark.fail, str(exc))
+            except DBAPIError as exc:  # of a damaged file, of which there may be more to say
+                yield Line("reading", Mark.fail, f"{name} cannot be read: {_reason(exc)}")
         yield from _disk(database)
+
+
+def _reason(exc: Exception) -> str:
+    return str(getattr(exc, "orig", None) or exc).strip().partition("\n")[0]
 
 
 def _schema(revision: str | None) -> Line:

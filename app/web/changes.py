@@ -33,7 +33,11 @@ def head(session: Session, shape: Shape) -> dict[str, Any]:
     status = grids.status(grid, progress)
     rate = answers_per_minute(session, grid.id) if status == "running" else 0.0
     left = progress.pending + progress.running
-    waiting = {c.model for c in columns if c.held and c.held.state is HeldState.waiting}
+    waiting = {
+        c.model
+        for c in columns
+        if c.held and c.held.state is HeldState.waiting and c.tally.waiting  # not cancelled
+    }
     return {
         "grid": grid,
         "origin": origin_of(session, grid),

@@ -18,6 +18,7 @@ from app.logs import request_id
 from app.people.access import Blinded
 from app.people.logins import TooOften
 from app.web.render import page
+from app.web.requests import route_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,7 +70,7 @@ def respond_with(error: BluffcheckError, scope: Scope) -> Response:
         return RedirectResponse(instead, status_code=303)
     response = _respond(scope, error.status, error.title, str(error))
     if isinstance(error, Unavailable):
-        log.warning("%s %s: %s", scope["method"], scope["path"], error.reason)
+        log.warning("%s %s: %s", scope["method"], route_of(scope), error.reason)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     if isinstance(error, TooOften):
         response.headers["Retry-After"] = str(error.wait_s)
@@ -94,7 +95,7 @@ def _login(scope: Scope) -> str:
 
 def broken(scope: Scope, error: Exception) -> Response:
     """The answer when the fault is ours, which goes into the log."""
-    log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    log.error("%s %s failed", scope["method"], route_of(scope), exc_info=error)
     return _respond(scope, 500, "Something broke", "This is a fault in Bluffcheck; see its log.")
 
 

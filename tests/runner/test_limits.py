@@ -156,3 +156,19 @@ def test_grid_says_whom_it_waits_for(settings: Settings, wire: WireServer) -> No
         wait_until_done(client, other)
         assert client.get(f"/api/grids/{other}").json()["waiting"] == {}
         client.post(f"/api/grids/{grid_id}/cancellation")
+
+
+@pytest.mark.parametrize("then", [None, 6_000])
+def test_calls_that_wait_follow_a_limit_that_was_raised(
+    settings: Settings, wire: WireServer, then: int | None
+) -> None:
+    """Set to one a minute by mistake, eight calls would hold their places for eight minutes."""
+    with running(settings) as client:
+        limit = {"requests_per_minute": 1}
+        client.put("/api/limits/openai", json=limit).raise_for_status()
+        grid_id = start(client, "openai-chat/plain", repeats=10)
+        wait_for(lambda: client.get(f"/api/grids/{grid_id}").json()["waiting"], "that it waits")
+        limit = {"requests_per_minute": then}
+        client.put("/api/limits/openai", json=limit).raise_for_status()
+        wait_until_done(client, grid_id)
+    assert len(wire.calls) == 10

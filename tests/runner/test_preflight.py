@@ -134,6 +134,7 @@ def test_cancelling_ends_the_test_calls_too(client: TestClient, wire: WireServer
     client.post(f"/api/grids/{grid_id}/cancellation").raise_for_status()
     wait_until_done(client, grid_id)
     assert {a["state"] for a in answers(client, grid_id)} == {"cancelled"}
+    assert "test call…" not in client.get(f"/grids/{grid_id}").text
 
 
 def test_restart_goes_on_with_the_test_calls(settings: Settings, wire: WireServer) -> None:

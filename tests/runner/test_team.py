@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import socket
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -18,6 +19,7 @@ from sqlalchemy import make_url, text
 
 from app.db import Database
 from app.pace import BURST_S, MINUTE_S
+from app.ratelimits import clock
 from app.runner.team import HEARTBEAT
 from app.tables import ProviderLimit
 from tests.forking import app_server, forked, wire_server, worker
@@ -379,3 +381,50 @@ def test_worker_refuses_sqlite(tmp_path: Path) -> None:
     command = ["-m", "app", "worker", "--data-dir", str(tmp_path)]
     with pytest.raises(AssertionError, match="Workers share a Postgres database"):
         Process(command, ready=WORKS, start=forked)
+
+
+def test_address_may_have_settings_that_only_one_of_the_libraries_knows(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    environ["BLUFFCHECK_DATABASE_URL"] += (
+        "&connect_timeout=10&channel_binding=prefer&keepalives=1&application_name=bluff"
+    )
+    with worker(tmp_path, environ) as working:
+        assert working.stop() == 0
+
+
+def test_worker_tells_its_own_numbers_and_names_a_port_that_is_in_use(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = ["-m", "app", "worker", "--data-dir", str(tmp_path), "--metrics-port", str(port)]
+        with pytest.raises(AssertionError, match=f"Cannot listen on port {port}"):
+            Process(command, environ, ready=WORKS, start=forked)
+    working = Process(command, environ, ready=WORKS, start=forked)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        told = response.read().decode()
+    assert working.stop() == 0
+    assert "bluffcheck_model_calls_total" in told
+    assert "bluffcheck_answers_waiting" not in told
+
+
+def test_calls_wait_for_no_hours_that_the_clock_of_the_database_lost(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """As if the account had been called too often by a clock that was an hour ahead."""
+    url = environ["BLUFFCHECK_DATABASE_URL"]
+    with closing(Database(url)) as database, database.write() as session:
+        ahead = clock(session) + 3600
+        session.add(
+            ProviderLimit(
+                account="openai", paused_until=ahead + 1, low=1, lowered_at=ahead, seen_at=ahead
+            )
+        )
+        session.commit()
+    with app_server(tmp_path, environ) as server:
+        grid_id = server.post("/api/grids", GRID | {"repeats": 1})["id"]
+        wait_for(lambda: done(server, grid_id) == 10, "all answers", 30)
+    with closing(Database(url)) as database, database.read() as session:
+        row = session.get_one(ProviderLimit, "openai")
+        assert row.lowered_at <= clock(session)

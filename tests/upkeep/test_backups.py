@@ -1,6 +1,7 @@
 """Backups, restoring them, and what the doctor sees."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +78,28 @@ def test_backup_is_made_beside_a_writer_and_put_back(folder: Path) -> None:
         add(database, "goes on")
 
 
+def test_changes_left_of_a_database_that_was_taken_away_are_none_of_the_backup(
+    folder: Path,
+) -> None:
+    file, copy = folder / "bluffcheck.db", folder / "monday.db"
+    assert say("backup", str(copy))[0] == 0
+    killed = folder / "killed"
+    killed.mkdir()
+    with closing(Database(f"sqlite:///{file}")) as database:
+        add(database, "later")
+        for part in ("", "-wal", "-shm"):  # as they are when the server is killed
+            shutil.copy(f"{file}{part}", killed / f"bluffcheck.db{part}")
+    file.unlink()
+    for part in ("-wal", "-shm"):
+        (killed / f"bluffcheck.db{part}").rename(f"{file}{part}")
+
+    assert say("restore", str(copy))[0] == 0
+    assert titles(file) == []
+    [kept] = folder.glob("bluffcheck.before-restore.*.db-wal")
+    kept.rename(killed / "bluffcheck.db-wal")
+    assert titles(killed / "bluffcheck.db") == ["later"]
+
+
 def test_what_is_no_backup_changes_nothing(folder: Path) -> None:
     file = folder / "bluffcheck.db"
     before = file.read_bytes()
@@ -117,19 +140,23 @@ def test_a_copy_is_kept_before_migrating(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'bluffcheck.db'}"
     settings = Settings(data_dir=tmp_path, discover=False)
     first_version(url, *LABELS_OF_0001).close()
+    restored = tmp_path / "bluffcheck.before-restore.20200101-000000-000000.db"
+    restored.write_text("what was there before a restore")
     older = [tmp_path / f"bluffcheck.before-{n}.db" for n in range(3)]
     for file in older:
         file.write_text("an older copy")
     with TestClient(create_app(settings), base_url=BASE_URL):
         pass
     kept = set(tmp_path.glob("bluffcheck.before-*.db"))
+    assert restored in kept
+    kept.remove(restored)
     [copy] = kept - set(older)
     assert kept == {copy, *older[1:]}
     with closing(Database(f"sqlite:///{copy}")) as database:
         assert database.revision() == "0001"
     assert titles(copy) == ["Old"]
     with TestClient(create_app(settings), base_url=BASE_URL):  # with nothing to migrate
-        assert set(tmp_path.glob("bluffcheck.before-*.db")) == kept
+        assert set(tmp_path.glob("bluffcheck.before-*.db")) == {*kept, restored}
 
 
 def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path, empty_url: str) -> None:
@@ -188,6 +215,22 @@ def test_doctor_finds_what_is_wrong(
     monkeypatch.setenv("BLUFFCHECK_PORT", "eighty")
     status, found = lines("--no-calls")
     assert (status, list(found)) == (1, ["version", "settings"])
+
+
+@pytest.mark.parametrize("table", ["answer", "attempt"])
+def test_doctor_goes_on_where_a_table_cannot_be_read(folder: Path, table: str) -> None:
+    file = folder / "bluffcheck.db"
+    with closing(sqlite3.connect(file)) as connection:
+        find = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        [page] = connection.execute(find, [table]).fetchone()
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+    damaged = bytearray(file.read_bytes())
+    damaged[(page - 1) * size : page * size] = b"x" * size
+    file.write_bytes(damaged)
+    status, found = lines("--no-calls")
+    assert (status, found["integrity"][0], found["reading"][0]) == (1, "fail", "fail")
+    assert "malformed" in found["reading"][1]
+    assert {"disk", "keys"} <= found.keys()
 
 
 def test_doctor_knows_postgres(

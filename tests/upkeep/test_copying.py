@@ -194,6 +194,13 @@ def test_everything_arrives_in_the_other_database_and_comes_back(
     assert dump(database_url) == before
 
 
+def test_numbers_arrive_however_they_are_written(source: str, new_url: NewUrl) -> None:
+    usage = '{"a": 1e+30, "b": 1e-07, "c": 0.1, "d": -0.0, "e": 12345678901234567890123}'
+    execute(source, f"UPDATE attempt SET usage = '{usage}' WHERE id = 2")
+    copy(source, new_url("postgres"))
+    copy(source, new_url("sqlite"))
+
+
 def test_copy_to_the_same_kind(source: str, new_url: NewUrl) -> None:
     there, further = new_url("postgres"), new_url("postgres")
     copy(source, there)

@@ -1,5 +1,6 @@
 """Deleted grids: at no address, restorable, then gone from every table."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -167,3 +168,12 @@ def test_old_ones_are_removed_from_every_table(
 def test_clock_that_was_set_far_ahead_removes_nothing() -> None:
     assert not jumped(booted_at())
     assert jumped(booted_at() - KEPT)
+
+
+def test_machine_that_slept_for_days_is_no_clock_that_was_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began, awake_s = booted_at(), time.monotonic() - KEPT.total_seconds()
+    with monkeypatch.context() as asleep:
+        asleep.setattr(time, "monotonic", lambda: awake_s)  # it stands still meanwhile
+        assert not jumped(began)

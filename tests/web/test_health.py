@@ -3,12 +3,15 @@
 import re
 import shutil
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.errors import Unavailable
 from app.main import create_app
 from app.settings import Settings
+from app.web import shares
 from tests.conftest import BASE_URL
 from tests.factories import run_grid
 
@@ -104,3 +107,18 @@ def test_requests_have_numbers(shared_client: TestClient, caplog: pytest.LogCapt
         assert own.json()["request_id"] == own.headers["x-request-id"]
     refused = shared_client.get("/", headers={"Host": "evil.example"})
     assert refused.headers["x-request-id"]
+
+
+def test_what_goes_wrong_is_logged_without_secrets_of_addresses(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "s" * 22
+    app = create_app(settings)
+    with TestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
+        for error, status in ((Unavailable("Away.", "it is away"), 503), (ValueError(), 500)):
+            with monkeypatch.context() as patched:
+                patched.setattr(shares, "open_share", Mock(side_effect=error))
+                assert client.get(f"/s/{token}").status_code == status
+    assert "GET /s/{token}: it is away" in caplog.text
+    assert "GET /s/{token} failed" in caplog.text
+    assert token not in caplog.text
