@@ -185,7 +185,7 @@ def add_to_grid(
     _test_again(session, grid.id, plan)
     grid.repeats = plan.repeats
     grid.max_calls, grid.max_cost_usd = ceilings.max_calls, ceilings.max_cost_usd
-    grid.cancelled_at = grid.stopped_at = None
+    grid.cancelled_at = grid.stopped_at = grid.stopped_seq = None
     session.add(grid)
 
 

@@ -185,6 +185,7 @@ def set_ceilings(
         cancelled = update(Answer).where(
             col(Answer.grid_id) == grid.id,
             col(Answer.state) == AnswerState.cancelled,
+            col(Answer.seq) >= (grid.stopped_seq or 0),  # what people had cancelled stays so
             CALLED,  # what was pasted was taken out
         )
         count = _changed(session, cancelled.values(state=AnswerState.pending, seq=seq))
@@ -198,7 +199,7 @@ def revive(session: Session, grid: Grid, *, cancelled: bool = True) -> None:
     # What a test call stopped gets another one before its answers are called.
     stopped = (col(HeldBack.grid_id) == grid.id, col(HeldBack.state) == HeldState.stopped)
     session.execute(update(HeldBack).where(*stopped).values(state=HeldState.waiting, message=""))
-    _set(session, grid, stopped_at=None)
+    _set(session, grid, stopped_at=None, stopped_seq=None)
     if cancelled:
         _set(session, grid, cancelled_at=None)
 

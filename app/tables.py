@@ -186,6 +186,7 @@ class Grid(SQLModel, table=True):
     max_calls: int | None = None  # the runner stops before it makes more
     max_cost_usd: float | None = None  # the runner stops before it costs more
     stopped_at: datetime | None = None  # when the runner stopped it at one of these
+    stopped_seq: int | None = None  # its seq then: of what that cancelled, which has no lower one
     calls: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # begun so far
     # It came out of a file (see Origin): nothing of it is ever called.
     imported: bool = Field(default=False, sa_column_kwargs={"server_default": false()})

@@ -126,12 +126,10 @@ def begin(session: Session, calls: Sequence[Running]) -> list[bool]:
         fitting = own if not grid.paused_at else []
         if fitting and (room := _room(grid, fitting)) < len(fitting):
             fitting = fitting[:room]
-            connection.execute(statements.STOP, {"grid": grid.id, "now": now()})
-            connection.execute(statements.STOP_PENDING, {
-                "grid": grid.id,
-                "seq_now": seqs[grid.id],
-                "but": [call.queued.id for call in fitting],
-            })  # fmt: skip
+            stop = {"grid": grid.id, "seq_now": seqs[grid.id]}
+            connection.execute(statements.STOP, stop | {"now": now()})
+            but = [call.queued.id for call in fitting]
+            connection.execute(statements.STOP_PENDING, stop | {"but": but})
         allowed |= {call.queued.id: call for call in fitting}
     claim = {
         "first": [id_ for id_, call in allowed.items() if call.attempt_id is None],

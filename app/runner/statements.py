@@ -19,7 +19,15 @@ LIMITS = select(
     _GRID.c.committed_usd,
     _GRID.c.max_cost_usd,
 ).where(_GRID.c.id.in_(bindparam("grids", expanding=True)))
-STOP = update(_GRID).where(_GRID.c.id == bindparam("grid")).values(stopped_at=bindparam("now"))
+STOP = (
+    update(_GRID)
+    .where(_GRID.c.id == bindparam("grid"))
+    .values(
+        stopped_at=bindparam("now"),
+        # Calls that are got ready may find it stopped already.
+        stopped_seq=func.coalesce(_GRID.c.stopped_seq, bindparam("seq_now")),
+    )
+)
 STOP_PENDING = (
     update(_ANSWER)
     .where(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from app.control import Scope, cancel, pause, rerun, resume
+from app.control import Scope, cancel, pause, rerun, resume, set_ceilings
 from app.db import Database
 from app.errors import Conflict, ProviderError
 from app.grid.shape import load_shape
@@ -279,6 +279,20 @@ def test_calls_stop_before_a_ceiling_is_passed(
         states = [state for state, _, _ in books(session)]
         assert states == ["running"] * begun + ["cancelled"] * (3 - begun)
         assert bool(grid_row(session, queued[0]).stopped_at) is (begun < 3)
+
+
+def test_raised_ceiling_calls_nothing_that_people_had_cancelled(database: Database) -> None:
+    first, second, third = grid_of_three(database, max_calls=1)
+    with database.write() as session:
+        cancel(session, grid_row(session, first), Scope(answer=second.id))
+        session.commit()
+        assert records.begin(session, [start(first), start(third)]) == [True, False]
+        session.commit()
+        # Calls that were got ready before it stopped come too late, and change nothing of that.
+        assert records.begin(session, [start(third)]) == [False]
+        assert set_ceilings(session, grid_row(session, first), 0.0, max_calls=9) == 1
+        assert [state for state, _, _ in books(session)] == ["running", "cancelled", "pending"]
+        assert grid_row(session, first).stopped_seq is None
 
 
 def test_calls_in_flight_count_with_what_they_are_expected_to_cost(database: Database) -> None:
