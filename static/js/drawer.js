@@ -38,8 +38,7 @@ drawer.addEventListener("submit", (event) => {
   if (!form.matches(".label-form")) return;
   event.preventDefault();
   const fields = new FormData(form, submitter);
-  const { value, defaultValue } = form.elements.note;
-  if (value === defaultValue) fields.delete("note");
+  if (form.elements.note.value === form.elements.note.defaultValue) fields.delete("note");
   if ([...fields].length > 1) label([form.closest("[data-answer]").dataset.answer], fields);
 });
 drawer.addEventListener("keydown", (event) => {

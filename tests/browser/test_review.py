@@ -291,3 +291,20 @@ def test_review_is_accessible(review: Open, options: dict[str, Any]) -> None:
     assert axe_findings(page) == []
     page.get_by_role("button", name="Keys").click()
     assert axe_findings(page) == []
+
+
+def test_note_that_is_changed_later_keeps_the_tags(review: Open, tmp_path: Path) -> None:
+    page = review()
+    for key in ("1", "c", "["):
+        page.keyboard.press(key)
+    expect(page.locator(".one .facts")).to_be_visible()
+    page.keyboard.press("e")
+    page.keyboard.type("it guesses")
+    page.keyboard.press("Escape")
+
+    def said() -> list[tuple[str, str, str]]:
+        with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+            return database.execute("SELECT value, tags, note FROM label").fetchall()
+
+    wait_on(page, lambda: said()[0][2] == "it guesses", "saving")
+    assert said() == [("correct", '["hedged"]', "it guesses")]
