@@ -15,6 +15,7 @@ from app.grid.shape import Shape, load_shape
 from app.grid.view import BLOCK_ROWS
 from app.grids import snapshot_of
 from app.providers import is_practice
+from app.reviewing.queries import load_equal
 from app.tables import Grid
 from app.web.changes import Wanted, answer_changes, head, status_of
 from app.web.deps import (
@@ -132,6 +133,15 @@ def find_next(
 ) -> Response:
     """The id of the next answer to label in this look; empty: there is no other."""
     return PlainTextResponse(str(next_unlabelled(shape, start, step) or ""))
+
+
+@router.get("/grids/{grid_id}/equal")
+def find_equal(
+    grid: GridHere, session: Reading, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+) -> Response:
+    """The ids of the answers to the same prompt that say the same, its own among them; empty where
+    it cannot be labelled."""
+    return PlainTextResponse(" ".join(str(id_) for id_ in load_equal(session, grid.id, of)))
 
 
 @router.get("/grids/{grid_id}/events")

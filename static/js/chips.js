@@ -12,8 +12,7 @@ let here = null;
 
 export const idOf = (chip) => chip.id.slice(2);
 // In its cell the name of the column comes first, then a chip for each repeat.
-const inCell = (chip) => [...chip.parentElement.children];
-export const nameOf = (chip) => `${inCell(chip)[0].textContent}, repeat ${inCell(chip).indexOf(chip)}`;
+export const nameOf = (chip, inCell = [...chip.parentElement.children]) => `${inCell[0].textContent}, repeat ${inCell.indexOf(chip)}`;
 
 // A chip that was replaced is found again; null where its rows were let go.
 export function current() {
