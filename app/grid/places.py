@@ -1,7 +1,7 @@
 """Where answers stand in a grid as a look has it, and which comes next to be labelled."""
 
 from collections.abc import Iterator
-from typing import Literal
+from enum import IntEnum
 
 from app.errors import NotFound
 from app.grid.facts import Kind
@@ -10,7 +10,12 @@ from app.grid.view import Column
 from app.providers import Outcome
 from app.tables import AnswerState
 
-Step = Literal[1, -1]
+
+class Step(IntEnum):
+    """An address says it in letters, which a Literal of numbers does not take."""
+
+    forwards = 1
+    backwards = -1
 
 
 def row_of(shape: Shape, answer_id: int) -> int:

@@ -129,7 +129,7 @@ def find_row(shape: ShapeHere, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]) 
 def find_next(
     shape: ShapeHere,
     start: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
-    step: Step = 1,
+    step: Step = Step.forwards,
 ) -> Response:
     """The id of the next answer to label in this look; empty: there is no other."""
     return PlainTextResponse(str(next_unlabelled(shape, start, step) or ""))

@@ -208,6 +208,24 @@ def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
     assert re.findall(r'aria-rowindex="(\d)"', filtered) == ["1", "2", "3"]
 
 
+def test_next_without_a_label_is_found_from_where_one_is(client: TestClient) -> None:
+    """Both ways, round and round."""
+    prompts = [{"text": f"Question {n}?"} for n in range(1, 4)]
+    grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=2)
+    with database(client).read() as session:
+        ids = session.exec(select(Answer.id).order_by(col(Answer.prompt_id), col(Answer.id))).all()
+    for answer in ids[2:4]:
+        label(client, answer, "Ada", "correct")
+
+    def following(answer: int, step: int) -> int:
+        query = f"from={answer}&step={step}"
+        return int(client.get(f"/grids/{grid_id}/next?{query}").raise_for_status().text)
+
+    assert [following(ids[n], 1) for n in (0, 1, 2, 3, 5)] == [ids[n] for n in (1, 4, 4, 4, 0)]
+    assert [following(ids[n], -1) for n in (0, 2, 3, 4)] == [ids[n] for n in (5, 1, 1, 1)]
+    assert client.get(f"/grids/{grid_id}/next?from={ids[0]}&step=2").status_code == 422
+
+
 def test_chip_is_short(client: TestClient) -> None:
     grid_id = run_grid(client, variants=FOUR, repeats=5)
     page = client.get(f"/grids/{grid_id}").text
