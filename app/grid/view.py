@@ -161,10 +161,15 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring rows, which are sent together; ``rows`` is empty while they are not."""
+    """Neighbouring rows, which are sent together; ``rows`` is empty while they are not.
 
-    first: int
+    ``numbers`` name them, also when they no longer match, or would be sorted otherwise: a page
+    keeps the rows that it came with.
+    """
+
+    first: int  # from 1, among those that are shown
     last: int
+    numbers: Sequence[int]  # from 1, among all rows of the grid
     rows: list[GridRow] = field(default_factory=list)
 
 
@@ -253,10 +258,11 @@ def disagreement(counts: Mapping[str, int]) -> float:
     return 1 - same / (n * (n - 1)) if n > 1 else 0.0
 
 
-def blocks(rows: int, chips_per_row: int) -> list[Block]:
-    """All rows in blocks of about equally many chips."""
+def blocks(numbers: Sequence[int], chips_per_row: int) -> list[Block]:
+    """All rows that are shown, by their numbers, in blocks of about equally many chips."""
     size = min(max(BLOCK // max(chips_per_row, 1), 1), BLOCK_ROWS)
-    return [Block(first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)]
+    parts = ((at, numbers[at : at + size]) for at in range(0, len(numbers), size))
+    return [Block(at + 1, at + len(part), part) for at, part in parts]
 
 
 def mark_equals(chips: Sequence[Chip]) -> dict[int, int]:

@@ -17,6 +17,7 @@ export async function show(url) {
 }
 
 export function open(chip) {
+  if (!chip) throw new Error("This answer is in no row and no column that is shown here.");
   select(chip, false);
   history.replaceState(null, "", `#${chip.id}`);
   retry(idOf(chip));

@@ -170,7 +170,7 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     rest = client.get(f"/grids/{grid_id}?row=51").text
     assert re.findall(r'data-row="(\d+)"', rest) == [str(n) for n in range(51, 101)]
     assert '<a href="?row=1">rows 1–50</a>' in rest
-    piece = client.get(f"/grids/{grid_id}/rows?from=99&to=100").text
+    piece = client.get(f"/grids/{grid_id}/rows?from=99&rows=99+100").text
     assert re.findall(r'aria-rowindex="(\d+)"', piece) == ["100", "101"]
     [since] = re.findall(r'name="since" value="(\d+)"', page)
     assert f'data-seq="{since}"' in piece
@@ -180,7 +180,10 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     assert 'data-row="1"' not in at
 
 
-@pytest.mark.parametrize("wrong", ["from=0&to=1", "from=2&to=1", "from=1&to=51", "from=1"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["from=0&rows=1", "from=1&rows=", "from=1&rows=1-2", "from=1", f"from=1&rows=1{'+1' * 50}"],
+)
 def test_rows_that_make_no_sense_are_refused(
     shared_client: TestClient, shared_grid: str, wrong: str
 ) -> None:
@@ -209,7 +212,7 @@ def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
 
 
 def test_next_without_a_label_is_found_from_where_one_is(client: TestClient) -> None:
-    """Both ways, round and round."""
+    """Both ways, also from a row that the filter has let go of; round and round."""
     prompts = [{"text": f"Question {n}?"} for n in range(1, 4)]
     grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=2)
     with database(client).read() as session:
@@ -218,12 +221,15 @@ def test_next_without_a_label_is_found_from_where_one_is(client: TestClient) -> 
         label(client, answer, "Ada", "correct")
 
     def following(answer: int, step: int) -> int:
-        query = f"from={answer}&step={step}"
+        query = f"only=unlabelled&from={answer}&step={step}"
         return int(client.get(f"/grids/{grid_id}/next?{query}").raise_for_status().text)
 
     assert [following(ids[n], 1) for n in (0, 1, 2, 3, 5)] == [ids[n] for n in (1, 4, 4, 4, 0)]
     assert [following(ids[n], -1) for n in (0, 2, 3, 4)] == [ids[n] for n in (5, 1, 1, 1)]
     assert client.get(f"/grids/{grid_id}/next?from={ids[0]}&step=2").status_code == 422
+    assert client.get(f"/grids/{grid_id}/row?only=unlabelled&of={ids[2]}").text == "2"
+    rows = client.get(f"/grids/{grid_id}/rows?only=unlabelled&from=2&rows=2+3+9").text
+    assert re.findall(r'data-row="(\d)" aria-rowindex="(\d)"', rows) == [("2", "3"), ("3", "4")]
 
 
 def test_chip_is_short(client: TestClient) -> None:
