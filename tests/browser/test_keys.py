@@ -163,6 +163,23 @@ def test_undo_brings_back_value_and_note(grid: Page, tmp_path: Path) -> None:
     expect(grid.locator("#notices")).to_have_text("Nothing to undo on this visit.")
 
 
+def test_undo_says_nothing_of_a_text_that_came_later(grid: Page, tmp_path: Path) -> None:
+    first = grid.locator(".chip").first
+    for key in ("c", "u"):
+        first.focus()
+        press(grid, key)
+    all_saved(grid)
+    press(grid, "r")
+    expect(first).to_have_attribute("data-attempt", "2")
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    with grid.expect_response(re.compile("/label")) as undone:
+        press(grid, "z")
+    assert undone.value.status == 200
+    all_saved(grid)
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    assert stored(tmp_path) == {}
+
+
 def test_equal_answers_of_a_row_are_labelled_together(grid: Page, tmp_path: Path) -> None:
     texts = grid.locator(".row").first.locator(".chip .text").all_text_contents()
     text = max(texts, key=texts.count)
