@@ -186,7 +186,8 @@ def post_label(form: FilledHere) -> Response:
 def post_decision(form: FilledHere) -> Response:
     """Settle an answer, and go on in the list of conflicts if one was there."""
     fields = form.fields("value", "note", "page", "then", "attempt")
-    given = validated(DecisionForm, **{k: v for k, v in fields.items() if v})
+    # A note that was emptied is one; a hidden field without a value says nothing.
+    given = validated(DecisionForm, **{k: v for k, v in fields.items() if v or k == "note"})
     back = form.address
     if given.page:
         query = f"?page={given.page}" if given.page > 1 else ""
