@@ -38,7 +38,6 @@ async function give(key) {
 
 // The equal answers of the row, to be labelled by the next key. Chips are too short to tell.
 async function group() {
-  letGo();
   const ids = canLabel(current()) ? await ask(addressOf("equal", { of: idOf(current()) })) : "";
   equal = ids.split(" ").map((id) => document.getElementById(`a-${id}`)).filter(canLabel);
   if (equal.length < 2) return letGo("No other answer of this row is equal.");

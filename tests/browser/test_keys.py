@@ -432,6 +432,22 @@ def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: P
     assert stored(tmp_path) == {}
 
 
+def test_refused_label_holds_up_no_answer_that_is_run_again(grid: Page) -> None:
+    refuse(grid, lambda route: route.fulfill(status=409, body="It was run again."))
+    press(grid, "c")
+    first = grid.locator(".chip").first
+    expect(first).to_have_attribute("title", "not saved: It was run again.")
+    allow(grid)
+    first.focus()
+    press(grid, "r")
+    expect(first).to_have_attribute("data-attempt", "2")
+    first.focus()
+    press(grid, "h")
+    all_saved(grid)
+    press(grid, "r")  # of the next
+    expect(grid.locator(".chip").nth(1)).to_have_attribute("data-attempt", "2")
+
+
 def test_labels_wait_for_the_network(grid: Page, tmp_path: Path) -> None:
     grid.context.set_offline(True)
     press(grid, "c", "c", "z", "h")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Dialog, Page, Request, Route, expect
 
 from tests.browser.conftest import Example, Open, axe_findings, wait_on
 from tests.serving import request_json
@@ -122,6 +122,28 @@ def test_label_that_could_not_be_saved_is_kept_and_tried_again(
     notices.get_by_role("button", name="Try again").click()
     expect(page.locator("#review-progress b").first).to_have_text("2")
     assert list(stored(tmp_path).values()) == ["hallucinated", "correct"]
+
+
+def test_leaving_asks_while_a_label_is_not_saved(review: Open) -> None:
+    page = review(expect_errors=True)
+    first = alias(page)
+    page.context.set_offline(True)
+    page.keyboard.press("h")
+    expect(page.locator("#notices")).to_contain_text("Not saved: The server cannot be reached.")
+    page.keyboard.press("[")  # once the label is saved, which it says
+    assert alias(page) != first
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("link", name="←").click()
+    wait_on(page, lambda: asked == ["beforeunload"], "the question")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#review-progress b").first).to_have_text("1")
 
 
 def test_undo_previous_and_next(review: Open, tmp_path: Path) -> None:
