@@ -54,8 +54,9 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx.late) queueMicrotask(renew); // htmx lets the next begin once this is over
 });
 document.addEventListener("htmx:before:swap", (event) => {
-  const { swap, target } = event.detail.ctx;
-  if (target === drawer && swap === "innerHTML" && drawer.querySelector("textarea:focus")) event.preventDefault(); // a note is being written
+  const { swap, target, text } = event.detail.ctx;
+  // A note is being written, which has no place in another answer, nor in this one while it is run again.
+  if (target === drawer && (swap === "innerHTML" || !text.includes("</textarea>")) && drawer.querySelector("textarea:focus")) event.preventDefault();
 });
 // What is new of it. What is typed and folded there stays.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
