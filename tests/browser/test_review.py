@@ -146,6 +146,16 @@ def test_leaving_asks_while_a_label_is_not_saved(review: Open) -> None:
     expect(page.locator("#review-progress b").first).to_have_text("1")
 
 
+def test_what_had_no_label_is_counted_as_it_gets_one(review: Open) -> None:
+    page = review("?only=unlabelled&q=24-01")
+    page.keyboard.press("h")
+    expect(page.locator("#review-progress .figures")).to_contain_text("1 of 1 labelled by you")
+    expect(page.locator(".over")).to_contain_text("All 1 are labelled")
+    expect(page.locator(".over")).to_contain_text("You labelled 1 of 1, 1 in this sitting.")
+    page.keyboard.press("z")
+    expect(page.locator("#review-progress .figures")).to_contain_text("0 of 1 labelled by you")
+
+
 def test_undo_previous_and_next(review: Open, tmp_path: Path) -> None:
     page = review()
     first = alias(page)
