@@ -57,13 +57,21 @@ def heads(page: str) -> list[str]:
 
 
 def test_text_is_found_in_answers_and_thinking_whatever_its_case(client: TestClient) -> None:
-    grid_id = run_grid(client)
+    grid_id = run_grid(client, repeats=6)
     ids = texts(
-        client, grid_id, ("In ÉTÉ 100%", ""), ("1000", "I recall an Été"), ("a_b", ""), ("axb", "")
+        client,
+        grid_id,
+        ("In ÉTÉ 100%", ""),
+        ("1000", "I recall an Été"),
+        ("a_b", ""),
+        ("axb", ""),
+        ("5\xa0000 km", ""),
+        ("So said 👩‍🔬", "שלום\u200f!"),
     )
     for q, numbers in (
         ("été", {0, 1}), ("RECALL", {1}), ("100%", {0}), ("a_b", {2}), ("A_B", {2}), ("%", {0}),
         ("nothing of it", set()), ("\\", set()),
+        ("5\xa0000", {4}), ("👩‍🔬", {5}), ("שלום\u200f!", {5}),
     ):  # fmt: skip
         assert found(client, grid_id, {"q": q}) == {ids[n] for n in numbers}, q
 
