@@ -84,7 +84,6 @@ class Group:
     """Neighbouring columns that have a level in common, folded into one slim column."""
 
     key: str  # the names of the levels from the outermost, as addresses have it
-    number: int  # of its first column, for ids in the page
     title: str
     parts: list[Column]
     place: int = 0
@@ -96,6 +95,11 @@ class Group:
     @property
     def tally(self) -> Tally:
         return total([column.tally for column in self.parts])
+
+    @property
+    def id(self) -> str:
+        """For its parts of the page. A column that is added moves others, and keeps their keys."""
+        return self.parts[0].key
 
     @property
     def name(self) -> str:
@@ -204,7 +208,6 @@ def ordered(columns: Sequence[Column], look: Look) -> list[Column]:
 
 def levels(columns: Sequence[Column], look: Look) -> list[Level]:
     """The heads over ``columns``, which are in order, from the outermost."""
-    numbers = {column.key: n for n, column in enumerate(columns)}
 
     def grouped(part: Sequence[Column], depth: int, path: str) -> list[Level]:
         name = look.order[depth]
@@ -213,7 +216,7 @@ def levels(columns: Sequence[Column], look: Look) -> list[Level]:
             inside = list(group)
             key = f"{path}~{title}" if path else title
             if key in look.fold:
-                folded = Group(key, numbers[inside[0].key], key.replace("~", " · "), inside)
+                folded = Group(key, key.replace("~", " · "), inside)
                 found.append(Level(key, title, [folded]))
                 continue
             children = grouped(inside, depth + 1, key) if depth + 2 < len(look.order) else []

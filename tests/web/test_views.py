@@ -135,10 +135,26 @@ def test_folded_columns_are_updated_too(client: TestClient) -> None:
     client.post("/reviewer", data={"name": "Ada"})
     url = f"/answers/{ids[0]}/label?since=9999&fold=practice/bluffer"
     html = client.put(url, data={"value": "hallucinated"}).text
-    assert 'id="group-0" hx-swap-oob="outerMorph"' in html
-    assert re.search(r'id="m-0-\d+" hx-swap-oob="outerMorph"', html)
+    [group] = re.findall(r'id="group-([\d-]+)" hx-swap-oob="outerMorph"', html)
+    assert re.search(rf'id="m-{group}-\d+" hx-swap-oob="outerMorph"', html)
     assert '<span class="hallucinated">H1</span>' in html
     assert f'id="a-{ids[0]}"' not in html  # it is not on the page
+
+
+def test_folded_columns_stay_themselves_when_others_are_added(client: TestClient) -> None:
+    """A page that is open is told of them by their ids."""
+    grid_id = run_grid(client, models=["practice/honest"], variants=FOUR)
+    wordings = "&".join(f"fold={name}" for name in ("allowed", "not+mentioned"))
+
+    def groups() -> list[tuple[str, str]]:
+        page = client.get(f"/grids/{grid_id}?order=wording,thinking,model&{wordings}").text
+        return re.findall(r'aria-label="([^"]+), \d columns folded" id="(group-[^"]+)"', page)
+
+    before = groups()
+    assert [name for name, _ in before] == ["allowed", "not mentioned"]
+    added = client.post(f"/api/grids/{grid_id}/additions", json={"models": ["practice/bluffer"]})
+    assert added.is_success, added.text
+    assert groups() == before
 
 
 def test_page_says_that_other_rows_match_now(client: TestClient) -> None:
