@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import permutations
 from typing import Any, Literal, Self, cast, get_args
+from unicodedata import category
 from urllib.parse import urlencode
 
 from app.errors import InvalidInput
@@ -63,6 +64,7 @@ MEANINGS: dict[str, str] = {
 }
 FACETS: dict[Facet, dict[str, str]] = {"only": ONLY, "label": LABELS, "outcome": OUTCOMES}
 SEARCH = 200  # characters of a search text
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of others, ends of lines
 NAMES = 100  # how many groups or tags can be named in one address
 
 # The filters of older addresses.
@@ -209,6 +211,7 @@ def _order(value: str) -> tuple[Level, ...]:
 
 def _text(name: str, value: str) -> str:
     value = value.strip()
-    if len(value) > SEARCH or not value.isprintable():
+    # Answers have no-break spaces, and joiners in emoji, which Python does not call printable.
+    if len(value) > SEARCH or any(category(one) in UNPRINTABLE for one in value):
         raise InvalidInput(f"{name}: at most {SEARCH} printable characters in one line.")
     return value

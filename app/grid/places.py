@@ -1,26 +1,29 @@
 """Where answers stand in a grid as a look has it, and which comes next to be labelled."""
 
 from collections.abc import Iterator
-from typing import Literal
+from enum import IntEnum
 
 from app.errors import NotFound
 from app.grid.facts import Kind
 from app.grid.shape import Shape
-from app.grid.view import Column
+from app.grid.view import Column, row_order
 from app.providers import Outcome
 from app.tables import AnswerState
 
-Step = Literal[1, -1]
+
+class Step(IntEnum):
+    """An address says it in letters, which a Literal of numbers does not take."""
+
+    forwards = 1
+    backwards = -1
 
 
 def row_of(shape: Shape, answer_id: int) -> int:
-    """The row of an answer among those that are shown, from 1. Raises NotFound."""
+    """The number of an answer's row among all of the grid, from 1. Raises NotFound."""
     fact = shape.facts.get(answer_id)
-    found = (n for n, (_, prompt) in enumerate(shape.rows, 1) if fact and prompt == fact.prompt_id)
-    row = next(found, None)
-    if row is None:
-        raise NotFound("No row that is shown has this answer: a filter may hide it.")
-    return row
+    if fact is None:
+        raise NotFound("This grid has no such answer.")
+    return shape.facts.prompts.index(fact.prompt_id) + 1
 
 
 def next_unlabelled(shape: Shape, answer_id: int, step: Step) -> int | None:
@@ -38,7 +41,8 @@ def next_unlabelled(shape: Shape, answer_id: int, step: Step) -> int | None:
 
 
 def _reading_order(shape: Shape) -> Iterator[tuple[int, Kind]]:
-    """The answers that are shown, row by row, each row from left to right."""
+    """The answers that are not folded, row by row, each row from left to right; also of rows that
+    match no more, as a page still has those."""
     columns = {
         (slot.model, slot.variant.id): number
         for number, slot in enumerate(shape.slots)
@@ -46,7 +50,7 @@ def _reading_order(shape: Shape) -> Iterator[tuple[int, Kind]]:
     }
     facts, rows = shape.facts, shape.facts.rows
     of_kind = facts.of_kinds(lambda kind: columns.get(kind.column))
-    for _, prompt in shape.rows:
+    for _, prompt in row_order(facts, shape.look.unfiltered, shape.matches):
         shown = (
             (column, facts.ids[at], facts.kind_numbers[at])
             for at in rows.get(prompt, ())

@@ -71,7 +71,23 @@ def load_view(
 
 def load_rows(session: Session, shape: Shape, first: int, last: int) -> list[GridRow]:
     """The rows from ``first`` to ``last`` among those that are shown, from 1."""
-    wanted = shape.rows[first - 1 : last]
+    return _rows(session, shape, shape.rows[first - 1 : last], first)
+
+
+def load_numbered(
+    session: Session, shape: Shape, numbers: Iterable[int], first: int
+) -> list[GridRow]:
+    """The rows of these numbers, whether they match or not, on a page that has them from its row
+    ``first`` on."""
+    prompts = dict(enumerate(shape.facts.prompts, start=1))
+    wanted = [(number, prompts[number]) for number in numbers if number in prompts]
+    return _rows(session, shape, wanted, first)
+
+
+def _rows(
+    session: Session, shape: Shape, wanted: Sequence[tuple[int, int]], first: int
+) -> list[GridRow]:
+    """These, each by its number and prompt."""
     ids = [prompt_id for _, prompt_id in wanted]
     prompts = {p.id: p for p in session.exec(select(Prompt).where(col(Prompt.id).in_(ids)))}
     density: Density = shape.look.density or "chips"

@@ -77,7 +77,7 @@ class Shape:
     @property
     def blocks(self) -> list[Block]:
         shown = sum(isinstance(slot, Column) for slot in self.slots)
-        return blocks(len(self.rows), shown * self.grid.repeats)
+        return blocks([number for number, _ in self.rows], shown * self.grid.repeats)
 
     @property
     def matching_ids(self) -> Iterator[int]:

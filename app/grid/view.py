@@ -113,7 +113,6 @@ class Group:
     """Neighbouring columns that have a level in common, folded into one slim column."""
 
     key: str  # the names of the levels from the outermost, as addresses have it
-    number: int  # of its first column, for ids in the page
     title: str
     parts: list[Column]
     place: int = 0
@@ -125,6 +124,11 @@ class Group:
     @property
     def tally(self) -> Tally:
         return total([column.tally for column in self.parts])
+
+    @property
+    def id(self) -> str:
+        """For its parts of the page. A column that is added moves others, and keeps their keys."""
+        return self.parts[0].key
 
     @property
     def name(self) -> str:
@@ -190,10 +194,15 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Neighbouring rows, which are sent together; ``rows`` is empty while they are not."""
+    """Neighbouring rows, which are sent together; ``rows`` is empty while they are not.
 
-    first: int
+    ``numbers`` name them, also when they no longer match, or would be sorted otherwise: a page
+    keeps the rows that it came with.
+    """
+
+    first: int  # from 1, among those that are shown
     last: int
+    numbers: Sequence[int]  # from 1, among all rows of the grid
     rows: list[GridRow] = field(default_factory=list)
 
 
@@ -228,7 +237,6 @@ def ordered(columns: Sequence[Column], look: Look) -> list[Column]:
 
 def levels(columns: Sequence[Column], look: Look) -> list[Level]:
     """The heads over ``columns``, which are in order, from the outermost."""
-    numbers = {column.key: n for n, column in enumerate(columns)}
 
     def grouped(part: Sequence[Column], depth: int, path: str) -> list[Level]:
         name = look.order[depth]
@@ -237,7 +245,7 @@ def levels(columns: Sequence[Column], look: Look) -> list[Level]:
             inside = list(group)
             key = f"{path}~{title}" if path else title
             if key in look.fold:
-                folded = Group(key, numbers[inside[0].key], key.replace("~", " · "), inside)
+                folded = Group(key, key.replace("~", " · "), inside)
                 found.append(Level(key, title, [folded]))
                 continue
             children = grouped(inside, depth + 1, key) if depth + 2 < len(look.order) else []
@@ -282,10 +290,11 @@ def disagreement(counts: Mapping[str, int]) -> float:
     return 1 - same / (n * (n - 1)) if n > 1 else 0.0
 
 
-def blocks(rows: int, chips_per_row: int) -> list[Block]:
-    """All rows in blocks of about equally many chips."""
+def blocks(numbers: Sequence[int], chips_per_row: int) -> list[Block]:
+    """All rows that are shown, by their numbers, in blocks of about equally many chips."""
     size = min(max(BLOCK // max(chips_per_row, 1), 1), BLOCK_ROWS)
-    return [Block(first, min(first + size - 1, rows)) for first in range(1, rows + 1, size)]
+    parts = ((at, numbers[at : at + size]) for at in range(0, len(numbers), size))
+    return [Block(at + 1, at + len(part), part) for at, part in parts]
 
 
 def mark_equals(chips: Sequence[Chip]) -> dict[int, int]:

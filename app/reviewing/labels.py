@@ -82,13 +82,18 @@ def decide(
     return set_label(session, answer_id, reviewer, value, note, decides=True)
 
 
-def refuse_other_text(session: Session, answer_id: int, attempt: int | None) -> None:
-    """Raises Conflict where another attempt counts by now than the one of this number, which was
-    looked at (0: none), and sees to it that this stays so. None: nobody says what it was."""
+def is_other_text(session: Session, answer_id: int, attempt: int | None) -> bool:
+    """Whether another attempt counts by now than the one of this number, which was looked at (0:
+    none); sees to it that this stays so. None: nobody says what it was."""
     if attempt is None:
-        return
+        return False
     counts = _lock(session, answer_id).attempt_id
-    if (session.scalar(select(Attempt.number).where(Attempt.id == counts)) or 0) != attempt:
+    return (session.scalar(select(Attempt.number).where(Attempt.id == counts)) or 0) != attempt
+
+
+def refuse_other_text(session: Session, answer_id: int, attempt: int | None) -> None:
+    """Raises Conflict where the answer is another one by now than was looked at."""
+    if is_other_text(session, answer_id, attempt):
         raise Conflict(
             "This answer was run again since you looked at it: look at what it says now, then"
             " label that."

@@ -81,6 +81,13 @@ def load_said(session: Session, grid_id: int, prompt_id: int) -> dict[int, str]:
     return {answer_id: first_line(text) for answer_id, text in rows}
 
 
+def load_equal(session: Session, grid_id: int, answer_id: int) -> list[int]:
+    """The answers to the same prompt that say the same as this one, which is one of them."""
+    prompt = select(Answer.prompt_id).where(Answer.id == answer_id, Answer.grid_id == grid_id)
+    said = load_said(session, grid_id, session.exec(prompt).first() or 0)
+    return [other for other, text in said.items() if text == said.get(answer_id)]
+
+
 def count_own(session: Session, grid_id: int, reviewer: Reviewer) -> Progress:
     """How often the reviewer gave each label in this grid."""
     statement = (

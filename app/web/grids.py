@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Cookie, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
-from app.errors import InvalidInput
 from app.grid.found import labelled_by, reviewers_of
 from app.grid.places import Step, next_unlabelled, row_of
-from app.grid.queries import load_rows, load_view
+from app.grid.queries import load_numbered, load_view
 from app.grid.shape import Shape, load_shape
 from app.grid.view import BLOCK_ROWS
 from app.grids import snapshot_of
 from app.providers import is_practice
+from app.reviewing.queries import load_equal
 from app.tables import Grid
 from app.web.changes import Wanted, answer_changes, head, status_of
 from app.web.deps import (
@@ -39,6 +39,10 @@ from app.web.who import READER, needs
 CHECKED_EVERY_S = 60  # whether whoever holds a stream may still see the grid
 router = APIRouter(dependencies=[needs(READER)])
 RowNumber = Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+# Of rows among all of the grid, with spaces between them.
+Numbers = Annotated[
+    str, Query(alias="rows", pattern=rf"^\d{{1,7}}( \d{{1,7}}){{0,{BLOCK_ROWS - 1}}}$")
+]
 Shown = Annotated[str, Query(pattern=r"^(\d{1,7}-\d{1,10})?$")]  # rows, as Shape.rows_mark
 Browser = Annotated[str, Cookie(alias=BROWSER_COOKIE, max_length=40)]
 
@@ -106,13 +110,11 @@ def show_rows(
     session: Reading,
     shape: ShapeHere,
     look: LookHere,
+    numbers: Numbers,
     first: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
-    last: Annotated[int, Query(alias="to", ge=1, le=MAX_INTEGER)],
 ) -> Response:
-    """Some of the rows that this look shows, as a piece of the page."""
-    if not first <= last < first + BLOCK_ROWS:
-        raise InvalidInput(f"Ask for 1 to {BLOCK_ROWS} rows at a time.")
-    rows = load_rows(session, shape, first, last)
+    """Some of the rows that a page came with, from its row ``from`` on, as a piece of it."""
+    rows = load_numbered(session, shape, map(int, numbers.split()), first)
     return page(
         "partials/rows.html",
         grid=shape.grid,
@@ -124,7 +126,7 @@ def show_rows(
 
 @router.get("/grids/{grid_id}/row")
 def find_row(shape: ShapeHere, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]) -> Response:
-    """The number of the row, among those that this look shows, that has an answer."""
+    """The number of the row that has an answer."""
     return PlainTextResponse(str(row_of(shape, of)))
 
 
@@ -132,10 +134,19 @@ def find_row(shape: ShapeHere, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]) 
 def find_next(
     shape: ShapeHere,
     start: Annotated[int, Query(alias="from", ge=1, le=MAX_INTEGER)],
-    step: Step = 1,
+    step: Step = Step.forwards,
 ) -> Response:
     """The id of the next answer to label in this look; empty: there is no other."""
     return PlainTextResponse(str(next_unlabelled(shape, start, step) or ""))
+
+
+@router.get("/grids/{grid_id}/equal")
+def find_equal(
+    grid: GridHere, session: Reading, of: Annotated[int, Query(ge=1, le=MAX_INTEGER)]
+) -> Response:
+    """The ids of the answers to the same prompt that say the same, its own among them; empty where
+    it cannot be labelled."""
+    return PlainTextResponse(" ".join(str(id_) for id_ in load_equal(session, grid.id, of)))
 
 
 @router.get("/grids/{grid_id}/events")

@@ -16,7 +16,14 @@ from app.grids import get_answer
 from app.people.audit import note
 from app.prompts import Line, Text
 from app.reviewing.decisions import Labels, agreement, decision, history
-from app.reviewing.labels import clear_label, decide, refuse_other_text, set_label, set_tag
+from app.reviewing.labels import (
+    clear_label,
+    decide,
+    is_other_text,
+    refuse_other_text,
+    set_label,
+    set_tag,
+)
 from app.reviewing.said import KEEP, NO_LABEL, TAGS
 from app.reviewing.undo import last_change, restore
 from app.tables import Answer, Grid, Label, LabelValue, Reviewer
@@ -78,9 +85,10 @@ class LabelForm(BaseModel):
 
     def say(self, session: Session, answer_id: int, reviewer: Reviewer) -> Label | None:
         own = (session, answer_id, reviewer)
+        if self.as_of is not None:  # what was run again is not taken back
+            gone = is_other_text(session, answer_id, self.attempt)
+            return None if gone else restore(*own, self.as_of)
         refuse_other_text(session, answer_id, self.attempt)
-        if self.as_of is not None:
-            return restore(*own, self.as_of)
         if self.value == "none":
             clear_label(*own)
             return None
@@ -178,7 +186,8 @@ def post_label(form: FilledHere) -> Response:
 def post_decision(form: FilledHere) -> Response:
     """Settle an answer, and go on in the list of conflicts if one was there."""
     fields = form.fields("value", "note", "page", "then", "attempt")
-    given = validated(DecisionForm, **{k: v for k, v in fields.items() if v})
+    # A note that was emptied is one; a hidden field without a value says nothing.
+    given = validated(DecisionForm, **{k: v for k, v in fields.items() if v or k == "note"})
     back = form.address
     if given.page:
         query = f"?page={given.page}" if given.page > 1 else ""

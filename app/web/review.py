@@ -29,6 +29,7 @@ from app.reviewing.queries import (
     label_all,
     load_queue,
     load_said,
+    load_sitting,
     load_standing,
 )
 from app.reviewing.review import Item, Queue, Sitting
@@ -126,11 +127,20 @@ class Review:
 
 
 def in_filter(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> set[int] | None:
-    """The answers that the grid's filters leave; None: there are none."""
+    """The answers that the grid's filters leave; None: there are none.
+
+    What is asked to be without a label stays when it gets one in this sitting: it is what was done.
+    """
     look = Look.parse(place.carried)
     if not look.filters:
         return None
-    return set(load_shape(session, grid, look, reviewer.id).matching_ids)
+    chosen = set(load_shape(session, grid, look, reviewer.id).matching_ids)
+    others = look.with_(only=look.only - {"unlabelled", "unlabelled-by-me"})
+    if others != look:
+        sitting = load_sitting(session, grid.id, reviewer).answers
+        shape = load_shape(session, grid, others, reviewer.id)
+        chosen |= {answer_id for answer_id in sitting if shape.matching(answer_id)}
+    return chosen
 
 
 def open_review(session: Session, grid: Grid, place: Place, reviewer: Reviewer) -> Review:
@@ -216,7 +226,8 @@ def label_answer(
         if not isinstance(given.value, LabelValue):
             said = "label cleared" if given.value == "none" else f"{many}unverifiable"
         with server.database.read() as fresh:
-            return _fragments([_progress(fresh, grid, place, reviewer, said)])
+            now = fresh.get_one(Grid, grid.id)  # which knows of the label
+            return _fragments([_progress(fresh, now, place, reviewer, said)])
     if given.value == "none":
         return RedirectResponse(place.url(), status_code=303)
     coming = (one for one in queue.after(answer_id) if one.id not in ids)
@@ -244,10 +255,11 @@ def undo_label(
     if not htmx:
         return RedirectResponse(there.url(), status_code=303)
     with server.database.read() as fresh:
-        review = open_review(fresh, grid, there, reviewer)
+        now = fresh.get_one(Grid, grid.id)  # which knows of the undo
+        review = open_review(fresh, now, there, reviewer)
         shown = _answers(review, [there.item(review.queue)]) if undone else []
         said = "undone" if undone else "nothing to undo in this sitting"
-        return _fragments([*shown, _progress(fresh, grid, there, reviewer, said)])
+        return _fragments([*shown, _progress(fresh, now, there, reviewer, said)])
 
 
 def _ask_for_name(place: Place, htmx: bool) -> Response:

@@ -16,8 +16,8 @@ let timer = null;
 const later = (ms) => { clearTimeout(timer); timer = setTimeout(update, ms); };
 
 async function read(block) {
-  const { first: from, last: to } = block.dataset;
-  const { dataset: { seq }, children } = parse(await ask(addressOf("rows", { from, to }))).body.firstElementChild;
+  const { first: from, rows } = block.dataset;
+  const { dataset: { seq }, children } = parse(await ask(addressOf("rows", { from, rows }))).body.firstElementChild;
   // What changed meanwhile was told to the page, which had nowhere to put it.
   return seq < known() ? read(block) : children;
 }
@@ -62,10 +62,11 @@ function update() {
   for (const block of coming) fill(block).catch(() => later(RETRY_MS));
 }
 
-// The chip of an answer whose row is not here.
+// The chip of an answer whose row is not here; null where the page has no such row or column.
 export async function showAnswer(id) {
-  const row = Number(await ask(addressOf("row", { of: id })));
-  await fill(blocks.find(({ dataset: { first, last } }) => first <= row && row <= last));
+  const row = await ask(addressOf("row", { of: id }));
+  const block = blocks.find((it) => it.matches(`[data-rows~="${row}"]`));
+  if (block) await fill(block);
   return document.getElementById(`a-${id}`);
 }
 
@@ -79,6 +80,6 @@ if (sample) page.style.setProperty("--row", `${heightOf(sample.querySelector("[d
 const each = sample && heightOf(sample) / sample.children.length;
 for (const block of blocks) {
   if (block === sample) filled.set(block, Promise.resolve());
-  else hold(block, each * (block.dataset.last - block.dataset.first + 1));
+  else hold(block, each * block.dataset.rows.split(" ").length);
   observer.observe(block);
 }

@@ -12,8 +12,7 @@ let here = null;
 
 export const idOf = (chip) => chip.id.slice(2);
 // In its cell the name of the column comes first, then a chip for each repeat.
-const inCell = (chip) => [...chip.parentElement.children];
-export const nameOf = (chip) => `${inCell(chip)[0].textContent}, repeat ${inCell(chip).indexOf(chip)}`;
+export const nameOf = (chip, inCell = [...chip.parentElement.children]) => `${inCell[0].textContent}, repeat ${inCell.indexOf(chip)}`;
 
 // A chip that was replaced is found again; null where its rows were let go.
 export function current() {
@@ -50,7 +49,8 @@ export async function next(step, wanted = () => true, far = false) {
   const found = (step > 0 ? around : around.reverse()).find((it) => it.matches(MISSING) || wanted(it));
   if (!found?.matches(MISSING)) return found ?? null;
   if (!far) return fill(found).then(() => next(step, wanted));
-  const id = await ask(addressOf("next", { from: idOf(current() ?? page.querySelector(".chip")), step }));
+  const from = [current(), page.querySelector(".chip")].find((it) => it?.id); // not the ⋯ of a row
+  const id = from && await ask(addressOf("next", { from: idOf(from), step }));
   return id ? reach(id) : null;
 }
 
@@ -58,10 +58,9 @@ export async function next(step, wanted = () => true, far = false) {
 export async function beside(key) {
   const at = current();
   if (!at) return page.querySelector(".chip");
-  const row = at.closest(".row");
+  const [row, cell] = [at.closest(".row"), at.parentElement];
   if (key === "Home" || key === "End") return [...row.querySelectorAll(".chip")].at(key === "Home" ? 0 : -1);
   const step = /Right|Down/.test(key) ? 1 : -1;
-  const cell = at.parentElement;
   const y = stopsIn(cell).indexOf(at);
   if (/Left|Right/.test(key)) {
     const cells = [...row.children].filter((it) => it.querySelector(STOPS));

@@ -17,6 +17,7 @@ export async function show(url) {
 }
 
 export function open(chip) {
+  if (!chip) throw new Error("This answer is in no row and no column that is shown here.");
   select(chip, false);
   history.replaceState(null, "", `#${chip.id}`);
   retry(idOf(chip));
@@ -38,8 +39,7 @@ drawer.addEventListener("submit", (event) => {
   if (!form.matches(".label-form")) return;
   event.preventDefault();
   const fields = new FormData(form, submitter);
-  const { value, defaultValue } = form.elements.note;
-  if (value === defaultValue) fields.delete("note");
+  if (form.elements.note.value === form.elements.note.defaultValue) fields.delete("note");
   if ([...fields].length > 1) label([form.closest("[data-answer]").dataset.answer], fields);
 });
 drawer.addEventListener("keydown", (event) => {
@@ -54,8 +54,9 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx.late) queueMicrotask(renew); // htmx lets the next begin once this is over
 });
 document.addEventListener("htmx:before:swap", (event) => {
-  const { swap, target } = event.detail.ctx;
-  if (target === drawer && swap === "innerHTML" && drawer.querySelector("textarea:focus")) event.preventDefault(); // a note is being written
+  const { swap, target, text } = event.detail.ctx;
+  // A note is being written, which has no place in another answer, nor in this one while it is run again.
+  if (target === drawer && (swap === "innerHTML" || !text.includes("</textarea>")) && drawer.querySelector("textarea:focus")) event.preventDefault();
 });
 // What is new of it. What is typed and folded there stays.
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {

@@ -5,8 +5,8 @@ import { beside, current, idOf, nameOf, next, reach, select } from "./chips.js";
 import { close, isOpen, open, show } from "./drawer.js";
 import { controlOf, face, usual } from "./keys.js";
 import { label, undo } from "./labels.js";
-import { page, view } from "./live.js";
-import { notice, say, told } from "./page.js";
+import { addressOf, page, view } from "./live.js";
+import { ask, notice, say, told } from "./page.js";
 import { saved } from "./saving.js";
 
 const VALUES = { c: "correct", h: "hallucinated", a: "abstained" };
@@ -36,11 +36,10 @@ async function give(key) {
   say(`${VALUES[key]}, ${chip ? `next: ${nameOf(chip)}` : "no other is left"}`, true);
 }
 
-// The equal answers of the row, to be labelled by the next key.
-function group() {
-  const textOf = (chip) => chip.dataset.eq ?? chip.textContent;
-  const isEqual = (chip) => canLabel(current()) && canLabel(chip) && textOf(chip) === textOf(current());
-  equal = [...current().closest(".row").querySelectorAll(".chip")].filter(isEqual);
+// The equal answers of the row, to be labelled by the next key. Chips are too short to tell.
+async function group() {
+  const ids = canLabel(current()) ? await ask(addressOf("equal", { of: idOf(current()) })) : "";
+  equal = ids.split(" ").map((id) => document.getElementById(`a-${id}`)).filter(canLabel);
   if (equal.length < 2) return letGo("No other answer of this row is equal.");
   for (const chip of equal) chip.dataset.lit = "";
   say(`${equal.length} equal answers: ${["c", "h", "a"].map(face).join(" ")} label them all, ${face("Escape")} cancels`);
@@ -104,6 +103,7 @@ document.addEventListener("click", (event) => {
   const at = event.target.closest(".chip, [data-go], [data-close]");
   if (!at || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
+  if (!at.matches("[data-close]")) { letGo(); labelled = null; }
   if (at.matches(".chip")) told(open(at));
   else if ("go" in at.dataset) told(next(Number(at.dataset.go)).then(open));
   else close();

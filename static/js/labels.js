@@ -25,11 +25,12 @@ export function label(ids, fields) {
   for (const answer of steps.at(-1)) say(answer, () => [["attempt", answer.attempt], ...new URLSearchParams(fields)], shows);
 }
 
-// Gives the first answer of the step. What was refused was not stored: nothing of it is to be changed.
+// Gives the first answer of the step. What was refused was not stored: nothing of it is to be changed;
+// and what was said of another text is not to be said of this one.
 export function undo() {
   const step = steps.pop();
   if (!step) throw new Error("Nothing to undo on this visit.");
-  for (const answer of step) say({ id: answer.id }, () => answer.before && { as_of: answer.before });
+  for (const answer of step) say({ id: answer.id }, () => answer.before && { attempt: answer.attempt, as_of: answer.before });
   return step[0].id;
 }
 

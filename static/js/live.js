@@ -1,7 +1,7 @@
 // Live updates of a grid: one stream while the page is seen, also when all answers are in. Where none
 // gets through, or other tabs have all that the server gives one browser, the page asks.
 
-import { ask } from "./page.js";
+import { ask, notice } from "./page.js";
 import { showPartials } from "./partials.js";
 
 export const RETRY_MS = 2000;
@@ -49,11 +49,12 @@ function connect() {
   wait(failed, SILENT_MS);
 }
 
-// Not left to the browser, which gives up for good when a proxy says that the server is away.
+// Not left to the browser, which gives up for good when a proxy says that the server is away. That is
+// for the server to say: of a grid that was deleted, or to whoever may not see it any more.
 function failed() {
   letGo();
   wait(connect, RETRY_MS * (0.7 + 0.6 * Math.random()));
-  ask(addressOf("changes")).then(swap, () => {});
+  ask(addressOf("changes")).then(swap, ({ status, message }) => { if (status < 500) { letGo(); notice(message); } });
 }
 
 // After scrolling or a change: other rows may be seen, or another answer.

@@ -43,6 +43,5 @@ document.addEventListener("click", async ({ target }) => {
 document.addEventListener("htmx:before:request", ({ detail: { ctx: { sourceElement, request } } }) => {
   if (sourceElement.matches("[hx-sync*=queue]")) request.body = new URLSearchParams(new FormData(request.form));
 });
-document.addEventListener("submit", ({ target }) => { // the name form returns to the page it was opened on
-  if (target.matches(".reviewer-form")) target.elements.next.value = location.pathname + location.search + location.hash;
-});
+// The name form returns to the page it was opened on.
+document.addEventListener("submit", ({ target }) => { if (target.matches(".reviewer-form")) target.elements.next.value = location.pathname + location.search + location.hash; });

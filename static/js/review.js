@@ -68,8 +68,9 @@ main.addEventListener("submit", (event) => {
 });
 main.addEventListener("change", ({ target }) => {
   if (target.type === "checkbox") return find(".one").focus(); // where keys are heard
-  const value = target.form.querySelector('[aria-pressed="true"]')?.value;
-  if (value) store(target.form.action, new URLSearchParams({ value, note: target.value, attempt: target.form.elements.attempt.value }));
+  const fields = new FormData(target.form, target.form.querySelector('[aria-pressed="true"]'));
+  fields.delete("equal"); // these wait for a label
+  if (fields.has("value")) store(target.form.action, new URLSearchParams(fields));
 });
 main.addEventListener("click", (event) => {
   const link = event.target.closest("a");

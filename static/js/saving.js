@@ -10,7 +10,8 @@ let jobs = []; // { key, send, shows, done, busy, error, refused }
 let complaint = null;
 
 export const unsaved = () => jobs;
-export const saved = async (key) => jobs.findLast((job) => job.key === key)?.stored;
+// Once what is on its way is there; what failed waits for whoever said it.
+export const saved = async (key) => jobs.findLast((job) => job.key === key && !job.error)?.stored;
 
 // `send` is called when its turn comes, and again if it failed; `shows` is for who marks what is unsaved.
 // Gives what `send` gave. What the server refused is given up when something else is said.
@@ -46,6 +47,7 @@ async function run(job) {
     job.done(result);
   } catch (error) {
     job.refused = error.status < 500 && error.status !== 428;
+    if (job.refused) job.done(""); // nobody waits for that
     if (error.status === 428) delete reviewer.named; // the cookie is gone
     else for (const other of jobs) if (other.key === job.key) other.error = error.message;
   }

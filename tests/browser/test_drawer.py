@@ -1,8 +1,10 @@
 """The drawer in a real browser: Markdown, comparing, copying, and pages without scripts."""
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Route, expect
 
 from app.settings import Settings
-from tests.browser.conftest import Open, axe_findings, serving, wait_on
+from tests.browser.conftest import Open, axe_findings, known_as, serving, wait_on
 from tests.factories import grid_input
 from tests.polling import wait_for
 from tests.wire import WireServer
@@ -31,7 +33,12 @@ MARKDOWN = """## Counting
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
+slow = Event()  # while it is set, no answer comes
+
+
 def answer(request: Recorded) -> Script:
+    while slow.is_set():
+        time.sleep(0.02)
     if request.model == "second":
         return Script(text=f"{MARKDOWN}\nThe answer is 2.", thinking="I count two.")
     return Script(text=f"{MARKDOWN}\nThe answer is 1.", thinking="I count one.")
@@ -129,6 +136,31 @@ def test_answer_that_changes_while_its_drawer_comes_is_shown_as_it_is(
     with suppress(PlaywrightError):
         held[0].fulfill(response=before)
     expect(page.locator("#drawer")).to_contain_text("Ada correct")
+
+
+def test_note_that_is_being_written_stays_while_its_answer_is_run_again(
+    open_page: Open, grid: str, site: str
+) -> None:
+    page = open_page(grid, expect_errors=True)
+    known_as(page, "Ada")
+    open_first(page)
+    note = page.locator("#drawer [name=note]")
+    note.press_sequentially("half a se")
+    id_ = str(page.locator(".chip").first.get_attribute("id"))
+    slow.set()
+    try:
+        form = {"answer": id_.removeprefix("a-"), "all": "1"}
+        assert page.context.request.post(f"{site}{grid}/reruns", form=form).ok
+        expect(page.locator(f"#{id_}")).to_have_attribute("data-status", "running")
+        page.wait_for_timeout(300)
+        expect(note).to_be_focused()
+        note.press_sequentially("ntence")  # each of which would else be a key of the grid
+        expect(note).to_have_value("half a sentence")
+        expect(page.locator(f"#{id_}")).to_have_attribute("data-status", "running")
+    finally:
+        slow.clear()
+    expect(page.locator(f"#{id_}")).to_have_attribute("data-status", "unlabelled")
+    expect(note).to_have_value("half a sentence")
 
 
 def test_request_is_copied(open_page: Open, grid: str) -> None:

@@ -165,6 +165,23 @@ def test_undo_brings_back_value_and_note(grid: Page, tmp_path: Path) -> None:
     expect(grid.locator("#notices")).to_have_text("Nothing to undo on this visit.")
 
 
+def test_undo_says_nothing_of_a_text_that_came_later(grid: Page, tmp_path: Path) -> None:
+    first = grid.locator(".chip").first
+    for key in ("c", "u"):
+        first.focus()
+        press(grid, key)
+    all_saved(grid)
+    press(grid, "r")
+    expect(first).to_have_attribute("data-attempt", "2")
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    with grid.expect_response(re.compile("/label")) as undone:
+        press(grid, "z")
+    assert undone.value.status == 200
+    all_saved(grid)
+    expect(first).to_have_attribute("data-status", "unlabelled")
+    assert stored(tmp_path) == {}
+
+
 def test_equal_answers_of_a_row_are_labelled_together(grid: Page, tmp_path: Path) -> None:
     texts = grid.locator(".row").first.locator(".chip").all_text_contents()
     text = max(texts, key=texts.count)
@@ -184,6 +201,44 @@ def test_equal_answers_of_a_row_are_labelled_together(grid: Page, tmp_path: Path
     assert {value for value, _ in stored(tmp_path).values()} == {"abstained"}
     press(grid, "z")
     wait_on(grid, lambda: stored(tmp_path) == {}, "undo of all of them")
+
+
+def test_answer_is_not_equal_to_what_is_marked_with_its_number(grid: Page, tmp_path: Path) -> None:
+    """Marks of equal answers are numbered, and a lone answer to a question of counting is such a
+    number; with many equal answers in a row, two kinds of them have the same mark."""
+    row = grid.locator(".row").nth(1)
+    marks = row.locator("[data-eq]").evaluate_all("all => all.map((it) => it.dataset.eq)")
+    lone = row.locator(".chip:not([data-eq])")
+    alone = next(n for n, it in enumerate(lone.all()) if it.locator(".text").inner_text() in marks)
+    lone.nth(alone).focus()
+    press(grid, "g")
+    said = grid.locator("#said")
+    expect(said).to_have_text("No other answer of this row is equal.")
+    first = row.locator("[data-eq]").first
+    text = first.locator(".text").inner_text()
+    row.locator("[data-eq]").evaluate_all("all => all.forEach((it) => { it.dataset.eq = 1; })")
+    first.focus()
+    press(grid, "g")
+    expect(said).to_have_text(re.compile("equal answers: c h a label them all"))
+    assert set(row.locator("[data-lit] .text").all_inner_texts()) == {text}
+
+
+def test_answer_that_is_clicked_is_the_one_that_keys_act_on(grid: Page, tmp_path: Path) -> None:
+    press(grid, "c")
+    grid.locator(".chip").nth(5).click()
+    press(grid, "1")  # no longer a tag of what was labelled last
+    expect(grid.locator("#said")).to_have_text(re.compile("repeat 3: hedged$"))
+    grid.locator(".row").nth(1).locator("[data-eq]").first.focus()
+    press(grid, "g")
+    expect(grid.locator(".chip[data-lit]").nth(1)).to_be_visible()
+    other = grid.locator(".chip").nth(1)
+    other.click()
+    expect(grid.locator(".chip[data-lit]")).to_have_count(0)
+    press(grid, "h")  # not what was lit
+    expect(other).to_have_attribute("data-status", "hallucinated")
+    all_saved(grid)
+    values = [value for value, _ in stored(tmp_path).values()]
+    assert values == ["correct", None, "hallucinated"]
 
 
 def test_space_enter_and_escape_open_and_close(grid: Page) -> None:
@@ -377,6 +432,22 @@ def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: P
     all_saved(grid)
     expect(first).to_have_attribute("data-status", "unlabelled")
     assert stored(tmp_path) == {}
+
+
+def test_refused_label_holds_up_no_answer_that_is_run_again(grid: Page) -> None:
+    refuse(grid, lambda route: route.fulfill(status=409, body="It was run again."))
+    press(grid, "c")
+    first = grid.locator(".chip").first
+    expect(first).to_have_attribute("title", "not saved: It was run again.")
+    allow(grid)
+    first.focus()
+    press(grid, "r")
+    expect(first).to_have_attribute("data-attempt", "2")
+    first.focus()
+    press(grid, "h")
+    all_saved(grid)
+    press(grid, "r")  # of the next
+    expect(grid.locator(".chip").nth(1)).to_have_attribute("data-attempt", "2")
 
 
 def test_labels_wait_for_the_network(grid: Page, tmp_path: Path) -> None:

@@ -168,6 +168,25 @@ def test_page_goes_on_after_its_server_was_away(open_page: Open, app: Served) ->
     expect(page.locator('.chip[data-status="unlabelled"]')).to_have_count(4, timeout=40_000)
 
 
+def test_page_of_a_grid_that_was_deleted_says_so_and_asks_no_more(
+    open_page: Open, app: Served
+) -> None:
+    path = start(app.url, "practice/honest")
+    page = open_page(path, expect_errors=True)
+    wait_on(page, lambda: listeners(app) == 1, "the stream")
+    page.context.set_offline(True)
+    app.loop.call_soon_threadsafe(end_streams, app)
+    assert page.context.request.post(f"{app.url}{path}/deletion").ok
+    page.context.set_offline(False)
+    expect(page.locator("#notices")).to_contain_text(
+        "There is no grid at this address.", timeout=20_000
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(3500)  # longer than it would rest
+    assert asked == []
+
+
 def end_streams(app: Served) -> None:
     for watch in app.services.live.watched.values():
         watch.end()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Dialog, Page, Request, Route, expect
 
 from tests.browser.conftest import Example, Open, axe_findings, wait_on
 from tests.serving import request_json
@@ -122,6 +122,38 @@ def test_label_that_could_not_be_saved_is_kept_and_tried_again(
     notices.get_by_role("button", name="Try again").click()
     expect(page.locator("#review-progress b").first).to_have_text("2")
     assert list(stored(tmp_path).values()) == ["hallucinated", "correct"]
+
+
+def test_leaving_asks_while_a_label_is_not_saved(review: Open) -> None:
+    page = review(expect_errors=True)
+    first = alias(page)
+    page.context.set_offline(True)
+    page.keyboard.press("h")
+    expect(page.locator("#notices")).to_contain_text("Not saved: The server cannot be reached.")
+    page.keyboard.press("[")  # once the label is saved, which it says
+    assert alias(page) != first
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.get_by_role("link", name="←").click()
+    wait_on(page, lambda: asked == ["beforeunload"], "the question")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#review-progress b").first).to_have_text("1")
+
+
+def test_what_had_no_label_is_counted_as_it_gets_one(review: Open) -> None:
+    page = review("?only=unlabelled&q=24-01")
+    page.keyboard.press("h")
+    expect(page.locator("#review-progress .figures")).to_contain_text("1 of 1 labelled by you")
+    expect(page.locator(".over")).to_contain_text("All 1 are labelled")
+    expect(page.locator(".over")).to_contain_text("You labelled 1 of 1, 1 in this sitting.")
+    page.keyboard.press("z")
+    expect(page.locator("#review-progress .figures")).to_contain_text("0 of 1 labelled by you")
 
 
 def test_undo_previous_and_next(review: Open, tmp_path: Path) -> None:
@@ -291,3 +323,20 @@ def test_review_is_accessible(review: Open, options: dict[str, Any]) -> None:
     assert axe_findings(page) == []
     page.get_by_role("button", name="Keys").click()
     assert axe_findings(page) == []
+
+
+def test_note_that_is_changed_later_keeps_the_tags(review: Open, tmp_path: Path) -> None:
+    page = review()
+    for key in ("1", "c", "["):
+        page.keyboard.press(key)
+    expect(page.locator(".one .facts")).to_be_visible()
+    page.keyboard.press("e")
+    page.keyboard.type("it guesses")
+    page.keyboard.press("Escape")
+
+    def said() -> list[tuple[str, str, str]]:
+        with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
+            return database.execute("SELECT value, tags, note FROM label").fetchall()
+
+    wait_on(page, lambda: said()[0][2] == "it guesses", "saving")
+    assert said() == [("correct", '["hedged"]', "it guesses")]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open, axe_findings, wait_on
+from tests.browser.conftest import Open, axe_findings, known_as, wait_on
 from tests.polling import wait_for
 from tests.serving import request_json
 
@@ -233,3 +233,49 @@ def test_equal_answers_light_up_together(open_page: Open, site: str) -> None:
     expect(equals.last).to_have_css("box-shadow", "none")
     equals.first.hover()
     expect(equals.last).not_to_have_css("box-shadow", "none")
+
+
+def test_rows_stay_while_a_filter_lets_go_of_them(open_page: Open, site: str) -> None:
+    """Rows that were labelled match no longer: those below move up on the server, not here."""
+    page = open_page(f"{start(site, prompts=120)}?only=unlabelled")
+    known_as(page, "Ada")
+
+    def chips(row: int) -> Locator:
+        return page.locator(f'[data-row="{row}"] .chip')
+
+    for chip in [*chips(1).all(), *chips(2).all(), *chips(50).all()[:3]]:
+        answer = (chip.get_attribute("id") or "").removeprefix("a-")
+        page.context.request.post(f"{site}/answers/{answer}/label", form={"value": "correct"})
+    expect(page.locator("#rows-now")).to_contain_text("2 fewer prompts match now.")
+    chips(50).last.focus()
+    page.keyboard.press("c")  # on to the next, whose row is yet to come
+    expect(chips(51).first).to_be_focused()
+    expect(page.locator("#rows-now")).to_contain_text("3 fewer prompts match now.")
+    numbers = page.locator("[data-row]").evaluate_all("all => all.map((it) => it.dataset.row)")
+    assert numbers == [str(n) for n in range(1, 101)]
+    expect(page.locator('[data-row="51"]')).to_have_attribute("aria-rowindex", "52")
+    page.keyboard.press("z")
+    expect(chips(50).last).to_be_focused()
+    page.keyboard.press("c")
+    page.keyboard.press("[")
+    expect(chips(49).last).to_be_focused()
+
+
+def test_answer_that_has_no_place_here_is_told_of(open_page: Open, site: str) -> None:
+    path = start(site, prompts=60)
+    page = open_page(path)
+    first = page.locator(".chip").first.get_attribute("id")
+    with_filter = open_page(f"{path}?only=reviewers#{first}")
+    folded = open_page(f"{path}?fold=practice/bluffer#{first}")
+    for other in (with_filter, folded):
+        expect(other.locator("#notices")).to_have_text(
+            "This answer is in no row and no column that is shown here."
+        )
+    page.locator(".row .more").first.focus()  # from which one goes on as from any other place
+    page.keyboard.press("c")
+    page.keyboard.press("[")
+    expect(page.locator('[data-row="60"] .chip').last).to_be_focused()
+    all_folded = open_page(f"{path}?fold=practice/bluffer&fold=practice/honest")
+    all_folded.keyboard.press("]")
+    all_folded.wait_for_timeout(200)
+    expect(all_folded.locator("#notices")).to_be_empty()

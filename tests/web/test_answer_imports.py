@@ -163,9 +163,8 @@ def test_filter_finds_what_reviewers_out_of_a_file_labelled(client: TestClient) 
     [link] = re.findall(r'href="(\?by=[^"]+)"', client.get(f"/grids/{grid}").text)
     assert link == "?by=Zo%C3%AB"
     for public_id in (run, grid):
-        rows = client.get(f"/grids/{public_id}/rows{link}&from=1&to=1").text
-        assert 'id="a-' in rows, public_id
-    assert 'id="a-' not in client.get(f"/grids/{grid}/rows?by=Nobody&from=1&to=1").text
+        assert 'id="a-' in client.get(f"/grids/{public_id}{link}").text, public_id
+    assert 'id="a-' not in client.get(f"/grids/{grid}?by=Nobody").text
     # Somebody here of the same name labels the same answer: that is one answer still.
     answer = client.get(f"/api/grids/{grid}/answers").json()["items"][0]["id"]
     assert client.put(f"/api/answers/{answer}/label", json=said).status_code == 200

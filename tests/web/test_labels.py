@@ -230,7 +230,10 @@ def test_conflicts_are_listed_and_decided_without_scripts(client: TestClient) ->
     form = {"value": "abstained", "note": "neither", "page": "1", "then": str(ids[1])}
     response = client.post(f"/answers/{ids[0]}/decision", data=form, follow_redirects=False)
     assert response.headers["location"] == f"{url}#a-{ids[1]}"
+    assert ">neither</textarea>" in conflicts(client, grid_id)[1]
+    client.post(f"/answers/{ids[0]}/decision", data={**form, "note": ""})  # it was emptied
     listed, page = conflicts(client, grid_id)
+    assert "neither" not in page
     assert listed == [*ids[1:], ids[0]]
     assert "Ada decided: abstained." in page
     assert "2 answers on which reviewers differ" in page

@@ -57,13 +57,21 @@ def heads(page: str) -> list[str]:
 
 
 def test_text_is_found_in_answers_and_thinking_whatever_its_case(client: TestClient) -> None:
-    grid_id = run_grid(client)
+    grid_id = run_grid(client, repeats=6)
     ids = texts(
-        client, grid_id, ("In ÉTÉ 100%", ""), ("1000", "I recall an Été"), ("a_b", ""), ("axb", "")
+        client,
+        grid_id,
+        ("In ÉTÉ 100%", ""),
+        ("1000", "I recall an Été"),
+        ("a_b", ""),
+        ("axb", ""),
+        ("5\xa0000 km", ""),
+        ("So said 👩‍🔬", "שלום\u200f!"),
     )
     for q, numbers in (
         ("été", {0, 1}), ("RECALL", {1}), ("100%", {0}), ("a_b", {2}), ("A_B", {2}), ("%", {0}),
         ("nothing of it", set()), ("\\", set()),
+        ("5\xa0000", {4}), ("👩‍🔬", {5}), ("שלום\u200f!", {5}),
     ):  # fmt: skip
         assert found(client, grid_id, {"q": q}) == {ids[n] for n in numbers}, q
 
@@ -127,10 +135,26 @@ def test_folded_columns_are_updated_too(client: TestClient) -> None:
     client.post("/reviewer", data={"name": "Ada"})
     url = f"/answers/{ids[0]}/label?since=9999&fold=practice/bluffer"
     html = client.put(url, data={"value": "hallucinated"}).text
-    assert 'id="group-0" hx-swap-oob="outerMorph"' in html
-    assert re.search(r'id="m-0-\d+" hx-swap-oob="outerMorph"', html)
+    [group] = re.findall(r'id="group-([\d-]+)" hx-swap-oob="outerMorph"', html)
+    assert re.search(rf'id="m-{group}-\d+" hx-swap-oob="outerMorph"', html)
     assert '<span class="hallucinated">H1</span>' in html
     assert f'id="a-{ids[0]}"' not in html  # it is not on the page
+
+
+def test_folded_columns_stay_themselves_when_others_are_added(client: TestClient) -> None:
+    """A page that is open is told of them by their ids."""
+    grid_id = run_grid(client, models=["practice/honest"], variants=FOUR)
+    wordings = "&".join(f"fold={name}" for name in ("allowed", "not+mentioned"))
+
+    def groups() -> list[tuple[str, str]]:
+        page = client.get(f"/grids/{grid_id}?order=wording,thinking,model&{wordings}").text
+        return re.findall(r'aria-label="([^"]+), \d columns folded" id="(group-[^"]+)"', page)
+
+    before = groups()
+    assert [name for name, _ in before] == ["allowed", "not mentioned"]
+    added = client.post(f"/api/grids/{grid_id}/additions", json={"models": ["practice/bluffer"]})
+    assert added.is_success, added.text
+    assert groups() == before
 
 
 def test_page_says_that_other_rows_match_now(client: TestClient) -> None:
@@ -170,7 +194,7 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     rest = client.get(f"/grids/{grid_id}?row=51").text
     assert re.findall(r'data-row="(\d+)"', rest) == [str(n) for n in range(51, 101)]
     assert '<a href="?row=1">rows 1–50</a>' in rest
-    piece = client.get(f"/grids/{grid_id}/rows?from=99&to=100").text
+    piece = client.get(f"/grids/{grid_id}/rows?from=99&rows=99+100").text
     assert re.findall(r'aria-rowindex="(\d+)"', piece) == ["100", "101"]
     [since] = re.findall(r'name="since" value="(\d+)"', page)
     assert f'data-seq="{since}"' in piece
@@ -180,7 +204,10 @@ def test_rows_come_in_blocks(client: TestClient) -> None:
     assert 'data-row="1"' not in at
 
 
-@pytest.mark.parametrize("wrong", ["from=0&to=1", "from=2&to=1", "from=1&to=51", "from=1"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["from=0&rows=1", "from=1&rows=", "from=1&rows=1-2", "from=1", f"from=1&rows=1{'+1' * 50}"],
+)
 def test_rows_that_make_no_sense_are_refused(
     shared_client: TestClient, shared_grid: str, wrong: str
 ) -> None:
@@ -206,6 +233,27 @@ def test_rows_are_sorted_by_what_is_in_them(client: TestClient) -> None:
     filtered = client.get(f"/grids/{grid_id}?sort=disagreement&label=correct").text
     assert re.findall(r'data-row="(\d)"', filtered) == ["3", "1"]
     assert re.findall(r'aria-rowindex="(\d)"', filtered) == ["1", "2", "3"]
+
+
+def test_next_without_a_label_is_found_from_where_one_is(client: TestClient) -> None:
+    """Both ways, also from a row that the filter has let go of; round and round."""
+    prompts = [{"text": f"Question {n}?"} for n in range(1, 4)]
+    grid_id = run_grid(client, prompts=prompts, models=["practice/honest"], repeats=2)
+    with database(client).read() as session:
+        ids = session.exec(select(Answer.id).order_by(col(Answer.prompt_id), col(Answer.id))).all()
+    for answer in ids[2:4]:
+        label(client, answer, "Ada", "correct")
+
+    def following(answer: int, step: int) -> int:
+        query = f"only=unlabelled&from={answer}&step={step}"
+        return int(client.get(f"/grids/{grid_id}/next?{query}").raise_for_status().text)
+
+    assert [following(ids[n], 1) for n in (0, 1, 2, 3, 5)] == [ids[n] for n in (1, 4, 4, 4, 0)]
+    assert [following(ids[n], -1) for n in (0, 2, 3, 4)] == [ids[n] for n in (5, 1, 1, 1)]
+    assert client.get(f"/grids/{grid_id}/next?from={ids[0]}&step=2").status_code == 422
+    assert client.get(f"/grids/{grid_id}/row?only=unlabelled&of={ids[2]}").text == "2"
+    rows = client.get(f"/grids/{grid_id}/rows?only=unlabelled&from=2&rows=2+3+9").text
+    assert re.findall(r'data-row="(\d)" aria-rowindex="(\d)"', rows) == [("2", "3"), ("3", "4")]
 
 
 def test_chip_is_short(client: TestClient) -> None:
