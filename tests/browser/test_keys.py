@@ -209,18 +209,18 @@ def test_answer_is_not_equal_to_what_is_marked_with_its_number(grid: Page, tmp_p
     row = grid.locator(".row").nth(1)
     marks = row.locator("[data-eq]").evaluate_all("all => all.map((it) => it.dataset.eq)")
     lone = row.locator(".chip:not([data-eq])")
-    alone = next(n for n, it in enumerate(lone.all()) if it.locator(".text").inner_text() in marks)
+    alone = next(n for n, it in enumerate(lone.all()) if it.inner_text() in marks)
     lone.nth(alone).focus()
     press(grid, "g")
     said = grid.locator("#said")
     expect(said).to_have_text("No other answer of this row is equal.")
     first = row.locator("[data-eq]").first
-    text = first.locator(".text").inner_text()
+    text = first.inner_text()
     row.locator("[data-eq]").evaluate_all("all => all.forEach((it) => { it.dataset.eq = 1; })")
     first.focus()
     press(grid, "g")
     expect(said).to_have_text(re.compile("equal answers: c h a label them all"))
-    assert set(row.locator("[data-lit] .text").all_inner_texts()) == {text}
+    assert set(row.locator("[data-lit]").all_inner_texts()) == {text}
 
 
 def test_answer_that_is_clicked_is_the_one_that_keys_act_on(grid: Page, tmp_path: Path) -> None:
