@@ -5,7 +5,6 @@ import { RETRY_MS, addressOf, known, page } from "./live.js";
 import { ask, parse } from "./page.js";
 
 const REST_MS = 60; // of scrolling, before what is passed is asked for
-const KEPT = ":focus, [aria-current], [data-saving], [data-unsaved]";
 const scroller = page.querySelector(".scroller");
 const blocks = "whole" in page.dataset ? [] : [...page.querySelectorAll(".block")]; // whole: for print
 const filled = new Map(); // blocks that have their rows, or will have when the promise is kept
@@ -14,10 +13,13 @@ const heightOf = (part) => part.getBoundingClientRect().height;
 let turn = Promise.resolve(); // one block after the other is shown
 let timer = null;
 const later = (ms) => { clearTimeout(timer); timer = setTimeout(update, ms); };
+// Between two frames, for what would make one of them late; Safari does not tell.
+const idle = () => new Promise((go) => (window.requestIdleCallback ?? setTimeout)(go, { timeout: 200 }));
 
-async function read(block) {
-  const { first: from, rows } = block.dataset;
-  const { dataset: { seq }, children } = parse(await ask(addressOf("rows", { from, rows }))).body.firstElementChild;
+async function read(block, { first: from, rows } = block.dataset) {
+  const html = await ask(addressOf("rows", { from, rows }));
+  await idle();
+  const { dataset: { seq }, children } = parse(html).body.firstElementChild;
   // What changed meanwhile was told to the page, which had nowhere to put it.
   return seq < known() ? read(block) : children;
 }
@@ -53,12 +55,12 @@ function hold(block, height) {
   filled.delete(block);
 }
 
+const isFar = (it) => filled.has(it) && !near.has(it) && !it.style.minHeight && !it.querySelector(":focus, [aria-current], [data-saving], [data-unsaved]");
+
 function update() {
-  const far = [...filled.keys()].filter((it) => !near.has(it) && !it.style.minHeight && !it.querySelector(KEPT));
-  const heights = far.map(heightOf); // before any changes: each would be laid out again
+  for (const block of filled.keys()) if (isFar(block)) idle().then(() => isFar(block) && hold(block, heightOf(block)));
   const away = (block) => Math.abs(block.getBoundingClientRect().top);
   const coming = [...near].filter((it) => !filled.has(it)).sort((a, b) => away(a) - away(b));
-  far.forEach((block, at) => hold(block, heights[at]));
   for (const block of coming) fill(block).catch(() => later(RETRY_MS));
 }
 
