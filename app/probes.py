@@ -98,26 +98,36 @@ def read_probe(text: str) -> Probe:
     except tomllib.TOMLDecodeError as exc:
         raise InvalidInput(f"This is no TOML: {exc}.") from exc
     except ValidationError as exc:
-        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()[:5])
-        raise InvalidInput(f"This is no probe file: {'; '.join(wrong)}.") from exc
+        raise _no_probe(exc) from exc
 
 
 def grid_of(session: Session, probe: Probe) -> GridInput:
-    """What the probe asks, in the words of this library; a wording it lacks is added to it."""
+    """What the probe asks, in the words of this library; a wording it lacks is added to it.
+
+    Raises InvalidInput for more of anything than a grid takes.
+    """
     slugs = {wording.slug: _slug_here(session, wording) for wording in probe.wordings}
-    return GridInput(
-        title=probe.title,
-        prompts=list(probe.prompts),
-        models=probe.models,
-        variants=[
-            variant.model_copy(update={"wording": slugs.get(variant.wording, variant.wording)})
-            for variant in probe.variants
-        ],
-        repeats=probe.repeats,
-        forced=probe.forced,
-        max_calls=probe.max_calls,
-        max_cost_usd=probe.max_cost_usd,
-    )
+    try:
+        return GridInput(
+            title=probe.title,
+            prompts=list(probe.prompts),
+            models=probe.models,
+            variants=[
+                variant.model_copy(update={"wording": slugs.get(variant.wording, variant.wording)})
+                for variant in probe.variants
+            ],
+            repeats=probe.repeats,
+            forced=probe.forced,
+            max_calls=probe.max_calls,
+            max_cost_usd=probe.max_cost_usd,
+        )
+    except ValidationError as exc:
+        raise _no_probe(exc) from exc
+
+
+def _no_probe(error: ValidationError) -> InvalidInput:
+    wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+    return InvalidInput(f"This is no probe file: {'; '.join(wrong)}.")
 
 
 def again(session: Session, grid: Grid) -> GridInput:

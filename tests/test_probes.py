@@ -96,6 +96,23 @@ def test_what_is_no_probe_is_refused_with_the_place(text: str, words: str) -> No
         read_probe(text)
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"repeats": 0}, "repeats: "),
+        ({"repeats": 101}, "repeats: "),
+        ({"models": [f"practice/{n}" for n in range(101)]}, "models: "),
+        ({"variants": [{"max_tokens": n} for n in range(1, 102)]}, "variants: "),
+    ],
+)
+def test_more_than_a_grid_takes_is_refused_with_the_place(
+    session: Session, changed: dict[str, object], words: str
+) -> None:
+    probe = {"models": ["practice/honest"], "variants": [{}], "prompts": [{"text": "Who?"}]}
+    with pytest.raises(InvalidInput, match=words):
+        grid_of(session, Probe.model_validate(probe | changed))
+
+
 def test_two_versions_of_a_wording_stay_two(session: Session) -> None:
     grid = new_grid(session, variants=[{"wording": "allowed"}])
     said = current_wording(session, "allowed").opt_out
