@@ -201,7 +201,7 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
     known = known_prompts(session, given.prompts)
     found = [find_prompt(session, one, known) for one in given.prompts]
     prompts = list({prompt.id: prompt for prompt in found}.values())
-    variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
+    variants = _planned(session, given.variants)
     settings = list(dict.fromkeys(v.thinking for v in given.variants))
     hindrances = [
         hindrance
@@ -285,6 +285,16 @@ def find_prompt(
     if isinstance(given, PromptRef):
         return known.get(given.key) or prompt_versions(session, given.key)[0]
     return save_prompt(session, given)
+
+
+def _planned(session: Session, given: Iterable[VariantInput]) -> list[PlannedVariant]:
+    """Each once, also where its wording is written in several ways."""
+    found: dict[str, PlannedVariant] = {}
+    for one in given:
+        wording = current_wording(session, one.wording)
+        asked = one.model_copy(update={"wording": wording.slug})
+        found.setdefault(asked.model_dump_json(), PlannedVariant(asked, wording))
+    return list(found.values())
 
 
 def _title(prompts: Sequence[Prompt]) -> str:
