@@ -6,11 +6,13 @@ wordings that the library has to the letter are found there, so that answers can
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlmodel import Session
 
 from app.errors import InvalidInput
@@ -18,7 +20,17 @@ from app.grid.shape import load_columns, load_prompts
 from app.grid.view import Column, forced_settings
 from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
-from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
+from app.prompts import (
+    MAX_TITLE,
+    Line,
+    PromptInput,
+    WordingInput,
+    same,
+    save_wording,
+    shorten,
+    slug_of,
+    wordings,
+)
 from app.tables import Grid, Wording
 
 HEAD = "# A grid of Bluffcheck. To run it:  python -m app run THIS-FILE\n\n"
@@ -51,6 +63,14 @@ class Probe(BaseModel):
     variants: list[VariantInput] = Field(min_length=1)
     wordings: list[ProbeWording] = Field(default_factory=list)
     prompts: list[PromptInput] = Field(min_length=1)
+
+    @field_validator("wordings")
+    @classmethod
+    def _each_slug_once(cls, value: list[ProbeWording]) -> list[ProbeWording]:
+        slugs = Counter(slug_of(wording.slug) for wording in value)
+        if twice := [slug for slug, number in slugs.items() if number > 1]:
+            raise ValueError(f"the slug “{twice[0]}” stands there twice")
+        return value
 
 
 def save_probe(session: Session, grid: Grid) -> str:
@@ -106,14 +126,16 @@ def grid_of(session: Session, probe: Probe) -> GridInput:
 
     Raises InvalidInput for more of anything than a grid takes.
     """
-    slugs = {wording.slug: _slug_here(session, wording) for wording in probe.wordings}
+    slugs = {slug_of(wording.slug): _slug_here(session, wording) for wording in probe.wordings}
     try:
         return GridInput(
             title=probe.title,
             prompts=list(probe.prompts),
             models=probe.models,
             variants=[
-                variant.model_copy(update={"wording": slugs.get(variant.wording, variant.wording)})
+                variant.model_copy(
+                    update={"wording": slugs.get(slug_of(variant.wording), variant.wording)}
+                )
                 for variant in probe.variants
             ],
             repeats=probe.repeats,
@@ -146,10 +168,11 @@ def _names(columns: Iterable[Column]) -> dict[int, str]:
     """What each wording is called in the file, by its id: a grid may have two versions of one."""
     found: dict[int, str] = {}
     for wording in {c.wording.id: c.wording for c in columns}.values():
-        name, number = wording.slug, 1
+        slug = name = slug_of(wording.slug)
+        number = 1
         while name in found.values():
             number += 1
-            name = f"{wording.slug}-{number}"
+            name = f"{slug}-{number}"
         found[wording.id] = name
     return found
 
@@ -160,10 +183,18 @@ def _slug_here(session: Session, wording: ProbeWording) -> str:
     for here in known:
         if same(here, wording.given.model_copy(update={"title": here.title})):
             return here.slug
-    if wording.slug not in {here.slug for here in known}:
-        return save_wording(session, wording.given).slug
     titles = {here.title for here in known}
-    number = 2
-    while (title := f"{wording.title} ({number})") in titles:
+    number = 0
+    while True:
         number += 1
-    return save_wording(session, wording.given.model_copy(update={"title": title})).slug
+        title = _numbered(wording.title, number)
+        if title not in titles:
+            # Its name may be that of an archived one, or be none to know it by.
+            with suppress(InvalidInput):
+                return save_wording(session, wording.given.model_copy(update={"title": title})).slug
+
+
+def _numbered(title: str, number: int) -> str:
+    """The same title beside others: “allowed (2)”."""
+    end = "" if number == 1 else f" ({number})"
+    return shorten(title, MAX_TITLE - len(end)) + end

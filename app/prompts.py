@@ -17,6 +17,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
+MAX_TITLE = 60  # of a wording
 NEWEST_FIRST = (col(Prompt.created_at).desc(), col(Prompt.id))
 NEW = "new"  # in the place of a key or slug in an address: of what is still to be saved
 FIRST = 1  # version of the library; what came with an imported grid only has lower ones
@@ -65,7 +66,7 @@ class WordingInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    title: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_storable)]
+    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(_storable)]
     mode: WordingMode = WordingMode.parts
     opt_out: Text = ""
     placement: Placement = Placement.end
@@ -173,11 +174,15 @@ def wording_versions(session: Session, slug: str) -> list[Wording]:
 def current_wording(session: Session, slug: str) -> Wording:
     """The version to use now. Raises InvalidInput with the names that exist."""
     by_slug = {w.slug: w for w in wordings(session)}
-    # People write "not mentioned" and "not_mentioned"; both are the slug.
-    found = by_slug.get(slug.strip().lower().replace(" ", "-").replace("_", "-"))
+    found = by_slug.get(slug_of(slug))
     if found is None:
         raise InvalidInput(f"There is no wording “{slug}”. There are: {', '.join(by_slug)}.")
     return found
+
+
+def slug_of(name: str) -> str:
+    """The slug that people mean: they write "not mentioned" and "Not_mentioned" too."""
+    return name.strip().lower().replace(" ", "-").replace("_", "-")
 
 
 def save_prompt(
