@@ -1,5 +1,6 @@
 """The library: prompts and wordings, created and edited by adding versions."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,6 +55,14 @@ class PromptInput(BaseModel):
         if not value:
             raise ValueError("a prompt needs a text")
         return value
+
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _between_commas(cls, value: Any) -> Any:
+        """Forms have commas between tags, so that none can have one in it."""
+        if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+            return value  # which is refused
+        return [part for tag in value for part in re.split("[,\n]", tag)]
 
     @field_validator("references", "tags")
     @classmethod
