@@ -109,7 +109,13 @@ def places(session: Session, grid: Grid, variant_id: int, product: str) -> list[
     )
     there = dict(session.exec(counted.group_by(col(Answer.prompt_id))).all())
     return [
-        Place(number, prompt, column, compose(prompt, column.wording), there.get(prompt.id, 0))
+        Place(
+            number,
+            prompt,
+            column,
+            compose(prompt, column.wording, column.variant.system_prompt),
+            there.get(prompt.id, 0),
+        )
         for number, prompt in enumerate(load_prompts(session, grid.id), start=1)
     ]
 
@@ -140,7 +146,8 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     cell = (Answer.grid_id == grid.id, Answer.prompt_id == prompt.id,
             Answer.variant_id == variant.id, Answer.model == model)  # fmt: skip
     last = session.exec(select(func.max(Answer.repeat)).where(*cell)).one() or 0
-    message = compose(prompt, session.get_one(Wording, variant.wording_id))
+    wording = session.get_one(Wording, variant.wording_id)
+    message = compose(prompt, wording, variant.system_prompt)
     answers = [
         Answer(
             grid_id=grid.id, prompt_id=prompt.id, variant_id=variant.id, provider=PASTED,
