@@ -12,7 +12,7 @@ from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput, same, shorten
 from app.pubid import is_public_id, new_public_id
 from app.tables import Answerable, Prompt
-from app.web.deps import decimal, whole
+from app.web.deps import count_typed, decimal, whole
 from app.web.problems import validated
 
 BOX_WORDINGS = ["not-mentioned", "allowed"]
@@ -207,9 +207,9 @@ class ComposeForm:
             prompts=prompts,
             models=models,
             variants=self._variants(self.wordings, self.thinking),
-            repeats=self.repeats.strip() or 1,
+            repeats=count_typed(self.repeats) or 1,
             forced=self._forced(),
-            max_calls=self.max_calls.strip() or None,
+            max_calls=count_typed(self.max_calls) or None,
             max_cost_usd=decimal(self.max_cost_usd) or None,
         )
 
@@ -247,7 +247,7 @@ class ComposeForm:
                 thinking=thinking,
                 system_prompt=self.system_prompt,
                 temperature=decimal(self.temperature) or None,
-                max_tokens=self.max_tokens.strip() or 16_000,
+                max_tokens=count_typed(self.max_tokens) or 16_000,
             )
             for wording in wordings
             for thinking in settings
@@ -302,11 +302,11 @@ class AdditionForm(ComposeForm):
         thinking = self.thinking or (there.thinking if self.wordings else [])
         return validated(
             AdditionInput,
-            repeats=self.repeats.strip() or 0,
+            repeats=count_typed(self.repeats) or 0,
             models=self.all_models,
             variants=self._variants(wordings, thinking),
             prompts=self._prompts(),
             forced=self._forced(),
-            max_calls=self.max_calls.strip() or None,
+            max_calls=count_typed(self.max_calls) or None,
             max_cost_usd=decimal(self.max_cost_usd) or None,
         )
