@@ -62,14 +62,14 @@ def save_prompt(
         name: _lines(data, name)
         for name in ("text", "question", "answer_format", "constraint", "source", "answerable")
     }
-    fields["references"] = typed = _lines(data, "references").split("\n")
+    fields["references"] = lines = _lines(data, "references").split("\n")
     fields["tags"] = [t.strip() for t in str(data.get("tags", "")).split(",")]
     there = None if key == prompts.NEW else key
     try:
         with server.database.write() as writing:
             newest = prompts.prompt_versions(writing, key)[0] if there else None
             if newest:
-                fields["references"] = _references(typed, newest.references)
+                fields["references"] = _references(lines, newest.references)
             if newest and data.get("action") in ("archive", "restore"):
                 prompts.archive(newest, restore=data["action"] == "restore")
             else:
