@@ -15,7 +15,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlmodel import Session
 
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grid.shape import load_columns, load_prompts
 from app.grid.view import Column, forced_settings
 from app.pasted import is_pasted
@@ -84,7 +84,10 @@ def save_probe(session: Session, grid: Grid) -> str:
 
 
 def probe_of(session: Session, grid: Grid) -> Probe:
+    """Raises Conflict where there is nobody to ask."""
     columns = _asked(session, grid)
+    if not columns:
+        raise Conflict("All of this grid was pasted: a probe file has no model to ask for it.")
     variants = {column.variant.id: column for column in columns}
     names = _names(columns)
     return Probe(

@@ -11,13 +11,15 @@ from sqlmodel import Session
 
 from app.additions import AdditionInput, add_to_grid, plan_addition
 from app.db import Database
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grid.shape import load_columns, load_prompts
+from app.grids import get_grid
 from app.plans import GridInput, VariantInput, plan_grid
 from app.pricing.ceilings import NO_CEILINGS
 from app.probes import Probe, again, grid_of, read_probe, save_probe
 from app.prompts import WordingInput, archive, current_wording, save_wording, wordings
 from tests.factories import new_grid, practice
+from tests.imports.answers.importing import bring_in
 
 VARIANTS = [
     {"wording": "allowed", "thinking": "off"},
@@ -111,6 +113,16 @@ def test_more_than_a_grid_takes_is_refused_with_the_place(
     probe = {"models": ["practice/honest"], "variants": [{}], "prompts": [{"text": "Who?"}]}
     with pytest.raises(InvalidInput, match=words):
         grid_of(session, Probe.model_validate(probe | changed))
+
+
+def test_grid_that_was_pasted_whole_has_none(database: Database) -> None:
+    table = "prompt,model,answer\nWho?,pasted/ChatGPT,Me\n"
+    public_id = bring_in(database, table, "a.csv").public_id
+    with database.read() as session:
+        grid = get_grid(session, public_id)
+        for make in (save_probe, again):
+            with pytest.raises(Conflict, match="All of this grid was pasted"):
+                make(session, grid)
 
 
 def as_here(session: Session, slug: str, title: str, opt_out: str, called: str = "") -> str:
