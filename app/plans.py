@@ -229,14 +229,21 @@ def check_ready(models: Iterable[str], providers: Providers) -> None:
             raise InvalidInput(f"{model} cannot be called yet. {reason}")
 
 
+def size_problem(plan: Plan, max_answers: int) -> str:
+    """Why there may not be as many answers as the whole grid would have; empty: there may."""
+    if plan.total <= max_answers:
+        return ""
+    return (
+        f"This grid would make {plan.total:,} calls; at most {max_answers:,} are allowed in one"
+        " grid. Take fewer prompts, models, variants or repeats, or raise"
+        " BLUFFCHECK_MAX_ANSWERS."
+    )
+
+
 def check_size(plan: Plan, max_answers: int) -> None:
     """Raises InvalidInput where the whole grid would have more answers than that."""
-    if plan.total > max_answers:
-        raise InvalidInput(
-            f"This grid would make {plan.total:,} calls; at most {max_answers:,} are allowed in one"
-            " grid. Take fewer prompts, models, variants or repeats, or raise"
-            " BLUFFCHECK_MAX_ANSWERS."
-        )
+    if problem := size_problem(plan, max_answers):
+        raise InvalidInput(problem)
 
 
 def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
