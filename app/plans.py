@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlmodel import Session
 
 from app.errors import InvalidInput
@@ -35,6 +35,12 @@ class VariantInput(BaseModel):
     system_prompt: Text = ""
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int = Field(16_000, ge=1, le=1_000_000)
+
+    @field_validator("system_prompt")
+    @classmethod
+    def _none_if_blank(cls, value: str) -> str:
+        """A blank left in a form is no system message, and APIs refuse one."""
+        return value if value.strip() else ""
 
     @classmethod
     def of(cls, row: Variant, wording: Wording) -> Self:
