@@ -233,6 +233,9 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         newest = wording_versions(session, slug)[0]
         if same(newest, given):
             return newest
+        others = {it.title.casefold() for it in wordings(session) if it.slug != slug}
+        if given.title != newest.title and given.title.casefold() in others:
+            raise InvalidInput(f"There is another wording called “{given.title}”. Give a new name.")
         wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
     _add(session, wording)
     return wording
