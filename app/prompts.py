@@ -217,7 +217,10 @@ def save_prompt(
 
 
 def save_wording(session: Session, given: WordingInput, slug: str | None = None) -> Wording:
-    """Add a wording, or a new version of the wording ``slug``. Raises InvalidInput, NotFound."""
+    """Add a wording, or a new version of the wording ``slug``; an identical one is reused.
+
+    Raises InvalidInput, NotFound.
+    """
     fields = given.model_dump()
     if slug is None:
         slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
@@ -226,6 +229,9 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         if slug == NEW:
             raise InvalidInput(f"“{given.title}” is no name to know a wording by. Give another.")
         if session.exec(_slug_in_use(slug)).first():
+            newest = wording_versions(session, slug)[0]
+            if same(newest, given) and newest.archived_at is None:  # a form that was sent twice
+                return newest
             raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
         highest = session.exec(select(func.max(Wording.position))).one() or 0
         wording = Wording(slug=slug, position=highest + 1, **fields)

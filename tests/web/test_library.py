@@ -177,6 +177,16 @@ def test_what_somebody_else_saved_meanwhile_is_not_written_over(client: TestClie
         assert 'name="version" value="3"' in client.get(f"/library/{url}").text
 
 
+def test_new_wording_that_is_sent_twice_is_saved_once(client: TestClient) -> None:
+    fields = {"title": "Strict", "opt_out": "Be strict."}
+    for _ in range(2):
+        assert client.post("/library/wordings/new", data=fields).url.path == "/library"
+    other = client.post("/library/wordings/new", data=fields | {"opt_out": "Be lenient."})
+    assert other.status_code == 422
+    assert "There is already a wording called “Strict”." in other.text
+    assert "Save as version 2" in client.get("/library/wordings/strict").text
+
+
 def test_reference_of_several_lines_stays_one(client: TestClient) -> None:
     references = ["one\ntwo", "a\u2028b", "x, y; z"]
     services = client.app.state.services  # type: ignore[attr-defined]
