@@ -145,9 +145,9 @@ def _refuse_changed(data: FormData, newest: Prompt | Wording) -> None:
     """Raises Conflict where the page that sent the form (field ``version``) showed an older one."""
     if data.get("version", str(newest.version)) != str(newest.version):
         raise Conflict(
-            f"Somebody saved version {newest.version} since this page was opened. What you typed"
-            f" is still here: look at theirs under Versions, and save again to make yours version"
-            f" {newest.version + 1}."
+            f"Version {newest.version} was saved since this page was opened. What you typed is"
+            f" still here: compare it with that one under Versions, and save again to make it"
+            f" version {newest.version + 1}."
         )
 
 

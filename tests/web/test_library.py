@@ -167,7 +167,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_written_over(client: TestClie
         client.post(f"/library/{url}", data=fields | {field: "What they want."})
         page = client.post(f"/library/{url}", data=mine)
         assert page.status_code == 409
-        assert "Somebody saved version 2 since this page was opened." in page.text
+        assert "Version 2 was saved since this page was opened." in page.text
         assert "What I want.</textarea>" in page.text
         assert "What they want." in page.text
         assert 'name="version" value="2"' in page.text
