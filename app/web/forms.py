@@ -266,6 +266,7 @@ class GridHas:
 
     models: Sequence[str] = ()
     wordings: Sequence[str] = ()  # slugs of wordings that can be chosen now
+    archived: Sequence[str] = ()  # titles of those that cannot
     thinking: Sequence[str] = ()
     forced: Collection[str] = ()  # "off provider/model-id"
     prompts: Collection[int] = ()  # ids
@@ -298,6 +299,12 @@ class AdditionForm(ComposeForm):
 
         Raises InvalidInput.
         """
+        if self.thinking and not self.wordings and there.archived:
+            names = ", ".join(f"“{title}”" for title in there.archived)
+            raise InvalidInput(
+                f"Not all wordings of this grid can be asked now: {names}, archived in the library."
+                " Restore what is to be asked, or tick the wordings to ask."
+            )
         wordings = self.wordings or (there.wordings if self.thinking else [])
         thinking = self.thinking or (there.thinking if self.wordings else [])
         return validated(
