@@ -1,6 +1,7 @@
 """The command line: ``python -m app serve``."""
 
 import gc
+import io
 import logging.config
 import socket
 import sys
@@ -64,6 +65,8 @@ def main() -> None:
 
     Settings come from BLUFFCHECK_* variables and .env; options win over both.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot say must not end a command
+        sys.stdout.reconfigure(errors="replace")
 
 
 for command in (upkeep.backup, upkeep.restore, upkeep.doctor):

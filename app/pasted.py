@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from app.errors import InvalidInput, NotFound
@@ -21,6 +22,7 @@ from app.origins import refuse_imported
 from app.prompts import Text
 from app.providers import Outcome, ThinkingKind
 from app.providers.observing import Evidence, Thought
+from app.pubid import public_id_of
 from app.reviewing.labels import forget_labels
 from app.suggestions import suggestion
 from app.tables import (
@@ -109,7 +111,13 @@ def places(session: Session, grid: Grid, variant_id: int, product: str) -> list[
     )
     there = dict(session.exec(counted.group_by(col(Answer.prompt_id))).all())
     return [
-        Place(number, prompt, column, compose(prompt, column.wording), there.get(prompt.id, 0))
+        Place(
+            number,
+            prompt,
+            column,
+            compose(prompt, column.wording, column.variant.system_prompt),
+            there.get(prompt.id, 0),
+        )
         for number, prompt in enumerate(load_prompts(session, grid.id), start=1)
     ]
 
@@ -120,8 +128,13 @@ def products(session: Session, grid_id: int) -> list[str]:
     return [model.partition("/")[2] for model in models if is_pasted(model)]
 
 
-def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list[Answer]:
-    """Add answers as further repeats of their cell. Raises InvalidInput, NotFound, Conflict."""
+def paste(
+    session: Session, grid: Grid, given: PasteInput, by: str = "", form_id: str = ""
+) -> list[Answer]:
+    """Add answers as further repeats of their cell. Raises InvalidInput, NotFound, Conflict.
+
+    The same of a form that is sent twice gives the answers that are there.
+    """
     refuse_imported(grid)
     variant = session.get(Variant, given.variant)
     prompts = load_prompts(session, grid.id)
@@ -139,8 +152,12 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     _add_model(session, grid, model)
     cell = (Answer.grid_id == grid.id, Answer.prompt_id == prompt.id,
             Answer.variant_id == variant.id, Answer.model == model)  # fmt: skip
+    sent_as = public_id_of(form_id, given.model_dump_json()) if form_id else ""
+    if sent_as and (there := _sent_before(session, cell, sent_as)):
+        return there
     last = session.exec(select(func.max(Answer.repeat)).where(*cell)).one() or 0
-    message = compose(prompt, session.get_one(Wording, variant.wording_id))
+    wording = session.get_one(Wording, variant.wording_id)
+    message = compose(prompt, wording, variant.system_prompt)
     answers = [
         Answer(
             grid_id=grid.id, prompt_id=prompt.id, variant_id=variant.id, provider=PASTED,
@@ -151,7 +168,7 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     session.add_all(answers)
     session.flush()
     attempts = [
-        _attempt(answer, text, given, asked_on, message, prompt, by)
+        _attempt(answer, text, given, asked_on, message, prompt, by, sent_as)
         for answer, text in zip(answers, given.answers, strict=True)
     ]
     session.add_all(attempts)
@@ -162,6 +179,17 @@ def paste(session: Session, grid: Grid, given: PasteInput, by: str = "") -> list
     return answers
 
 
+def _sent_before(
+    session: Session, cell: Sequence[ColumnElement[bool] | bool], sent_as: str
+) -> list[Answer]:
+    found = (
+        select(Answer)
+        .join(Attempt, col(Attempt.answer_id) == col(Answer.id))
+        .where(*cell, Answer.state == AnswerState.done, Attempt.response_id == sent_as)
+    )
+    return list(session.exec(found.order_by(col(Answer.repeat))))
+
+
 def _attempt(
     answer: Answer,
     text: str,
@@ -170,6 +198,7 @@ def _attempt(
     message: Message,
     prompt: Prompt,
     by: str,
+    sent_as: str,
 ) -> Attempt:
     outcome = Outcome.answered if text.strip() else Outcome.empty
     thought = bool(given.thinking.strip())
@@ -192,6 +221,7 @@ def _attempt(
         outcome=outcome,
         cost_usd=0.0,
         cost_source=PASTED,
+        response_id=sent_as,
         text=text,
         thinking_text=given.thinking,
         thinking_kind=ThinkingKind.full if thought else ThinkingKind.none,

@@ -1,7 +1,9 @@
 """A plan's rows: what a grid has of it, what is missing, and the answers that are to be called."""
 
+from itertools import count
+
 import sqlalchemy
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from app.plans import Plan, PlannedVariant, VariantInput
 from app.providers import Thinking
@@ -51,10 +53,13 @@ def insert_rows(session: Session, grid_id: int, plan: Plan, seq: int = 0) -> Non
     for position, prompt in enumerate(plan.prompts):
         if prompt.id not in plan.there.prompts:
             session.add(GridPrompt(grid_id=grid_id, prompt_id=prompt.id, position=position))
-    for position, model in enumerate(plan.models):
+    last = select(func.max(GridModel.position)).where(GridModel.grid_id == grid_id)
+    highest = session.exec(last).one()  # also of what was pasted, which no plan has
+    free = count(0 if highest is None else highest + 1)
+    for model in plan.models:
         forced = [h.thinking.value for h in plan.forced if h.model == model]
         if model not in plan.there.models:
-            row = GridModel(grid_id=grid_id, model=model, position=position, forced=forced)
+            row = GridModel(grid_id=grid_id, model=model, position=next(free), forced=forced)
             session.add(row)
         elif forced:
             row = session.get_one(GridModel, (grid_id, model))

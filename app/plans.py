@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlmodel import Session
 
 from app.errors import InvalidInput
@@ -35,6 +35,12 @@ class VariantInput(BaseModel):
     system_prompt: Text = ""
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int = Field(16_000, ge=1, le=1_000_000)
+
+    @field_validator("system_prompt")
+    @classmethod
+    def _none_if_blank(cls, value: str) -> str:
+        """A blank left in a form is no system message, and APIs refuse one."""
+        return value if value.strip() else ""
 
     @classmethod
     def of(cls, row: Variant, wording: Wording) -> Self:
@@ -201,7 +207,7 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
     known = known_prompts(session, given.prompts)
     found = [find_prompt(session, one, known) for one in given.prompts]
     prompts = list({prompt.id: prompt for prompt in found}.values())
-    variants = [PlannedVariant(v, current_wording(session, v.wording)) for v in given.variants]
+    variants = _planned(session, given.variants)
     settings = list(dict.fromkeys(v.thinking for v in given.variants))
     hindrances = [
         hindrance
@@ -229,14 +235,21 @@ def check_ready(models: Iterable[str], providers: Providers) -> None:
             raise InvalidInput(f"{model} cannot be called yet. {reason}")
 
 
+def size_problem(plan: Plan, max_answers: int) -> str:
+    """Why there may not be as many answers as the whole grid would have; empty: there may."""
+    if plan.total <= max_answers:
+        return ""
+    return (
+        f"This grid would make {plan.total:,} calls; at most {max_answers:,} are allowed in one"
+        " grid. Take fewer prompts, models, variants or repeats, or raise"
+        " BLUFFCHECK_MAX_ANSWERS."
+    )
+
+
 def check_size(plan: Plan, max_answers: int) -> None:
     """Raises InvalidInput where the whole grid would have more answers than that."""
-    if plan.total > max_answers:
-        raise InvalidInput(
-            f"This grid would make {plan.total:,} calls; at most {max_answers:,} are allowed in one"
-            " grid. Take fewer prompts, models, variants or repeats, or raise"
-            " BLUFFCHECK_MAX_ANSWERS."
-        )
+    if problem := size_problem(plan, max_answers):
+        raise InvalidInput(problem)
 
 
 def requests_preview(plan: Plan, providers: Providers) -> list[tuple[str, PlannedVariant, Request]]:
@@ -285,6 +298,16 @@ def find_prompt(
     if isinstance(given, PromptRef):
         return known.get(given.key) or prompt_versions(session, given.key)[0]
     return save_prompt(session, given)
+
+
+def _planned(session: Session, given: Iterable[VariantInput]) -> list[PlannedVariant]:
+    """Each once, also where its wording is written in several ways."""
+    found: dict[str, PlannedVariant] = {}
+    for one in given:
+        wording = current_wording(session, one.wording)
+        asked = one.model_copy(update={"wording": wording.slug})
+        found.setdefault(asked.model_dump_json(), PlannedVariant(asked, wording))
+    return list(found.values())
 
 
 def _title(prompts: Sequence[Prompt]) -> str:

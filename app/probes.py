@@ -6,19 +6,31 @@ wordings that the library has to the letter are found there, so that answers can
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlmodel import Session
 
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grid.shape import load_columns, load_prompts
 from app.grid.view import Column, forced_settings
 from app.pasted import is_pasted
 from app.plans import Forced, GridInput, MaxCalls, MaxCost, VariantInput
-from app.prompts import Line, PromptInput, WordingInput, same, save_wording, wordings
+from app.prompts import (
+    MAX_TITLE,
+    Line,
+    PromptInput,
+    WordingInput,
+    same,
+    save_wording,
+    shorten,
+    slug_of,
+    wordings,
+)
 from app.tables import Grid, Wording
 
 HEAD = "# A grid of Bluffcheck. To run it:  python -m app run THIS-FILE\n\n"
@@ -52,6 +64,14 @@ class Probe(BaseModel):
     wordings: list[ProbeWording] = Field(default_factory=list)
     prompts: list[PromptInput] = Field(min_length=1)
 
+    @field_validator("wordings")
+    @classmethod
+    def _each_slug_once(cls, value: list[ProbeWording]) -> list[ProbeWording]:
+        slugs = Counter(slug_of(wording.slug) for wording in value)
+        if twice := [slug for slug, number in slugs.items() if number > 1]:
+            raise ValueError(f"the slug “{twice[0]}” stands there twice")
+        return value
+
 
 def save_probe(session: Session, grid: Grid) -> str:
     """The probe file of a grid."""
@@ -64,7 +84,10 @@ def save_probe(session: Session, grid: Grid) -> str:
 
 
 def probe_of(session: Session, grid: Grid) -> Probe:
+    """Raises Conflict where there is nobody to ask."""
     columns = _asked(session, grid)
+    if not columns:
+        raise Conflict("All of this grid was pasted: a probe file has no model to ask for it.")
     variants = {column.variant.id: column for column in columns}
     names = _names(columns)
     return Probe(
@@ -98,26 +121,38 @@ def read_probe(text: str) -> Probe:
     except tomllib.TOMLDecodeError as exc:
         raise InvalidInput(f"This is no TOML: {exc}.") from exc
     except ValidationError as exc:
-        wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()[:5])
-        raise InvalidInput(f"This is no probe file: {'; '.join(wrong)}.") from exc
+        raise _no_probe(exc) from exc
 
 
 def grid_of(session: Session, probe: Probe) -> GridInput:
-    """What the probe asks, in the words of this library; a wording it lacks is added to it."""
-    slugs = {wording.slug: _slug_here(session, wording) for wording in probe.wordings}
-    return GridInput(
-        title=probe.title,
-        prompts=list(probe.prompts),
-        models=probe.models,
-        variants=[
-            variant.model_copy(update={"wording": slugs.get(variant.wording, variant.wording)})
-            for variant in probe.variants
-        ],
-        repeats=probe.repeats,
-        forced=probe.forced,
-        max_calls=probe.max_calls,
-        max_cost_usd=probe.max_cost_usd,
-    )
+    """What the probe asks, in the words of this library; a wording it lacks is added to it.
+
+    Raises InvalidInput for more of anything than a grid takes.
+    """
+    slugs = {slug_of(wording.slug): _slug_here(session, wording) for wording in probe.wordings}
+    try:
+        return GridInput(
+            title=probe.title,
+            prompts=list(probe.prompts),
+            models=probe.models,
+            variants=[
+                variant.model_copy(
+                    update={"wording": slugs.get(slug_of(variant.wording), variant.wording)}
+                )
+                for variant in probe.variants
+            ],
+            repeats=probe.repeats,
+            forced=probe.forced,
+            max_calls=probe.max_calls,
+            max_cost_usd=probe.max_cost_usd,
+        )
+    except ValidationError as exc:
+        raise _no_probe(exc) from exc
+
+
+def _no_probe(error: ValidationError) -> InvalidInput:
+    wrong = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:5])
+    return InvalidInput(f"This is no probe file: {'; '.join(wrong)}.")
 
 
 def again(session: Session, grid: Grid) -> GridInput:
@@ -136,10 +171,11 @@ def _names(columns: Iterable[Column]) -> dict[int, str]:
     """What each wording is called in the file, by its id: a grid may have two versions of one."""
     found: dict[int, str] = {}
     for wording in {c.wording.id: c.wording for c in columns}.values():
-        name, number = wording.slug, 1
+        slug = name = slug_of(wording.slug)
+        number = 1
         while name in found.values():
             number += 1
-            name = f"{wording.slug}-{number}"
+            name = f"{slug}-{number}"
         found[wording.id] = name
     return found
 
@@ -150,10 +186,18 @@ def _slug_here(session: Session, wording: ProbeWording) -> str:
     for here in known:
         if same(here, wording.given.model_copy(update={"title": here.title})):
             return here.slug
-    if wording.slug not in {here.slug for here in known}:
-        return save_wording(session, wording.given).slug
     titles = {here.title for here in known}
-    number = 2
-    while (title := f"{wording.title} ({number})") in titles:
+    number = 0
+    while True:
         number += 1
-    return save_wording(session, wording.given.model_copy(update={"title": title})).slug
+        title = _numbered(wording.title, number)
+        if title not in titles:
+            # Its name may be that of an archived one, or be none to know it by.
+            with suppress(InvalidInput):
+                return save_wording(session, wording.given.model_copy(update={"title": title})).slug
+
+
+def _numbered(title: str, number: int) -> str:
+    """The same title beside others: “allowed (2)”."""
+    end = "" if number == 1 else f" ({number})"
+    return shorten(title, MAX_TITLE - len(end)) + end

@@ -1,5 +1,6 @@
 """The library: prompts and wordings, created and edited by adding versions."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
+MAX_TITLE = 60  # of a wording
 NEWEST_FIRST = (col(Prompt.created_at).desc(), col(Prompt.id))
 NEW = "new"  # in the place of a key or slug in an address: of what is still to be saved
 FIRST = 1  # version of the library; what came with an imported grid only has lower ones
@@ -54,6 +56,14 @@ class PromptInput(BaseModel):
             raise ValueError("a prompt needs a text")
         return value
 
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _between_commas(cls, value: Any) -> Any:
+        """Forms have commas between tags, so that none can have one in it."""
+        if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+            return value  # which is refused
+        return [part for tag in value for part in re.split("[,\n]", tag)]
+
     @field_validator("references", "tags")
     @classmethod
     def _without_blanks(cls, value: list[str]) -> list[str]:
@@ -65,7 +75,7 @@ class WordingInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    title: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_storable)]
+    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(_storable)]
     mode: WordingMode = WordingMode.parts
     opt_out: Text = ""
     placement: Placement = Placement.end
@@ -173,11 +183,15 @@ def wording_versions(session: Session, slug: str) -> list[Wording]:
 def current_wording(session: Session, slug: str) -> Wording:
     """The version to use now. Raises InvalidInput with the names that exist."""
     by_slug = {w.slug: w for w in wordings(session)}
-    # People write "not mentioned" and "not_mentioned"; both are the slug.
-    found = by_slug.get(slug.strip().lower().replace(" ", "-").replace("_", "-"))
+    found = by_slug.get(slug_of(slug))
     if found is None:
         raise InvalidInput(f"There is no wording “{slug}”. There are: {', '.join(by_slug)}.")
     return found
+
+
+def slug_of(name: str) -> str:
+    """The slug that people mean: they write "not mentioned" and "Not_mentioned" too."""
+    return name.strip().lower().replace(" ", "-").replace("_", "-")
 
 
 def save_prompt(
@@ -203,7 +217,10 @@ def save_prompt(
 
 
 def save_wording(session: Session, given: WordingInput, slug: str | None = None) -> Wording:
-    """Add a wording, or a new version of the wording ``slug``. Raises InvalidInput, NotFound."""
+    """Add a wording, or a new version of the wording ``slug``; an identical one is reused.
+
+    Raises InvalidInput, NotFound.
+    """
     fields = given.model_dump()
     if slug is None:
         slug = "-".join("".join(c if c.isalnum() else " " for c in given.title.lower()).split())
@@ -212,6 +229,9 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         if slug == NEW:
             raise InvalidInput(f"“{given.title}” is no name to know a wording by. Give another.")
         if session.exec(_slug_in_use(slug)).first():
+            newest = wording_versions(session, slug)[0]
+            if same(newest, given) and newest.archived_at is None:  # a form that was sent twice
+                return newest
             raise InvalidInput(f"There is already a wording called “{given.title}”. Edit that one.")
         highest = session.exec(select(func.max(Wording.position))).one() or 0
         wording = Wording(slug=slug, position=highest + 1, **fields)
@@ -219,6 +239,9 @@ def save_wording(session: Session, given: WordingInput, slug: str | None = None)
         newest = wording_versions(session, slug)[0]
         if same(newest, given):
             return newest
+        others = {it.title.casefold() for it in wordings(session) if it.slug != slug}
+        if given.title != newest.title and given.title.casefold() in others:
+            raise InvalidInput(f"There is another wording called “{given.title}”. Give a new name.")
         wording = Wording(slug=slug, version=newest.version + 1, position=newest.position, **fields)
     _add(session, wording)
     return wording

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -317,8 +318,33 @@ def test_what_is_no_probe_is_refused_before_anything_starts(tmp_path: Path) -> N
         (b"models = 1", ["--data-dir", str(tmp_path / "data")], "This is no probe file"),
         (b"models = 1", ["--server", "http://127.0.0.1:9"], "Cannot reach"),
         (b"models = 1", ["--server", "http://127.0.0.1:a"], "is no address of a server"),
+        (b"models = 1", ["--server", ""], "missing an 'http://' or 'https://'"),
     ):
         probe.write_bytes(content)
         result = CliRunner().invoke(main, ["run", str(probe), *options])
         assert result.exit_code == 1
         assert words in result.output
+
+
+def test_terminal_without_a_sign_and_reader_that_has_enough_are_no_faults(tmp_path: Path) -> None:
+    probe, file = tmp_path / "probe.toml", tmp_path / "prompts.csv"
+    probe.write_text(PROBE.replace("openai/any", "practice/honest"))
+    file.write_text("Frage\nWarum?\n", "utf-8")
+    options = ["--data-dir", str(tmp_path / "data")]
+    result = run("run", str(probe), *options, BLUFFCHECK_PRACTICE_LATENCY_MS="0")
+    [grid_id] = re.findall(r"^Grid (\w+) is done", result.stdout, re.M)
+
+    environ = {**plain_environ(), "PYTHONIOENCODING": "cp1252"}
+    start = partial(subprocess.run, cwd=ROOT, env=environ, stderr=subprocess.PIPE, check=False)
+    python = [sys.executable, "-m", "app"]
+    importing = ["import-prompts", str(file), "--column", "Frage:text", *options]
+    imported = start([*python, *importing], stdout=subprocess.PIPE)
+    assert (imported.returncode, imported.stderr) == (0, b"")
+    assert b"Frage ? " in imported.stdout  # an arrow, elsewhere
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    exporting = ["export", grid_id, "--format", "jsonl", *options]
+    exported = start([*python, *exporting], stdout=writing)
+    os.close(writing)
+    assert (exported.returncode, exported.stderr) == (1, b"")

@@ -49,6 +49,20 @@ def test_plan_folds_what_is_given_twice(database: Database) -> None:
     assert (len(plan.prompts), plan.models, plan.calls) == (1, ["practice/honest"], 2)
 
 
+def test_wording_that_is_written_in_two_ways_is_called_once(database: Database) -> None:
+    written = ["not-mentioned", "Not mentioned", "not_mentioned "]
+    plan = planned(database, variants=[{"wording": name} for name in written], repeats=1)
+    assert plan.calls == len(plan.models)
+
+
+def test_blank_system_prompt_is_none(database: Database) -> None:
+    blank = [{**OFF_ON[0], "system_prompt": text} for text in ("", " \n ")]
+    [(_, [message])] = planned(database, variants=blank, repeats=1).messages()
+    assert message.system == ""
+    [(_, [message])] = planned(database, variants=[{"system_prompt": " So. "}]).messages()
+    assert message.system == " So. "
+
+
 def test_plan_leaves_out_what_a_model_cannot_do_and_says_why(database: Database) -> None:
     plan = planned(
         database,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from app.additions import AdditionInput, plan_addition
+from app.additions import AdditionInput, add_to_grid, plan_addition
 from app.control import Scope, rerun, set_ceilings
 from app.db import Database
 from app.errors import Conflict, InvalidInput, NotFound
@@ -14,11 +14,12 @@ from app.grid.queries import load_view
 from app.grid.view import Cell
 from app.pasted import PasteInput, paste, places, products, split_answers, take_out
 from app.plans import Providers
+from app.pricing.ceilings import NO_CEILINGS
 from app.probes import save_probe
 from app.results.choice import Choice
 from app.results.report import load_report
 from app.reviewing.labels import get_reviewer, set_label
-from app.tables import AnswerState, Attempt, Grid, LabelValue, now
+from app.tables import AnswerState, Attempt, Grid, GridModel, LabelValue, now
 from tests.factories import answers_of, finish, new_grid, practice
 
 PRODUCT = "ChatGPT, GPT-5.5"
@@ -43,6 +44,28 @@ def given(session: Session, grid: Grid, *answers: str, **changes: object) -> Pas
     variant = answers_of(session, grid)[0].variant_id
     fields = {"prompt": 2, "variant": variant, "product": PRODUCT, "answers": list(answers)}
     return PasteInput.model_validate({**fields, **changes})
+
+
+def test_model_that_is_added_comes_after_what_was_pasted(session: Session, grid: Grid) -> None:
+    paste(session, grid, given(session, grid, "1905"))
+    for model in ("practice/flaky", "practice/improver"):
+        plan = plan_addition(session, grid, AdditionInput(models=[model]), practice())
+        add_to_grid(session, grid, plan, 1000, NO_CEILINGS)
+        session.flush()
+    rows = session.exec(select(GridModel).where(GridModel.grid_id == grid.id)).all()
+    in_order = [row.model for row in sorted(rows, key=lambda row: row.position)]
+    assert in_order[2:] == [MODEL, "practice/flaky", "practice/improver"]
+    assert len({row.position for row in rows}) == len(rows)
+
+
+def test_system_prompt_of_the_variant_is_part_of_what_is_sent(session: Session) -> None:
+    grid = new_grid(session, variants=[{"wording": "allowed", "system_prompt": "Be brief."}])
+    asked = given(session, grid, "1", prompt=1)
+    [place] = places(session, grid, asked.variant, PRODUCT)
+    assert place.message.system == "Be brief."
+    [answer] = paste(session, grid, asked)
+    attempt = session.get_one(Attempt, answer.attempt_id)
+    assert (attempt.user_message, attempt.system_message) == (place.message.user, "Be brief.")
 
 
 def test_pasted_answers_become_a_column_of_their_own(session: Session, grid: Grid) -> None:

@@ -11,13 +11,15 @@ from sqlmodel import Session
 
 from app.additions import AdditionInput, add_to_grid, plan_addition
 from app.db import Database
-from app.errors import InvalidInput
+from app.errors import Conflict, InvalidInput
 from app.grid.shape import load_columns, load_prompts
+from app.grids import get_grid
 from app.plans import GridInput, VariantInput, plan_grid
 from app.pricing.ceilings import NO_CEILINGS
 from app.probes import Probe, again, grid_of, read_probe, save_probe
-from app.prompts import WordingInput, current_wording, save_wording, wordings
+from app.prompts import WordingInput, archive, current_wording, save_wording, wordings
 from tests.factories import new_grid, practice
+from tests.imports.answers.importing import bring_in
 
 VARIANTS = [
     {"wording": "allowed", "thinking": "off"},
@@ -94,6 +96,79 @@ def test_wordings_that_are_not_here_are_added(session: Session) -> None:
 def test_what_is_no_probe_is_refused_with_the_place(text: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         read_probe(text)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"repeats": 0}, "repeats: "),
+        ({"repeats": 101}, "repeats: "),
+        ({"models": [f"practice/{n}" for n in range(101)]}, "models: "),
+        ({"variants": [{"max_tokens": n} for n in range(1, 102)]}, "variants: "),
+    ],
+)
+def test_more_than_a_grid_takes_is_refused_with_the_place(
+    session: Session, changed: dict[str, object], words: str
+) -> None:
+    probe = {"models": ["practice/honest"], "variants": [{}], "prompts": [{"text": "Who?"}]}
+    with pytest.raises(InvalidInput, match=words):
+        grid_of(session, Probe.model_validate(probe | changed))
+
+
+def test_grid_that_was_pasted_whole_has_none(database: Database) -> None:
+    table = "prompt,model,answer\nWho?,pasted/ChatGPT,Me\n"
+    public_id = bring_in(database, table, "a.csv").public_id
+    with database.read() as session:
+        grid = get_grid(session, public_id)
+        for make in (save_probe, again):
+            with pytest.raises(Conflict, match="All of this grid was pasted"):
+                make(session, grid)
+
+
+def as_here(session: Session, slug: str, title: str, opt_out: str, called: str = "") -> str:
+    """What a wording of a file is called here."""
+    probe = {
+        "models": ["practice/honest"],
+        "variants": [{"wording": called or slug}],
+        "wordings": [{"slug": slug, "title": title, "opt_out": opt_out}],
+        "prompts": [{"text": "Who?"}],
+    }
+    [variant] = grid_of(session, Probe.model_validate(probe)).variants
+    assert current_wording(session, variant.wording).opt_out == opt_out
+    return variant.wording
+
+
+def test_name_that_is_taken_here_gets_a_number(session: Session) -> None:
+    gone = save_wording(session, WordingInput(title="Strict", opt_out="Be strict."))
+    archive(gone)
+    assert as_here(session, "strict", "Strict", "Be strict.") == "strict-2"
+    assert as_here(session, "strict", "Strict", "Be strict.") == "strict-2"
+    assert as_here(session, "lenient", "allowed", "You may pass.") == "allowed-2"
+    assert as_here(session, "newer", "New", "You may.") == "new-2"
+
+
+def test_long_name_that_is_taken_here_stays_one(session: Session) -> None:
+    title = "a" * 60
+    save_wording(session, WordingInput(title=title, opt_out="One."))
+    slug = as_here(session, title, title, "Another.")
+    assert slug == "a" * 55 + "-2"
+    grid = new_grid(session, variants=[{"wording": slug}])
+    assert f'title = "{"a" * 55}… (2)"' in save_probe(session, grid)
+
+
+def test_wording_of_the_file_is_found_as_people_write_it(session: Session) -> None:
+    assert as_here(session, "allowed", "allowed", "You may pass.", "Allowed") == "allowed-2"
+    assert as_here(session, "My way", "My way", "Mine.", "my_way") == "my-way"
+
+
+def test_slug_that_means_two_wordings_is_refused() -> None:
+    wording = '[[wordings]]\nslug = "{}"\ntitle = "{}"\n'
+    with pytest.raises(InvalidInput, match=r"wordings: .*“mine” stands there twice"):
+        read_probe(
+            'models = ["a/b"]\nprompts = [{text = "a"}]\nvariants = [{wording = "mine"}]\n'
+            + wording.format("mine", "One")
+            + wording.format("Mine", "Two")
+        )
 
 
 def test_two_versions_of_a_wording_stay_two(session: Session) -> None:

@@ -96,6 +96,15 @@ def test_wording_that_would_stand_at_the_address_of_a_new_one_is_refused(
     assert "Edit a wording" in client.get("/library/wordings/new-one").text
 
 
+def test_wording_is_not_called_like_another_one(database: Database) -> None:
+    with database.write() as session:
+        mine = save_wording(session, WordingInput(title="Mine", opt_out="Pass."))
+        with pytest.raises(InvalidInput, match="another wording called “Allowed”"):
+            save_wording(session, WordingInput(title="Allowed", opt_out="Pass."), mine.slug)
+        again = save_wording(session, WordingInput(title="MINE", opt_out="Pass."), mine.slug)
+        assert (again.slug, again.title, again.version) == ("mine", "MINE", 2)
+
+
 def test_version_somebody_else_just_added_is_a_conflict(database: Database) -> None:
     with database.write() as session:
         session.add(Prompt(key="spell-ls", version=2, text="Theirs"))

@@ -154,6 +154,8 @@ def opened(settings: Settings) -> Iterator[Database]:
     try:
         with closing(_ready_database(settings)) as database:
             yield database
+    except BrokenPipeError:  # whoever reads what is written has enough: no error to tell
+        raise
     except (OSError, DBAPIError) as exc:
         raise click.ClickException(str(getattr(exc, "orig", exc))) from exc
     except BluffcheckError as exc:

@@ -25,7 +25,7 @@ def run_probe(file: Path, server: str | None, data_dir: Path | None) -> bool:
     """Start the grid, show how far it is, say what came of it; False when an answer failed."""
     try:
         text = file.read_text("utf-8-sig")
-        if server:
+        if server is not None:  # an empty variable is no wish to run it here
             grid_id, counts = _on_server(server.rstrip("/"), text)
         else:
             grid_id, counts = asyncio.run(_here(text, data_dir))

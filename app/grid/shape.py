@@ -159,7 +159,10 @@ def read_newest(database: Database, grids: int = 3) -> None:
 def load_columns(session: Session, grid_id: int) -> list[Column]:
     """The grid's columns in their usual order, without counts."""
     models = session.exec(
-        select(GridModel).where(GridModel.grid_id == grid_id).order_by(col(GridModel.position))
+        select(GridModel)
+        .where(GridModel.grid_id == grid_id)
+        # Two may have one place: one that was added used to get that of what was pasted before.
+        .order_by(col(GridModel.position), col(GridModel.model))
     ).all()
     variants = session.exec(
         select(Variant, Wording)

@@ -1,6 +1,7 @@
 """How many calls a grid may make, and how many US dollars it may cost."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from app.pricing.money import dollars
 
@@ -14,8 +15,13 @@ class Ceilings:
 
     @property
     def max_cost_text(self) -> str:
-        """For a form's field: 10, 2.50, or empty."""
-        return "" if self.max_cost_usd is None else f"{self.max_cost_usd:.2f}".removesuffix(".00")
+        """For a form's field, to the last digit, for it comes back: 10, 2.50, 0.004, or empty."""
+        if self.max_cost_usd is None:
+            return ""
+        in_cents = f"{self.max_cost_usd:.2f}"
+        if float(in_cents) != self.max_cost_usd:
+            return f"{Decimal(str(self.max_cost_usd)):f}"
+        return in_cents.removesuffix(".00")
 
     def problem(self, calls: int, expected_usd: float) -> str:
         """Why a grid of so many calls may not start, and what to do; empty: it may."""

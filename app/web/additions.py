@@ -118,13 +118,18 @@ def urls_of(grid: Grid) -> FormUrls:
 def grid_has(session: Session, grid: Grid) -> GridHas:
     """What need not be offered, and what a wording or a thinking setting alone is crossed with."""
     variants, prompts = variants_of(session, grid.id), load_prompts(session, grid.id)
-    models, slugs = models_of(session, grid.id), {v.given.wording for v in variants}
+    models, titles = (
+        models_of(session, grid.id),
+        {v.wording.slug: v.wording.title for v in variants},
+    )
+    usable = [w.slug for w in library.wordings(session) if w.slug in titles]
     return GridHas(
         models=list(models),
         forced={
             f"{thinking} {model}" for model, settings in models.items() for thinking in settings
         },
-        wordings=[w.slug for w in library.wordings(session) if w.slug in slugs],
+        wordings=usable,
+        archived=[title for slug, title in titles.items() if slug not in usable],
         thinking=list(dict.fromkeys(v.given.thinking for v in variants)),
         prompts={p.id for p in prompts},
         keys={p.key for p in prompts},

@@ -38,6 +38,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
     }
     for status, description in (
+        (400, "The body cannot be read: text that is no Unicode, or nested too deep"),
         (401, "Log in, or send a token of yours: Authorization: Bearer"),
         (403, "Refused by a safety rule, or your role does not allow it"),
         (404, "No such thing"),

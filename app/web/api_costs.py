@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from app.plans import GridInput, plan_grid
+from app.plans import GridInput, plan_grid, size_problem
 from app.pricing.estimates import Estimator
 from app.web import actions
 from app.web.api import PROBLEMS
@@ -23,12 +23,13 @@ def estimate_grid(server: Server, given: GridInput) -> EstimateResult:
         plan = plan_grid(session, given, server.providers)
         estimate = Estimator(session, server.prices, server.providers).plan(plan)
         session.rollback()
+    size = size_problem(plan, server.settings.max_answers)
     return EstimateResult(
         calls=plan.calls,
         expected_usd=estimate.expected_usd,
         at_most_usd=estimate.at_most_usd,
         unknown=estimate.unknown,
-        problem=ceilings.problem(plan.calls, estimate.expected_usd),
+        problem=size or ceilings.problem(plan.calls, estimate.expected_usd),
         models=[EstimateItem(**asdict(model)) for model in estimate.models],
         **asdict(ceilings),
     )

@@ -96,12 +96,13 @@ def start_from_form(server: Server, session: Reading, by: ByHere, data: Form) ->
 
 
 @router.post("/example")
-def start_example(server: Server, by: ByHere) -> Response:
+def start_example(server: Server, by: ByHere, data: Form) -> Response:
     """Run the paper's example at once: only offered while it costs nothing."""
     form = example(server)
+    form.id = ComposeForm.read(data).id
     if not only_practice(server.providers):
         return RedirectResponse("/compose?start=paper", status_code=303)
-    grid, _ = actions.start_grid(server, by, form.parse())
+    grid = actions.start_grid_once(server, by, form.parse(), form.id)
     return RedirectResponse(f"/grids/{grid.public_id}", status_code=303)
 
 

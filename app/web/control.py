@@ -31,6 +31,7 @@ from app.web.deps import (
     ReviewerIdHere,
     Server,
     Services,
+    count_typed,
     decimal,
     look_and_since,
 )
@@ -155,7 +156,8 @@ def set_ceilings(
     """Let the grid make more calls or cost more, and go on where it was stopped."""
     calls, cost = (str(data.get(name, "")).strip() for name in ("max_calls", "max_cost_usd"))
     try:
-        given = validated(CeilingInput, max_calls=calls or None, max_cost_usd=decimal(cost) or None)
+        most_calls, most_usd = count_typed(calls) or None, decimal(cost) or None
+        given = validated(CeilingInput, max_calls=most_calls, max_cost_usd=most_usd)
         actions.set_ceilings(server, by, grid.id, given.max_calls, given.max_cost_usd)
     except InvalidInput as exc:
         if grid.stopped_at is None:  # its page has no such form

@@ -286,6 +286,12 @@ def decimal(typed: str) -> str:
     return typed if thousands else typed.replace(",", ".")
 
 
+def count_typed(typed: str) -> str:
+    """A number of calls or tokens as typed. "16.000" becomes "16,000", and is then no number: it is
+    sixteen thousand to who writes it so, and sixteen to a parser of numbers."""
+    return typed.strip().replace(".", ",")
+
+
 def whole(typed: str) -> int | None:
     """A whole number as typed, if an integer column holds it."""
     short = typed.isdecimal() and len(typed) <= len(str(MAX_INTEGER))

@@ -9,20 +9,24 @@ from starlette.datastructures import FormData
 from app.additions import AdditionInput
 from app.errors import InvalidInput
 from app.plans import GridInput, PromptRef, VariantInput
-from app.prompts import PromptInput, same
+from app.prompts import PromptInput, same, shorten
 from app.pubid import is_public_id, new_public_id
 from app.tables import Answerable, Prompt
-from app.web.deps import decimal, whole
+from app.web.deps import count_typed, decimal, whole
 from app.web.problems import validated
 
 BOX_WORDINGS = ["not-mentioned", "allowed"]
 BOX_THINKING = ["off", "on"]
-PROMPT_FIELDS = ("text", "references", "answer_format", "question", "constraint", "answerable")
+PROMPT_FIELDS = (
+    "text", "references", "answer_format", "question", "constraint", "answerable", "tags", "source",
+)  # fmt: skip
+MAX_TYPED = 500  # prompts that are not out of the library: forms have few fields
+ELSEWHERE = "Start it with “python -m app run”, or POST it to /api/grids/probe."
 
 
 @dataclass
 class PromptFields:
-    """One prompt's fields as typed; ``references`` has one per line."""
+    """One prompt's fields as typed; ``references`` has one per line, ``tags`` commas between."""
 
     text: str = ""
     references: str = ""
@@ -30,9 +34,17 @@ class PromptFields:
     question: str = ""
     constraint: str = ""
     answerable: str = Answerable.unknown.value
+    tags: str = ""
+    source: str = ""
 
     @classmethod
     def of(cls, prompt: PromptInput) -> Self:
+        """Raises InvalidInput for a reference of several lines, which would become several."""
+        if any("\n" in reference for reference in prompt.references):
+            raise InvalidInput(
+                f"“{shorten(prompt.text)}” has a correct answer of several lines, which this form"
+                f" cannot show. {ELSEWHERE}"
+            )
         return cls(
             prompt.text,
             "\n".join(prompt.references),
@@ -40,12 +52,13 @@ class PromptFields:
             prompt.question,
             prompt.constraint,
             prompt.answerable.value,
+            ", ".join(prompt.tags),
+            prompt.source,
         )
 
     @property
     def blank(self) -> bool:
-        parts = (self.text, self.references, self.answer_format, self.question, self.constraint)
-        return not any(parts)
+        return not any(getattr(self, name) for name in PROMPT_FIELDS if name != "answerable")
 
 
 @dataclass
@@ -78,9 +91,16 @@ class ComposeForm:
         for name in ("system_prompt", "temperature", "max_tokens"):
             if any(getattr(variant, name) != getattr(first, name) for variant in others):
                 raise InvalidInput(
-                    f"Its variants differ in {name.replace('_', ' ')}, which this form has once. "
-                    "Start it with “python -m app run”, or POST it to /api/grids/probe."
+                    f"Its variants differ in {name.replace('_', ' ')}, which this form has once."
+                    f" {ELSEWHERE}"
                 )
+        wordings = list(dict.fromkeys(variant.wording for variant in given.variants))
+        thinking = list(dict.fromkeys(variant.thinking.value for variant in given.variants))
+        if len(given.variants) < len(wordings) * len(thinking):
+            raise InvalidInput(
+                "It does not ask each of its wordings with each of its thinking settings, as this"
+                f" form would. {ELSEWHERE}"
+            )
         by_text: dict[str, list[Prompt]] = {}
         for row in library:
             by_text.setdefault(row.text, []).append(row)
@@ -92,13 +112,18 @@ class ComposeForm:
                 picked.append(here[0])
             else:
                 typed.append(PromptFields.of(prompt))
+        if len(typed) > MAX_TYPED:
+            raise InvalidInput(
+                f"{len(typed):,} of its prompts are not in the library as they are here; this form"
+                f" takes {MAX_TYPED:,} of these. {ELSEWHERE}"
+            )
         return cls(
             title=given.title,
             prompts=typed or [PromptFields()],
             library=picked,
             models=given.models,
-            wordings=list(dict.fromkeys(variant.wording for variant in given.variants)),
-            thinking=list(dict.fromkeys(variant.thinking.value for variant in given.variants)),
+            wordings=wordings,
+            thinking=thinking,
             forced=[f"{t} {model}" for model, settings in given.forced.items() for t in settings],
             repeats=str(given.repeats),
             system_prompt=first.system_prompt,
@@ -182,9 +207,9 @@ class ComposeForm:
             prompts=prompts,
             models=models,
             variants=self._variants(self.wordings, self.thinking),
-            repeats=self.repeats.strip() or 1,
+            repeats=count_typed(self.repeats) or 1,
             forced=self._forced(),
-            max_calls=self.max_calls.strip() or None,
+            max_calls=count_typed(self.max_calls) or None,
             max_cost_usd=decimal(self.max_cost_usd) or None,
         )
 
@@ -206,6 +231,8 @@ class ComposeForm:
                         question=row.question,
                         constraint=row.constraint,
                         answerable=row.answerable,
+                        tags=[row.tags],
+                        source=row.source,
                     )
                 )
             except InvalidInput as exc:
@@ -220,7 +247,7 @@ class ComposeForm:
                 thinking=thinking,
                 system_prompt=self.system_prompt,
                 temperature=decimal(self.temperature) or None,
-                max_tokens=self.max_tokens.strip() or 16_000,
+                max_tokens=count_typed(self.max_tokens) or 16_000,
             )
             for wording in wordings
             for thinking in settings
@@ -239,6 +266,7 @@ class GridHas:
 
     models: Sequence[str] = ()
     wordings: Sequence[str] = ()  # slugs of wordings that can be chosen now
+    archived: Sequence[str] = ()  # titles of those that cannot
     thinking: Sequence[str] = ()
     forced: Collection[str] = ()  # "off provider/model-id"
     prompts: Collection[int] = ()  # ids
@@ -271,15 +299,21 @@ class AdditionForm(ComposeForm):
 
         Raises InvalidInput.
         """
+        if self.thinking and not self.wordings and there.archived:
+            names = ", ".join(f"“{title}”" for title in there.archived)
+            raise InvalidInput(
+                f"Not all wordings of this grid can be asked now: {names}, archived in the library."
+                " Restore what is to be asked, or tick the wordings to ask."
+            )
         wordings = self.wordings or (there.wordings if self.thinking else [])
         thinking = self.thinking or (there.thinking if self.wordings else [])
         return validated(
             AdditionInput,
-            repeats=self.repeats.strip() or 0,
+            repeats=count_typed(self.repeats) or 0,
             models=self.all_models,
             variants=self._variants(wordings, thinking),
             prompts=self._prompts(),
             forced=self._forced(),
-            max_calls=self.max_calls.strip() or None,
+            max_calls=count_typed(self.max_calls) or None,
             max_cost_usd=decimal(self.max_cost_usd) or None,
         )

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
+from starlette.datastructures import FormData
 
 from app import prompt_search, prompts
-from app.errors import BluffcheckError
+from app.errors import BluffcheckError, Conflict
 from app.messages import compose
 from app.prompt_search import Search
 from app.prompts import PromptInput, WordingInput
@@ -58,19 +59,23 @@ def save_prompt(
 ) -> Response:
     """Save a new prompt (``new``) or a new version; archive or restore."""
     fields: dict[str, Any] = {
-        name: str(data.get(name, "")).replace("\r\n", "\n")
+        name: _lines(data, name)
         for name in ("text", "question", "answer_format", "constraint", "source", "answerable")
     }
-    fields["references"] = str(data.get("references", "")).splitlines()
+    fields["references"] = lines = _lines(data, "references").split("\n")
     fields["tags"] = [t.strip() for t in str(data.get("tags", "")).split(",")]
     there = None if key == prompts.NEW else key
     try:
         with server.database.write() as writing:
-            if data.get("action") in ("archive", "restore"):
-                row = prompts.prompt_versions(writing, key)[0]
-                prompts.archive(row, restore=data["action"] == "restore")
+            newest = prompts.prompt_versions(writing, key)[0] if there else None
+            if newest:
+                fields["references"] = _references(lines, newest.references)
+            if newest and data.get("action") in ("archive", "restore"):
+                prompts.archive(newest, restore=data["action"] == "restore")
             else:
                 given = validated(PromptInput, **fields)
+                if newest and not prompts.same(newest, given):
+                    _refuse_changed(data, newest)
                 prompts.save_prompt(writing, given, there, listed=True)
             writing.commit()
     except BluffcheckError as exc:
@@ -95,7 +100,7 @@ def save_wording(
     target = decimal(str(data.get("target", "")))
     fields: dict[str, Any] = {
         "title": str(data.get("title", "")),
-        "opt_out": str(data.get("opt_out", "")).replace("\r\n", "\n"),
+        "opt_out": _lines(data, "opt_out"),
         "mode": str(data.get("mode", WordingMode.parts)),
         "placement": str(data.get("placement", Placement.end)),
         "blank_line": "blank_line" in data,
@@ -105,17 +110,45 @@ def save_wording(
     there = None if slug == prompts.NEW else slug
     try:
         with server.database.write() as writing:
-            if data.get("action") in ("archive", "restore"):
-                row = prompts.wording_versions(writing, slug)[0]
-                prompts.archive(row, restore=data["action"] == "restore")
+            newest = prompts.wording_versions(writing, slug)[0] if there else None
+            if newest and data.get("action") in ("archive", "restore"):
+                prompts.archive(newest, restore=data["action"] == "restore")
             else:
                 given = validated(WordingInput, **fields)
+                if newest and not prompts.same(newest, given):
+                    _refuse_changed(data, newest)
                 prompts.save_wording(writing, given, there)
             writing.commit()
     except BluffcheckError as exc:
         typed = Wording(slug=slug, **fields)
         return _wording_page(session, there, typed, reviewer=reviewer, error=exc)
     return RedirectResponse("/library", status_code=303)
+
+
+def _lines(data: FormData, name: str) -> str:
+    """A field as typed: browsers send CRLF for every line break."""
+    return str(data.get(name, "")).replace("\r\n", "\n")
+
+
+def _references(lines: list[str], known: list[str]) -> list[str]:
+    """One per line; those of several lines, which a program or an import gave, stay whole."""
+    found = list(lines)
+    for reference in known:
+        parts = reference.split("\n")
+        starts = (at for at in range(len(found)) if found[at : at + len(parts)] == parts)
+        if (first := next(starts, None)) is not None:
+            found[first : first + len(parts)] = [reference]
+    return found
+
+
+def _refuse_changed(data: FormData, newest: Prompt | Wording) -> None:
+    """Raises Conflict where the page that sent the form (field ``version``) showed an older one."""
+    if data.get("version", str(newest.version)) != str(newest.version):
+        raise Conflict(
+            f"Version {newest.version} was saved since this page was opened. What you typed is"
+            f" still here: compare it with that one under Versions, and save again to make it"
+            f" version {newest.version + 1}."
+        )
 
 
 def _prompts_shown(session: Session, search: Search, number: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from app.web.deps import (
     Reading,
     Server,
     Services,
+    count_typed,
     decimal,
     whole,
 )
@@ -78,7 +79,7 @@ def set_limit(
 ) -> Response:
     """Set how fast an account may be called; a form that makes no sense comes back as typed."""
     typed = {name: str(data.get(name, "")).strip() for name in ("account", *limits.FIELDS)}
-    given = {name: typed[name] for name in limits.FIELDS if typed[name]}
+    given = {name: count_typed(typed[name]) for name in limits.FIELDS if typed[name]}
     try:
         actions.set_limit(server, by, typed["account"], validated(LimitInput, **given))
     except InvalidInput as exc:

@@ -21,6 +21,7 @@ from app.pasted import (
     take_out,
 )
 from app.people.audit import note
+from app.pubid import is_public_id, new_public_id
 from app.tables import Grid, storable
 from app.web.api import PROBLEMS
 from app.web.deps import (
@@ -76,10 +77,13 @@ def save_paste(
     data: Form,
 ) -> Response:
     typed = {name: str(data.get(name, "")) for name in FIELDS}
+    form_id = str(data.get("form_id", ""))
     try:
         given = _given(typed)
         with server.database.write() as writing:
-            saved = len(paste(writing, writing.get_one(Grid, grid.id), given, _name(reviewer)))
+            here = writing.get_one(Grid, grid.id)
+            known = form_id if is_public_id(form_id) else ""
+            saved = len(paste(writing, here, given, _name(reviewer), known))
             note(writing, by, "pasted", "grid", grid.public_id, f"{saved} answers")
             writing.commit()
     except BluffcheckError as exc:
@@ -145,6 +149,7 @@ def paste_page(
         place=place,
         products=products(session, grid.id),
         between=BETWEEN,
+        form_id=new_public_id(),
         error=error,
         saved=saved,
         **known,

@@ -103,6 +103,14 @@ def readable(errors: Sequence[Any]) -> list[str]:
     """pydantic's errors as lines a person can act on: where, then what."""
     lines = []
     for error in errors:
+        if error["type"] == "json_invalid":
+            lines.append(
+                f"This is no JSON: {error['ctx']['error']} at character {error['loc'][1]}."
+            )
+            continue
+        if error["type"] == "model_attributes_type" and error["loc"] == ("body",):
+            lines.append("Send a JSON object, with the header Content-Type: application/json.")
+            continue
         place = " → ".join(
             str(p + 1) if isinstance(p, int) else str(p).replace("_", " ")
             for p in error["loc"]

@@ -150,3 +150,11 @@ def test_ceiling_says_how_to_raise_it(calls: int, usd: float, part: str) -> None
     assert (problem == "") == (part == "")
     assert part in problem
     assert Ceilings().problem(calls, usd) == ""
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [(None, ""), (10.0, "10"), (2.5, "2.50"), (0.0, "0"), (0.004, "0.004"), (1e-6, "0.000001")],
+)
+def test_ceiling_stands_in_its_field_as_it_is(usd: float | None, text: str) -> None:
+    assert Ceilings(None, usd).max_cost_text == text

@@ -246,3 +246,18 @@ def test_large_additions_begin_with_test_calls_of_what_is_new(
         add(client, grid_id, model_extra="openai-chat/two")
         wait_until_done(client, grid_id)
         assert len(wire.calls) == 6 + 1 + 6
+
+
+def test_thinking_alone_passes_over_no_wording_that_was_archived(client: TestClient) -> None:
+    wordings = [{"wording": name, "thinking": "off"} for name in ("allowed", "forced")]
+    grid_id = run_grid(client, variants=wordings)
+    client.post("/library/wordings/forced", data={"action": "archive"})
+    url = f"/grids/{grid_id}/additions"
+    answer = client.post(url, data={**NOTHING, "thinking": "on"})
+    assert answer.status_code == 422
+    assert "“forced”, archived in the library." in answer.text
+    ticked = client.post(f"{url}/preview", data={**NOTHING, "thinking": "on", "wording": "allowed"})
+    assert "<b>4</b> call" in ticked.text
+    client.post("/library/wordings/forced", data={"action": "restore"})
+    both = client.post(f"{url}/preview", data={**NOTHING, "thinking": "on"})
+    assert "<b>8</b> call" in both.text

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from app.prompts import PromptInput, archive, save_prompt
+from app.prompts import PromptInput, archive, prompt_versions, save_prompt
 from app.tables import Prompt, now
 from tests.factories import run_grid
 
@@ -158,6 +158,48 @@ def test_new_prompt_is_listed_also_where_another_once_said_the_same(client: Test
     client.post("/library/prompts/deepseek-ds", data={"action": "archive"})
     client.post("/library/prompts/new", data={**after, "answerable": "unknown"})
     assert texts(client.get("/library?q=whither").text) == ["Whither?"]
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_written_over(client: TestClient) -> None:
+    for url, field in (("prompts/deepseek-ds", "text"), ("wordings/forced", "opt_out")):
+        fields = {"title": "forced", "answerable": "unknown", "version": "1"}
+        mine = fields | {field: "What I want."}
+        client.post(f"/library/{url}", data=fields | {field: "What they want."})
+        page = client.post(f"/library/{url}", data=mine)
+        assert page.status_code == 409
+        assert "Version 2 was saved since this page was opened." in page.text
+        assert "What I want.</textarea>" in page.text
+        assert "What they want." in page.text
+        assert 'name="version" value="2"' in page.text
+        for _ in range(2):  # a form that is sent twice is saved once
+            saved = client.post(f"/library/{url}", data=mine | {"version": "2"})
+            assert saved.url.path == "/library"
+        assert 'name="version" value="3"' in client.get(f"/library/{url}").text
+
+
+def test_new_wording_that_is_sent_twice_is_saved_once(client: TestClient) -> None:
+    fields = {"title": "Strict", "opt_out": "Be strict."}
+    for _ in range(2):
+        assert client.post("/library/wordings/new", data=fields).url.path == "/library"
+    other = client.post("/library/wordings/new", data=fields | {"opt_out": "Be lenient."})
+    assert other.status_code == 422
+    assert "There is already a wording called “Strict”." in other.text
+    assert "Save as version 2" in client.get("/library/wordings/strict").text
+
+
+def test_reference_of_several_lines_stays_one(client: TestClient) -> None:
+    references = ["one\ntwo", "a\u2028b", "x, y; z"]
+    services = client.app.state.services  # type: ignore[attr-defined]
+    with services.database.write() as session:
+        save_prompt(session, PromptInput(text="Which?", references=references), "spell-ls")
+        session.commit()
+    typed = {"text": "Which?", "answerable": "unknown", "references": "\r\n".join(references)}
+    url = "/library/prompts/spell-ls"
+    client.post(url, data={**typed, "version": "2"})
+    assert "Save as version 3" in client.get(url).text  # nothing was changed
+    client.post(url, data={**typed, "references": "new\r\none\r\ntwo"})
+    with services.database.read() as session:
+        assert prompt_versions(session, "spell-ls")[0].references == ["new", "one\ntwo"]
 
 
 def test_empty_library_says_how_to_fill_it(client: TestClient) -> None:

@@ -104,6 +104,33 @@ def test_json_that_cannot_be_stored_is_a_problem(client: TestClient) -> None:
     assert client.get("/api/grids").json() == {"items": []}
 
 
+def test_body_that_is_no_json_is_told_so(client: TestClient) -> None:
+    for body, headers, words in (
+        (b"{}", {"content-type": "text/plain"}, "with the header Content-Type: application/json"),
+        (b"[]", JSON, "Send a JSON object"),
+        (b'{"prompts": [}', JSON, "This is no JSON: Expecting value at character 13."),
+    ):
+        response = client.post("/api/grids", content=body, headers=headers)
+        assert response.status_code == 422
+        assert words in response.json()["detail"]
+
+
+def test_number_that_may_be_another_is_refused(client: TestClient) -> None:
+    words = ": Input should be a valid integer"
+    for name in ("max_tokens", "repeats", "max_calls"):
+        response = client.post("/grids", data={**FORM, name: "16.000"})
+        assert response.status_code == 422
+        assert words in response.text
+    for name in ("calls", "requests_per_minute", "tokens_per_minute"):
+        fields = {"account": "practice", name: "16.000"}
+        response = client.post("/models/limits", data=fields)
+        assert response.status_code == 422
+        assert words in response.text
+    ceiling = client.post(f"/grids/{run_grid(client)}/ceiling", data={"max_calls": "16.000"})
+    assert ceiling.status_code == 422
+    assert words in ceiling.text
+
+
 def test_form_that_cannot_be_stored_is_shown_again(client: TestClient) -> None:
     for name, value in (
         ("library", "a\0b"), ("model_extra", "practice/a\0b"), ("wording", "a\0b"),

@@ -55,6 +55,14 @@ def test_example_runs_the_papers_prompts(client: TestClient) -> None:
     ]  # fmt: skip
 
 
+def test_example_that_is_pressed_twice_runs_once(client: TestClient) -> None:
+    [form] = re.findall(r'<form[^>]*action="/example">.*?</form>', client.get("/").text)
+    [form_id] = re.findall(r'name="form_id" value="([^"]+)"', form)
+    started = [client.post("/example", data={"form_id": form_id}).url for _ in range(2)]
+    assert started[0] == started[1]
+    assert len(client.get("/api/grids").json()["items"]) == 1
+
+
 def test_example_with_a_key_is_set_up_first(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,27 @@ def test_page_leads_from_prompt_to_prompt(client: TestClient) -> None:
     assert f"at={pasted[0]['id']}" in str(back.url)
 
 
+def test_form_that_is_sent_twice_pastes_once(client: TestClient) -> None:
+    grid_id = run_grid(client, prompts=TWO)
+    url = f"/grids/{grid_id}/pasted"
+    [form_id] = re.findall(r'name="form_id" value="([^"]+)"', client.get(url).text)
+    fields = {"variant": variant_of(client, grid_id), "product": "X", "prompt": "1"}
+    fields |= {"answer": "Me\n===\nI", "form_id": form_id}
+    pages = [client.post(url, data=fields) for _ in range(2)]
+    assert pages[0].url == pages[1].url
+
+    def pasted() -> list[str]:
+        items = client.get(f"/api/grids/{grid_id}/answers").json()["items"]
+        return [it["text"] for it in items if it["model"] == "pasted/X" and it["state"] == "done"]
+
+    assert pasted() == ["Me", "I"]
+    client.post(url, data=fields | {"answer": "You"})  # somebody went back, and pasted another one
+    assert pasted() == ["Me", "I", "You"]
+    [new_id] = re.findall(r'name="form_id" value="([^"]+)"', pages[0].text)
+    client.post(url, data=fields | {"answer": "You", "form_id": new_id})  # it said so again
+    assert pasted() == ["Me", "I", "You", "You"]
+
+
 def test_programs_find_the_variant_that_they_paste_into(client: TestClient) -> None:
     variants = [{"wording": "allowed", "temperature": t} for t in (0.2, 0.9)]
     grid_id = run_grid(client, models=["practice/bluffer"], variants=variants, repeats=1)

@@ -207,3 +207,16 @@ def test_ceilings_are_preset_and_kept_with_the_grid(client: TestClient) -> None:
     named = run_grid(client, models=[GPT], max_calls=2, max_cost_usd=7)
     grid = client.get(f"/api/grids/{named}").json()
     assert (grid["max_calls"], grid["max_cost_usd"]) == (2, 7.0)
+
+
+def test_estimate_says_what_the_start_would_be_refused_for(client: TestClient) -> None:
+    most = client.app.state.services.settings.max_answers  # type: ignore[attr-defined]
+    prompts = [{"text": f"Question {n}?"} for n in range(most // 100 + 1)]
+    given = {"prompts": prompts, "models": ["practice/honest"], "max_calls": 2 * most}
+    for repeats, starts in ((99, True), (100, False)):
+        found = client.post("/api/estimates", json={**given, "repeats": repeats}).json()
+        assert found["calls"] == repeats * len(prompts)
+        assert (found["problem"] == "") == starts
+    refused = client.post("/api/grids", json={**given, "repeats": 100})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == found["problem"]
