@@ -26,6 +26,7 @@ from app.pubid import public_id_of
 from app.reviewing.labels import forget_labels
 from app.suggestions import suggestion
 from app.tables import (
+    MAX_INTEGER,
     PASTED,
     Answer,
     AnswerState,
@@ -55,7 +56,7 @@ class PasteInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     prompt: int = Field(ge=1, description="Row of the grid, from 1")
-    variant: int = Field(ge=1, le=2**31 - 1, description="Id of one of the grid's variants")
+    variant: int = Field(ge=1, le=MAX_INTEGER, description="Id of one of the grid's variants")
     product: Product = Field(description="What was asked, such as “ChatGPT, GPT-5.5”")
     answers: list[Text] = Field(min_length=1, max_length=MAX_AT_ONCE)
     thinking: Text = Field("", description="What the window showed of its thinking; of one answer")

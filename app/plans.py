@@ -13,7 +13,7 @@ from app.messages import Message, compose
 from app.prompt_search import with_keys
 from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
 from app.providers import Call, Provider, Request, Thinking, split_model
-from app.tables import Prompt, Variant, Wording
+from app.tables import MAX_INTEGER, Prompt, Variant, Wording
 
 Providers = Mapping[str, Provider]
 MAX_PROMPTS, MAX_MODELS, MAX_VARIANTS, MAX_REPEATS = 20_000, 100, 100, 100
@@ -63,7 +63,7 @@ Forced = Annotated[
     dict[Line, list[Thinking]],
     Field(description="Thinking settings to ask of a model although it is known not to take them."),
 ]
-MaxCalls = Annotated[int, Field(ge=1, le=2**31 - 1)]
+MaxCalls = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
 MaxCost = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 

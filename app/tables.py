@@ -19,6 +19,7 @@ from app.providers.base import Outcome, Thinking, ThinkingKind
 from app.providers.observing import Evidence, Thought
 
 PASTED = "pasted"  # instead of a provider: what a person copied out of a chat window
+MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from app.providers import Completion, Provider, is_practice
-from app.tables import Price
+from app.tables import MAX_INTEGER, Price
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
@@ -26,7 +26,6 @@ LISTED = f"list price genai-prices {LIST_VERSION}"
 PRACTICE = "practice model: costs nothing"
 MILLION = 1_000_000
 REMEMBERED = 1_000  # models whose entry in the list is kept at hand
-LARGEST = 2**31 - 1  # tokens; what an integer column of Postgres holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def usage_of(completion: Completion) -> Usage:
 
 def believable(tokens: int | None) -> int | None:
     """A number of tokens as reported, unless it is absurd."""
-    return tokens if tokens is not None and 0 <= tokens <= LARGEST else None
+    return tokens if tokens is not None and 0 <= tokens <= MAX_INTEGER else None
 
 
 @dataclass(frozen=True, slots=True)

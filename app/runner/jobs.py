@@ -22,11 +22,11 @@ from app.checks import Waiting, waiting
 from app.plans import Providers
 from app.ratelimits import account_of
 from app.runner import queue
-from app.tables import Answer, Grid, Variant
+from app.tables import MAX_INTEGER, Answer, Grid, Variant
 
 GONE = "gone"  # where answers of providers go that are not there any more
 INSTALLING = 0x626C7568  # the advisory lock of whoever installs PgQueuer
-FIRST = 2**31 - 1  # test calls come before all answers
+FIRST = MAX_INTEGER  # test calls come before all answers
 _JOBS = db_settings().queue_table
 _LOG = db_settings().queue_table_log
 _Ended = tuple[Job, JOB_STATUS, TracebackRecord | None]

@@ -16,9 +16,8 @@ from app.grid.answer import (
     siblings,
 )
 from app.markdown import markdown
-from app.tables import Grid, Reviewer
+from app.tables import MAX_INTEGER, Grid, Reviewer
 from app.web.deps import (
-    MAX_INTEGER,
     AnswerId,
     GridHere,
     IsHtmx,

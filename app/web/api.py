@@ -14,7 +14,7 @@ from app.plans import GridInput, Plan
 from app.pricing.costs import spending_of_grids
 from app.pricing.money import Spending
 from app.reviewing.labels import labels_of
-from app.tables import Answer, Attempt, Grid
+from app.tables import MAX_INTEGER, Answer, Attempt, Grid
 from app.web import actions
 from app.web.api_shapes import (
     AnswerPage,
@@ -28,7 +28,7 @@ from app.web.api_shapes import (
     SpendingItem,
     Wanted,
 )
-from app.web.deps import MAX_INTEGER, ByHere, GridHere, Reading, Server
+from app.web.deps import ByHere, GridHere, Reading, Server
 from app.web.problems import Problem
 from app.web.who import OWNER, READER, PersonHere, needs
 

@@ -11,10 +11,10 @@ from app.plans import find_model
 from app.pricing.own import PriceInput, own_prices
 from app.pricing.prices import LIST_DATE, LIST_VERSION
 from app.prompts import Line
-from app.tables import now
+from app.tables import MAX_INTEGER, now
 from app.web import actions
 from app.web.api import PROBLEMS
-from app.web.deps import MAX_INTEGER, ByHere, Reading, Server
+from app.web.deps import ByHere, Reading, Server
 from app.web.who import OWNER, READER, needs
 
 router = APIRouter(

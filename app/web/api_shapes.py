@@ -9,7 +9,7 @@ from sqlmodel import Session
 from app.control import WHOLE, Extent, Scope, scope_around
 from app.prompts import Line, Text
 from app.reviewing.said import TAGS
-from app.tables import Grid, Label, LabelValue, Reviewer
+from app.tables import MAX_INTEGER, Grid, Label, LabelValue, Reviewer
 
 
 class ModelItem(BaseModel):
@@ -230,7 +230,7 @@ class CeilingInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_calls: int | None = Field(
-        None, ge=1, le=2**31 - 1, description="How many calls it may make in all; null: as before"
+        None, ge=1, le=MAX_INTEGER, description="How many calls it may make in all; null: as before"
     )
     max_cost_usd: float | None = Field(
         None,
@@ -259,7 +259,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    answer: int | None = Field(None, ge=1, le=2**31 - 1, description="Number of an answer")
+    answer: int | None = Field(None, ge=1, le=MAX_INTEGER, description="Number of an answer")
     extent: Extent = Field("answer", description="Only it, or its whole cell, row or column")
     failed: bool = Field(
         True, description="Run again only what failed or was cancelled; false: all of them"

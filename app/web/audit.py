@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 
 from app.people.audit import ACTIONS, KINDS, PAGE, About, as_csv, lines, names_in, note, people_in
-from app.tables import storable
-from app.web.deps import MAX_INTEGER, ByHere, MaybeReviewer, Reading, Server
+from app.tables import MAX_INTEGER, storable
+from app.web.deps import ByHere, MaybeReviewer, Reading, Server
 from app.web.render import page
 from app.web.who import OWNER, needs
 

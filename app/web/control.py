@@ -16,11 +16,10 @@ from app.errors import InvalidInput
 from app.grid.shape import column_of
 from app.pricing.estimates import Estimator
 from app.reruns import preview
-from app.tables import Answer, Grid, Prompt
+from app.tables import MAX_INTEGER, Answer, Grid, Prompt
 from app.web import actions, changes
 from app.web.api_shapes import CeilingInput, Wanted
 from app.web.deps import (
-    MAX_INTEGER,
     ByHere,
     Form,
     IsHtmx,

@@ -26,7 +26,7 @@ from app.results.resampling import Resamples
 from app.reviewing.labels import reviewer_by_secret
 from app.runner import Runner
 from app.settings import Settings
-from app.tables import Grid, Reviewer
+from app.tables import MAX_INTEGER, Grid, Reviewer
 from app.web.live import Hub
 from app.web.notices import Notice, in_words
 from app.web.peers import address_of
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 REVIEWER_COOKIE = "bluffcheck_reviewer"
 BROWSER_COOKIE = "bluffcheck_browser"  # tells browsers apart, by whose streams are counted
 WHO = "Give your name once, so that your labels carry it."
-MAX_INTEGER = 2**31 - 1  # what an integer column of Postgres holds
 
 AnswerId = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 Since = Annotated[int, Query(ge=0, le=MAX_INTEGER)]

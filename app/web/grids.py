@@ -15,11 +15,10 @@ from app.grid.view import BLOCK_ROWS
 from app.grids import snapshot_of
 from app.providers import is_practice
 from app.reviewing.queries import load_equal
-from app.tables import Grid
+from app.tables import MAX_INTEGER, Grid
 from app.web.changes import Wanted, answer_changes, head, status_of
 from app.web.deps import (
     BROWSER_COOKIE,
-    MAX_INTEGER,
     GridHere,
     GridIdHere,
     LookHere,

@@ -26,10 +26,9 @@ from app.reviewing.labels import (
 )
 from app.reviewing.said import KEEP, NO_LABEL, TAGS
 from app.reviewing.undo import last_change, restore
-from app.tables import Answer, Grid, Label, LabelValue, Reviewer
+from app.tables import MAX_INTEGER, Answer, Grid, Label, LabelValue, Reviewer
 from app.web.changes import Wanted, answer_changes
 from app.web.deps import (
-    MAX_INTEGER,
     WHO,
     AnswerToLabel,
     ByHere,

@@ -15,8 +15,8 @@ from app.people.credentials import LONGEST, SHORTEST, fits
 from app.people.members import Member, get_member, login_key, set_password
 from app.people.tables import Scope
 from app.sharing.shares import hash_again
-from app.tables import Reviewer, now
-from app.web.deps import MAX_INTEGER, ByHere, Form, Reading, Server
+from app.tables import MAX_INTEGER, Reviewer, now
+from app.web.deps import ByHere, Form, Reading, Server
 from app.web.login import logged_in, logins_on
 from app.web.peers import address_of
 from app.web.problems import validated

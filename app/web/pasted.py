@@ -22,10 +22,9 @@ from app.pasted import (
 )
 from app.people.audit import note
 from app.pubid import is_public_id, new_public_id
-from app.tables import Grid, storable
+from app.tables import MAX_INTEGER, Grid, storable
 from app.web.api import PROBLEMS
 from app.web.deps import (
-    MAX_INTEGER,
     AnswerToLabel,
     ByHere,
     Form,

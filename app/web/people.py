@@ -11,7 +11,8 @@ from app.people import members as people
 from app.people import personal as personaldata
 from app.people.tables import Role
 from app.sharing.shares import hash_again
-from app.web.deps import MAX_INTEGER, ByHere, Form, MaybeReviewer, Reading, Server
+from app.tables import MAX_INTEGER
+from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server
 from app.web.exports import address_of
 from app.web.me import data_file
 from app.web.problems import validated

@@ -34,9 +34,8 @@ from app.reviewing.queries import (
 )
 from app.reviewing.review import Item, Queue, Sitting
 from app.reviewing.undo import undo_last
-from app.tables import Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
+from app.tables import MAX_INTEGER, Answer, Attempt, Grid, LabelValue, Prompt, Reviewer
 from app.web.deps import (
-    MAX_INTEGER,
     ByHere,
     Form,
     GridToReview,

@@ -11,7 +11,8 @@ from app.errors import NotFound
 from app.people.access import blinded
 from app.reviewing.aliases import alias_of, answer_of
 from app.reviewing.review import Item, Order, Queue
-from app.web.deps import MAX_INTEGER, GridToReview, Reading
+from app.tables import MAX_INTEGER
+from app.web.deps import GridToReview, Reading
 from app.web.who import PersonHere
 
 SWITCHES = ("blind", "reference", "left")  # on, if not said otherwise

@@ -32,9 +32,8 @@ from app.sharing.shares import (
     shown_by,
 )
 from app.sharing.snapshots import find_snapshot, freeze, keep_hash, snapshots_of
-from app.tables import Grid, Share, now
+from app.tables import MAX_INTEGER, Grid, Share, now
 from app.web.deps import (
-    MAX_INTEGER,
     AnswerId,
     ByHere,
     Form,

@@ -10,9 +10,8 @@ from sqlmodel import Session, col
 
 from app.imports.answers.bodies import slug_of
 from app.imports.answers.named import digest
-from app.imports.answers.records import MAX_INT
 from app.providers import Outcome
-from app.tables import Answer, AnswerState, Attempt, Prompt, Variant, Wording
+from app.tables import MAX_INTEGER, Answer, AnswerState, Attempt, Prompt, Variant, Wording
 
 # As the condition of their index is written, which a bound value would not be.
 NO_KEY = col(Answer.key) == literal_column("''")
@@ -39,7 +38,7 @@ class Here:
 def as_numbers(names: Iterable[str]) -> list[int]:
     """Those that can be the number of an answer."""
     digits = (name for name in names if name.isascii() and name.isdecimal() and len(name) < 11)
-    return [number for number in map(int, digits) if number <= MAX_INT]
+    return [number for number in map(int, digits) if number <= MAX_INTEGER]
 
 
 def answers_here(session: Session, grid_id: int, names: set[str]) -> dict[str, list[Here]]:

@@ -22,9 +22,8 @@ from app.exports.jsonl import ATTEMPT_COLUMNS
 from app.prompts import Line, PromptInput, Text, WordingInput
 from app.providers import Outcome, Thinking
 from app.reviewing.said import TAGS
-from app.tables import AnswerState, Attempt, HeldState, LabelValue
+from app.tables import MAX_INTEGER, AnswerState, Attempt, HeldState, LabelValue
 
-MAX_INT = 2**31 - 1  # what a column holds
 MAX_REPEATS = 10_000
 NOW = ""  # of a time that the file does not tell: that of the import
 
@@ -53,7 +52,7 @@ def _known(tag: str) -> str:
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(iso_utc)]
-Count = Annotated[int, Field(ge=-MAX_INT - 1, le=MAX_INT)]
+Count = Annotated[int, Field(ge=-MAX_INTEGER - 1, le=MAX_INTEGER)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_printable)]
 Tag = Annotated[str, AfterValidator(_known)]
