@@ -174,6 +174,20 @@ def test_filters_open_on_the_page_and_above_what_stands_beside_them(
     assert menu.evaluate(covered) == []
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".col :is(.seen, .rest, .rate)")]
+  .filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.innerText)"""
+
+
+def test_column_of_sixty_prompts_says_its_counts_whole(open_page: Open, path: str) -> None:
+    page = open_page(path, viewport={"width": 1024, "height": 900})
+    page.locator(".col").first.evaluate("""it => {
+        it.querySelector(".seen").textContent = "on → seen 180/180";
+        it.querySelector(".rest").textContent = "n\u202f180 · all labelled";
+        it.style.width = "7.6rem";
+    }""")
+    assert page.evaluate(CUT_OFF) == []
+
+
 def test_paper_and_calm_eyes(open_page: Open, path: str) -> None:
     page = open_page(path, reduced_motion="no-preference")
     expect(page.locator('.chip[data-status="running"]').first).to_be_visible()
