@@ -25,11 +25,14 @@ SAID = {
 }
 
 
+LONG_TAG = "a-name-of-a-tag-that-does-not-end-soon-on-a-phone"
+
+
 @pytest.fixture
 def path(site: str, tmp_path: Path) -> str:
     """A grid whose labels are in, written beside the running server."""
     database = Database(f"sqlite:///{tmp_path / 'bluffcheck.db'}")
-    prompts = [{"text": f"Question {n}?", "tags": ["made-up"]} for n in range(7)]
+    prompts = [{"text": f"Question {n}?", "tags": ["made-up", LONG_TAG]} for n in range(7)]
     with database.write() as session:
         grid = labelled_grid(session, SAID, variants=FOUR, prompts=prompts)
         session.commit()
@@ -65,6 +68,12 @@ def test_slider_scores_and_ranks_at_once(open_page: Open, path: str) -> None:
     expect(page.locator("#price")).to_contain_text(re.compile(r"t = 0\.[23]\d"))
     assert ranks(page)[0] == "practice/honest"
     expect(page.get_by_label("t", exact=True)).to_be_focused()
+
+
+def test_long_name_of_a_tag_fits_a_phone(open_page: Open, path: str) -> None:
+    page = open_page(f"{path}/results", viewport={"width": 390, "height": 844})
+    expect(page.locator("select[name=tag]")).to_contain_text(LONG_TAG)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_new_labels_show_by_themselves(open_page: Open, path: str, site: str) -> None:
