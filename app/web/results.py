@@ -57,7 +57,7 @@ def show_results(
         return Response(status_code=204)
     report = load_report(session, grid, choice)
     return page(
-        "partials/results.html" if htmx else "pages/results.html",
+        "partials/results_update.html" if htmx else "pages/results.html",
         headers={"Vary": "HX-Request"},
         report=report,
         grid=grid,

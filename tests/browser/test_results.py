@@ -76,6 +76,29 @@ def test_long_name_of_a_tag_fits_a_phone(open_page: Open, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_slider_is_part_of_what_is_shared_and_stays_when_labels_come(
+    open_page: Open, path: str, site: str
+) -> None:
+    page = open_page(f"{path}/results?by=model")
+    slider = page.get_by_label("t", exact=True)
+    slider.focus()
+    page.keyboard.press("PageUp")
+    t = slider.input_value()
+    assert t != "0.5"
+    page.wait_for_url(f"**/results?by=model&t={t}")
+    top = page.locator("#results-actions")
+    expect(top.get_by_role("button", name="Copy link")).to_have_attribute(
+        "data-copy", f"{path}/results?by=model&t={t}"
+    )
+    expect(top.get_by_role("link", name="CSV")).to_have_attribute("href", re.compile(f"t={t}$"))
+    expect(slider).to_be_focused()
+    answer = request_json("GET", f"{site}/api{path}/answers?limit=1")["items"][0]["id"]
+    body = {"label": "correct", "reviewer": "Eve"}  # Ada says hallucinated
+    request_json("PUT", f"{site}/api/answers/{answer}/label", body)
+    expect(page.locator(".summary")).to_contain_text("tied between reviewers")
+    expect(page.locator("#price")).to_contain_text(f"At t = {float(t):.2f} a wrong answer")
+
+
 def test_new_labels_show_by_themselves(open_page: Open, path: str, site: str) -> None:
     page = open_page(f"{path}/results")
     labelled = page.locator(".summary b").first
