@@ -125,6 +125,19 @@ def test_two_are_compared_and_the_sentence_is_copied(open_page: Open, path: str)
     assert page.evaluate("navigator.clipboard.readText()").startswith("| column | C | H | A |")
 
 
+def test_one_that_is_compared_with_itself_is_told_where_it_was_chosen(
+    open_page: Open, path: str
+) -> None:
+    page = open_page(f"{path}/results?by=model", expect_errors=True)
+    for name in ("before", "after"):
+        page.locator(f'select[name="{name}"]').select_option(label="thinking on")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#compare").get_by_role("alert")).to_have_text(
+        "Choose two different things to compare."
+    )
+    expect(page.locator('[aria-label="Measures by model"]')).to_be_visible()
+
+
 def test_pictures_are_files_that_stand_alone(open_page: Open, path: str) -> None:
     page = open_page(f"{path}/results")
     for kind, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
