@@ -174,6 +174,7 @@ def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
     return {
         "form": form,
         "there": NOTHING,
+        "entries": entries(server.providers),
         "thinking_settings": thinking_settings(server, form),
         "urls": URLS,
         **preview_of(server, draft),
