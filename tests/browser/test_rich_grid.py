@@ -197,6 +197,8 @@ def test_paper_and_calm_eyes(open_page: Open, path: str) -> None:
         expect(page.locator(gone).first).to_be_hidden()
     expect(page.locator(".cell-name").first).to_be_visible()
     expect(page.locator(".col .sr").first).to_be_visible()
+    flat = "them => them.filter((it) => it.offsetHeight < 10).map((it) => it.innerText)"
+    assert page.locator(".col > :is(.counts, .rate, .rest, .foot)").evaluate_all(flat) == []
     expect(page.locator(".row").last.locator(".chip").last).to_be_visible()
     assert page.evaluate(TOO_WIDE) <= 0
 
