@@ -185,6 +185,12 @@ class Look:
         found += [(f"tag {tag}", self.toggled("tag", tag)) for tag in sorted(self.tag)]
         return found + ([(f"labelled by {self.by}", replace(self, by=""))] if self.by else [])
 
+    @property
+    def more(self) -> int:
+        """How many of the filters that are on stand behind *More filters*."""
+        beside = [self.q, *self.label, *(it for it in self.only if it.startswith("unlabelled"))]
+        return len(self.chosen) - sum(map(bool, beside))
+
 
 def _translated(given: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
     """Without what says nothing, and older addresses in today's words."""

@@ -209,6 +209,12 @@ def archive_new(database: Database, rows: Path) -> int:
         return archived
 
 
+def keys_of(rows: Path) -> list[str]:
+    """The prompts that a file held once it is imported: those that are new, changed or the same."""
+    with opened(rows) as found:
+        return [row.key for row in staging.rows(found, staging.IN_LIBRARY)]
+
+
 def bad_rows(rows: Path) -> Iterator[BadRow]:
     """The rows that cannot be imported, each with the reason."""
     with opened(rows) as found:

@@ -152,6 +152,7 @@ def rows(
 BAD = f"status = '{Status.bad}'"
 WARNED = f"warning != '' AND status != '{Status.bad}'"
 IMPORTED = f"status IN ('{Status.new}', '{Status.changed}')"
+IN_LIBRARY = f"status IN ('{Status.new}', '{Status.changed}', '{Status.same}')"
 NEW = f"status = '{Status.new}'"
 
 

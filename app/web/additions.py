@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 
 from app import prompts as library
 from app.additions import GridSize, SentAgain, size_of
+from app.catalogue import entries
 from app.errors import BluffcheckError
 from app.grid.shape import load_prompts
 from app.planrows import models_of, variants_of
@@ -160,6 +161,7 @@ def _preview(server: Services, grid: Grid, form: AdditionForm, there: GridHas) -
         "grid": grid,
         "form": form,
         "there": there,
+        "entries": entries(server.providers),
         "thinking_settings": thinking_settings(server, form, there),
         "urls": urls_of(grid),
         **preview_of(server, draft),

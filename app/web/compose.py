@@ -9,10 +9,12 @@ from sqlmodel import Session
 from app import prompts as library
 from app.catalogue import ThinkingChoice, entries, only_practice, suggested, thinking_choices
 from app.errors import BluffcheckError
+from app.imports.prompts import keys_of
+from app.imports.uploads import Upload
 from app.plans import GridInput
 from app.pricing.ceilings import Ceilings
 from app.probes import again
-from app.prompt_search import with_texts
+from app.prompt_search import in_order, with_texts
 from app.prompts import PromptInput
 from app.tables import Answerable
 from app.web import actions
@@ -52,10 +54,15 @@ def show_compose(
     like: str = "",
     find: str = "",
     find_tag: str = "",
+    imported: str = "",
 ) -> Response:
-    """``like``: a grid that is to be asked again. ``find``: what is searched in the library."""
+    """``like``: a grid that is to be asked again. ``find``: what is searched in the library.
+    ``imported``: a file whose prompts are to be asked."""
     models = [model] if model else suggested(server.providers)
     form = ComposeForm(models=models, find=find, find_tag=find_tag)
+    if imported:
+        kept = Upload.at(server.settings.uploads, imported, person.viewer.reviewer_id)
+        form.library = in_order(session, keys_of(kept.rows) if kept.done else [])
     if like:
         form = form_of(session, again(session, grid_at(like, session, person)))
     return compose_page(server, session, example(server) if start == "paper" else form)
@@ -168,6 +175,7 @@ def _preview(server: Services, form: ComposeForm) -> dict[str, Any]:
     return {
         "form": form,
         "there": NOTHING,
+        "entries": entries(server.providers),
         "thinking_settings": thinking_settings(server, form),
         "urls": URLS,
         **preview_of(server, draft),

@@ -23,6 +23,7 @@ from app.imports.prompts import (
     listing,
 )
 from app.imports.uploads import GONE, Upload
+from app.plans import MAX_PROMPTS
 from app.tables import Answerable
 from app.web.deps import Form, MaybeReviewer, Noted, Reading, Server, Services
 from app.web.render import page
@@ -179,7 +180,16 @@ def _form(error: BluffcheckError | None = None, **more: Any) -> Response:
 
 def _upload(kept: Upload, error: BluffcheckError | None = None, **more: Any) -> Response:
     if kept.done is not None:
-        return page("pages/imported.html", upload=kept, found=kept.found, done=kept.done, **more)
+        counts = kept.found.counts
+        there = counts["new"] + counts["changed"] + counts["same"]
+        return page(
+            "pages/imported.html",
+            upload=kept,
+            found=kept.found,
+            done=kept.done,
+            can_be_asked=not kept.done["archived"] and 0 < there <= MAX_PROMPTS,
+            **more,
+        )
     return page(
         "pages/import_check.html",
         status_code=error.status if error else 200,

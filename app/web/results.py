@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import RedirectResponse, Response
 
-from app.errors import NotFound
+from app.errors import InvalidInput, NotFound
 from app.figures.png import png
 from app.results.agreement import load_agreement
 from app.results.choice import By, Choice
@@ -55,10 +55,17 @@ def show_results(
     """The page; for scripts what stands on it, or nothing where no label changed ``since``."""
     if htmx and grid.seq <= since:
         return Response(status_code=204)
-    report = load_report(session, grid, choice)
+    refused = ""
+    try:
+        report = load_report(session, grid, choice)
+    except InvalidInput as exc:  # of the two to compare: all the rest is shown all the same
+        refused, choice = str(exc), choice.with_(before="", after="")
+        report = load_report(session, grid, choice)
     return page(
-        "partials/results.html" if htmx else "pages/results.html",
+        "partials/results_update.html" if htmx else "pages/results.html",
+        status_code=InvalidInput.status if refused else 200,
         headers={"Vary": "HX-Request"},
+        refused=refused,
         report=report,
         grid=grid,
         choice=choice,

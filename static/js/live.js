@@ -66,5 +66,6 @@ function recheck() {
 for (const name of ["scrollend", "htmx:after:swap"]) document.addEventListener(name, recheck, true);
 
 const step = () => (document.hidden ? letGo() : connect());
-document.addEventListener("visibilitychange", step); // also when the page is left, or come back to
+// Also when the page is left, or come back to; and when a name was given, so that it tells who looks what is left.
+for (const name of ["visibilitychange", "close"]) document.addEventListener(name, step, true);
 step();

@@ -40,6 +40,20 @@ def person(open_page: Open, name: str, path: str, **options: object) -> Page:
     return page
 
 
+def test_what_is_left_follows_a_name_that_was_given_on_the_page(open_page: Open, site: str) -> None:
+    path, [first, *_, last] = done_grid(site)
+    page = open_page(path)
+    expect(page.locator("#actions")).to_contain_text("Review 4 left")
+    page.locator(f"#a-{first}").focus()
+    page.keyboard.press("h")
+    page.locator("dialog.ask-name").get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    expect(page.locator("#actions")).to_contain_text("Review 3 left")
+    say(site, last, "Bob", "correct")  # the stream tells it to whoever looks
+    expect(page.locator(f"#a-{last}")).to_have_attribute("data-status", "correct")
+    expect(page.locator("#actions")).to_contain_text("Review 3 left")
+
+
 def test_two_people_label_one_answer_at_once_and_see_each_other(open_page: Open, site: str) -> None:
     path, [first, *_] = done_grid(site)
     ada, bob = (person(open_page, name, f"{path}#a-{first}") for name in ("Ada", "Bob"))

@@ -137,7 +137,8 @@ def test_arrows_move_and_space_opens(open_page: Open) -> None:
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     page.keyboard.press("?")
-    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    expect(page.get_by_role("heading", name="Keys")).to_be_focused()
+    assert page.locator("#help").evaluate("it => it.scrollTop") == 0  # it begins with its beginning
 
 
 def test_failed_save_is_shown_and_can_be_tried_again(open_page: Open) -> None:

@@ -76,6 +76,12 @@ def test_setting_that_a_model_does_not_take_is_greyed_explained_and_forced(
     page.locator('#models-of-openai input[value="openai/gpt-5.5"]').check()
     expect(off).to_have_class("tick")
     expect(off).to_contain_text("1 of 2 models")
+    of_openai = page.locator("#models-of-openai summary")
+    expect(of_openai).to_contain_text(", 1 chosen")
+    page.locator('#models-of-openai input[value="openai/gpt-5.5"]').uncheck()
+    expect(of_openai).not_to_contain_text("chosen")
+    page.locator('#models-of-openai input[value="openai/gpt-5.5"]').check()
+    expect(of_openai).to_contain_text(", 1 chosen")
 
     page.locator("#preview").get_by_role("button", name="Run", exact=True).click()
     page.wait_for_url("**/grids/*")

@@ -25,11 +25,14 @@ SAID = {
 }
 
 
+LONG_TAG = "a-name-of-a-tag-that-does-not-end-soon-on-a-phone"
+
+
 @pytest.fixture
 def path(site: str, tmp_path: Path) -> str:
     """A grid whose labels are in, written beside the running server."""
     database = Database(f"sqlite:///{tmp_path / 'bluffcheck.db'}")
-    prompts = [{"text": f"Question {n}?", "tags": ["made-up"]} for n in range(7)]
+    prompts = [{"text": f"Question {n}?", "tags": ["made-up", LONG_TAG]} for n in range(7)]
     with database.write() as session:
         grid = labelled_grid(session, SAID, variants=FOUR, prompts=prompts)
         session.commit()
@@ -67,6 +70,35 @@ def test_slider_scores_and_ranks_at_once(open_page: Open, path: str) -> None:
     expect(page.get_by_label("t", exact=True)).to_be_focused()
 
 
+def test_long_name_of_a_tag_fits_a_phone(open_page: Open, path: str) -> None:
+    page = open_page(f"{path}/results", viewport={"width": 390, "height": 844})
+    expect(page.locator("select[name=tag]")).to_contain_text(LONG_TAG)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_slider_is_part_of_what_is_shared_and_stays_when_labels_come(
+    open_page: Open, path: str, site: str
+) -> None:
+    page = open_page(f"{path}/results?by=model")
+    slider = page.get_by_label("t", exact=True)
+    slider.focus()
+    page.keyboard.press("PageUp")
+    t = slider.input_value()
+    assert t != "0.5"
+    page.wait_for_url(f"**/results?by=model&t={t}")
+    top = page.locator("#results-actions")
+    expect(top.get_by_role("button", name="Copy link")).to_have_attribute(
+        "data-copy", f"{path}/results?by=model&t={t}"
+    )
+    expect(top.get_by_role("link", name="CSV")).to_have_attribute("href", re.compile(f"t={t}$"))
+    expect(slider).to_be_focused()
+    answer = request_json("GET", f"{site}/api{path}/answers?limit=1")["items"][0]["id"]
+    body = {"label": "correct", "reviewer": "Eve"}  # Ada says hallucinated
+    request_json("PUT", f"{site}/api/answers/{answer}/label", body)
+    expect(page.locator(".summary")).to_contain_text("tied between reviewers")
+    expect(page.locator("#price")).to_contain_text(f"At t = {float(t):.2f} a wrong answer")
+
+
 def test_new_labels_show_by_themselves(open_page: Open, path: str, site: str) -> None:
     page = open_page(f"{path}/results")
     labelled = page.locator(".summary b").first
@@ -91,6 +123,19 @@ def test_two_are_compared_and_the_sentence_is_copied(open_page: Open, path: str)
     assert page.evaluate("navigator.clipboard.readText()") == finding.inner_text()
     page.locator("#md-measures + button").click()
     assert page.evaluate("navigator.clipboard.readText()").startswith("| column | C | H | A |")
+
+
+def test_one_that_is_compared_with_itself_is_told_where_it_was_chosen(
+    open_page: Open, path: str
+) -> None:
+    page = open_page(f"{path}/results?by=model", expect_errors=True)
+    for name in ("before", "after"):
+        page.locator(f'select[name="{name}"]').select_option(label="thinking on")
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("#compare").get_by_role("alert")).to_have_text(
+        "Choose two different things to compare."
+    )
+    expect(page.locator('[aria-label="Measures by model"]')).to_be_visible()
 
 
 def test_pictures_are_files_that_stand_alone(open_page: Open, path: str) -> None:

@@ -151,6 +151,43 @@ def test_phone_has_one_prompt_per_screen_and_columns_as_list(open_page: Open, pa
     assert page.evaluate("scrollY") == 0
 
 
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 760, 390])
+def test_filters_open_on_the_page_and_above_what_stands_beside_them(
+    open_page: Open, path: str, width: int
+) -> None:
+    page = open_page(path, viewport={"width": width, "height": 900})
+    page.get_by_text("More filters").click()
+    menu = page.locator(".popover.wide")
+    box = menu.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate(TOO_WIDE) <= 0
+    covered = """menu => [
+      ...document.querySelectorAll(".shape :is(summary, .density a)")].filter((it) => {
+        const { left, right, top, bottom } = it.getBoundingClientRect();
+        const { x, y, width, height } = menu.getBoundingClientRect();
+        const [at, down] = [(left + right) / 2, (top + bottom) / 2];
+        return at > x && at < x + width && down > y && down < y + height
+            && !menu.contains(document.elementFromPoint(at, down));
+    }).map((it) => it.outerHTML)"""
+    assert menu.evaluate(covered) == []
+
+
+CUT_OFF = """() => [...document.querySelectorAll(".col :is(.seen, .rest, .rate)")]
+  .filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.innerText)"""
+
+
+def test_column_of_sixty_prompts_says_its_counts_whole(open_page: Open, path: str) -> None:
+    page = open_page(path, viewport={"width": 1024, "height": 900})
+    page.locator(".col").first.evaluate("""it => {
+        it.querySelector(".seen").textContent = "on → seen 180/180";
+        it.querySelector(".rest").textContent = "n\u202f180 · all labelled";
+        it.style.width = "7.6rem";
+    }""")
+    assert page.evaluate(CUT_OFF) == []
+
+
 def test_paper_and_calm_eyes(open_page: Open, path: str) -> None:
     page = open_page(path, reduced_motion="no-preference")
     expect(page.locator('.chip[data-status="running"]').first).to_be_visible()
@@ -160,6 +197,8 @@ def test_paper_and_calm_eyes(open_page: Open, path: str) -> None:
         expect(page.locator(gone).first).to_be_hidden()
     expect(page.locator(".cell-name").first).to_be_visible()
     expect(page.locator(".col .sr").first).to_be_visible()
+    flat = "them => them.filter((it) => it.offsetHeight < 10).map((it) => it.innerText)"
+    assert page.locator(".col > :is(.counts, .rate, .rest, .foot)").evaluate_all(flat) == []
     expect(page.locator(".row").last.locator(".chip").last).to_be_visible()
     assert page.evaluate(TOO_WIDE) <= 0
 

@@ -94,6 +94,14 @@ def test_filters_can_be_taken_away_one_by_one() -> None:
     assert one.unshaped == look("q=five&only=slow&label=correct&tag=hedged&by=Ada&sort=time")
 
 
+def test_menu_counts_what_stands_in_it() -> None:
+    def more(**given: str) -> int:
+        return Look.parse(given.items()).more
+
+    assert more(only="unlabelled", label="correct,hallucinated", q="Ds") == 0
+    assert more(only="unlabelled-by-me,repeats", outcome="empty", tag="hedged", by="Ada") == 4
+
+
 def test_other_levels_have_other_groups() -> None:
     assert look("fold=m").reordered(("thinking", "model", "wording")) == look(
         "order=thinking,model,wording"

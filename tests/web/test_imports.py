@@ -86,6 +86,24 @@ def test_what_was_changed_but_not_checked_is_shown_first(client: TestClient) -> 
     assert "Why?" in texts(client)
 
 
+def test_what_was_imported_is_composed_at_once(client: TestClient) -> None:
+    rows = "".join(f"Why {n}?,because\n" for n in range(60))
+    data = columns(question="text", answer="references") | {"action": "import"}
+    page = upload(client, "question,answer\n" + rows[: rows.index("Why 30?")])
+    client.post(page, data=data)
+    page = upload(client, "question,answer\n" + rows + "Why 3?,because\n,nothing\n")
+    ask = f"/compose?imported={page.rpartition('/')[2]}"
+    assert "60 chosen" not in said(client.get(ask).text)  # nothing is imported yet
+    done = client.post(page, data=data)
+    assert f'href="{ask}">Compose a grid of them</a>' in done.text
+    composed = said(client.get(ask).text)
+    assert "60 chosen" in composed
+    assert "60 prompts × " in composed
+    undone = client.post(page, data={"action": "undo"})
+    assert "Compose a grid" not in undone.text
+    assert client.get("/compose?imported=gone").status_code == 404
+
+
 def test_form_sent_twice_imports_once_and_can_be_taken_back(client: TestClient) -> None:
     before = texts(client)
     rows = "".join(f"Why {n}?,because\n" for n in range(200))

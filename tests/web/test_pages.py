@@ -44,6 +44,14 @@ def test_home_offers_the_example_and_recent_grids(client: TestClient) -> None:
     assert f'<a href="/grids/{grid_id}">My first grid</a>' in client.get("/").text
 
 
+def test_page_of_an_error_asks_nobody_again_who_they_are(client: TestClient) -> None:
+    client.post("/reviewer", data={"name": "Ada", "next": "/"})
+    assert "Ada" in client.get("/").text
+    lost = client.get("/grids/gone")
+    assert lost.status_code == 404
+    assert "Who is reviewing?" not in lost.text
+
+
 def test_example_runs_the_papers_prompts(client: TestClient) -> None:
     response = client.post("/example", follow_redirects=False)
     assert response.status_code == 303
