@@ -6,6 +6,7 @@ from app.results.effects import ALPHA, Effect
 from app.stats.measures import Unit
 from app.stats.paired import Difference
 
+APART = 0.01  # from here on a reader who takes one share from the other sees that it differs
 RATES = {
     "hallucinated": "hallucination rate",
     "correct": "accuracy",
@@ -65,9 +66,8 @@ def sentence(effect: Effect) -> str:
     named = f"{effect.what} ({step})" if effect.what else step
     if effect.change is None:
         return f"{subject}no prompt has labels on both sides of {step}."
-    before, after = effect.shares
     noun = RATES[effect.of]
-    numbers = f"from {percent(before)} to {percent(after)}, {points(effect.change.mean)} points"
+    numbers = _numbers(effect, effect.change.mean)
     if effect.found:
         verb = "lowered" if effect.change.mean < 0 else "raised"
         return f"{subject}{named} {verb} the {noun} {numbers} ({_evidence(effect)})."
@@ -75,6 +75,15 @@ def sentence(effect: Effect) -> str:
         f"{subject}not enough to tell what {named} does. The {noun} went {numbers} "
         f"({_evidence(effect)}){_what_would_tell(effect)}."
     )
+
+
+def _numbers(effect: Effect, change: float) -> str:
+    before, after = effect.shares
+    step = f"from {percent(before)} to {percent(after)}"
+    # Where prompts have unequally many labels, the shares of all answers need not differ by it.
+    if before is not None and after is not None and abs(after - before - change) > APART:
+        return f"{step} of the answers, {points(change)} points averaged over prompts"
+    return f"{step}, {points(change)} points"
 
 
 def _evidence(effect: Effect) -> str:

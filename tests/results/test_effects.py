@@ -45,6 +45,15 @@ def test_under_six_prompts_there_is_no_p_and_the_sentence_says_how_many_are_miss
     )
 
 
+def test_sentence_says_where_shares_of_answers_differ_by_something_else() -> None:
+    """Three labels of one prompt, one of the other, as while a grid is being labelled."""
+    old = {1: Counts(hallucinated=3), 2: Counts(correct=1)}
+    new = {1: Counts(hallucinated=3), 2: Counts(hallucinated=1)}
+    effect = compare("", "", "a", "b", [(old, new)], H)
+    said = "went from 75% to 100% of the answers, +50 points averaged over prompts"
+    assert said in sentence(effect)
+
+
 def test_no_interval_and_no_change_is_larger_than_can_be() -> None:
     effect = compare("", "", "a", "b", [(cells("H", "H", "C"), cells("A", "A", "C"))], H)
     assert effect.change is not None
