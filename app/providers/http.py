@@ -21,7 +21,7 @@ from app.providers.deadline import Watch
 from app.providers.failures import http_failure, stream_failure, wrong_content
 from app.providers.sse import SseEvent, StreamReader
 from app.providers.target import Limits, Target
-from app.providers.transport import Body, Transport
+from app.providers.transport import Transport, body_of
 
 _BROKEN = (httpx.RequestError, httpx.StreamError, aiohttp.ClientError, OSError)
 _ERROR_BODY_BYTES = 64_000
@@ -77,7 +77,7 @@ class HttpClient:
             async with asyncio.timeout_at(min(give_up_at, silent_at)):
                 response = await self._send("POST", target, content, reader.content_type)
                 await _check(target, response, reader.content_type)
-            watch = Watch(min(give_up_at, silent_at), _body(response))
+            watch = Watch(min(give_up_at, silent_at), body_of(response))
             async for chunk in _unpacked(response):
                 received += len(chunk)
                 if received > self.limits.max_bytes:
@@ -163,15 +163,12 @@ def _address(url: str) -> str:
     return str(httpx.URL(url))
 
 
-def _body(response: httpx.Response) -> Body:
-    assert isinstance(response.stream, Body)  # noqa: S101 (our transport makes no others)
-    return response.stream
-
-
 def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body piece by piece; a server may pack it unasked."""
     return (
-        response.aiter_bytes() if "content-encoding" in response.headers else aiter(_body(response))
+        response.aiter_bytes()
+        if "content-encoding" in response.headers
+        else aiter(body_of(response))
     )
 
 

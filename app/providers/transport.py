@@ -37,6 +37,11 @@ class Body(httpx.AsyncByteStream):
         self._response.close()
 
 
+def body_of(response: httpx.Response) -> Body:
+    assert isinstance(response.stream, Body)  # noqa: S101 (the transport makes no others)
+    return response.stream
+
+
 class Transport:
     """aiohttp without its cookie jar and limits, which would act behind our back."""
 
