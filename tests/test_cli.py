@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -335,7 +336,9 @@ def test_terminal_without_a_sign_and_reader_that_has_enough_are_no_faults(tmp_pa
     [grid_id] = re.findall(r"^Grid (\w+) is done", result.stdout, re.M)
 
     environ = {**plain_environ(), "PYTHONIOENCODING": "cp1252"}
-    start = partial(subprocess.run, cwd=ROOT, env=environ, stderr=subprocess.PIPE, check=False)
+    start: Callable[..., subprocess.CompletedProcess[bytes]] = partial(
+        subprocess.run, cwd=ROOT, env=environ, stderr=subprocess.PIPE, check=False
+    )
     python = [sys.executable, "-m", "app"]
     importing = ["import-prompts", str(file), "--column", "Frage:text", *options]
     imported = start([*python, *importing], stdout=subprocess.PIPE)

@@ -149,7 +149,7 @@ def test_note_that_is_being_written_stays_while_its_answer_is_run_again(
     id_ = str(page.locator(".chip").first.get_attribute("id"))
     slow.set()
     try:
-        form = {"answer": id_.removeprefix("a-"), "all": "1"}
+        form: dict[str, str | float | bool] = {"answer": id_.removeprefix("a-"), "all": "1"}
         assert page.context.request.post(f"{site}{grid}/reruns", form=form).ok
         expect(page.locator(f"#{id_}")).to_have_attribute("data-status", "running")
         page.wait_for_timeout(300)

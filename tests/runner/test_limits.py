@@ -164,7 +164,7 @@ def test_calls_that_wait_follow_a_limit_that_was_raised(
 ) -> None:
     """Set to one a minute by mistake, eight calls would hold their places for eight minutes."""
     with running(settings) as client:
-        limit = {"requests_per_minute": 1}
+        limit: dict[str, int | None] = {"requests_per_minute": 1}
         client.put("/api/limits/openai", json=limit).raise_for_status()
         grid_id = start(client, "openai-chat/plain", repeats=10)
         wait_for(lambda: client.get(f"/api/grids/{grid_id}").json()["waiting"], "that it waits")

@@ -133,11 +133,11 @@ def test_first_owner_invites_a_team(settings: Settings, monkeypatch: pytest.Monk
             assert "This is the last owner" in last.text
         assert owner.post(f"/people/{bob.id}/role", data={"role": "reader"}).status_code == 303
         assert "reader" in other.get("/me").text
-        reset = secret_in(owner.post("/people/invites", data={"reviewer": str(bob.id)}).text)
+        link = secret_in(owner.post("/people/invites", data={"reviewer": str(bob.id)}).text)
         assert owner.post(f"/people/{bob.id}/deactivation").status_code == 303
         assert other.get("/me").status_code == 401
-        closed = visitor.post(f"/invites/{reset}", data={"password": PASSWORD})
-        assert (closed.status_code, "This account is closed" in closed.text) == (409, True)
+        refused = visitor.post(f"/invites/{link}", data={"password": PASSWORD})
+        assert (refused.status_code, "This account is closed" in refused.text) == (409, True)
         assert visitor.post("/login", data=right).status_code == 401
         assert owner.post(f"/people/{bob.id}/activation").status_code == 303
         back = visitor.post("/login", data=right)

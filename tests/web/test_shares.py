@@ -236,16 +236,16 @@ def test_nothing_that_makes_no_sense_is_made(client: TestClient, grid_id: str) -
     for fields in (*wrong, {"of": "new", "hide": "everything"}):
         assert client.post(f"/grids/{grid_id}/shares", data=fields).status_code == 422
     assert client.post(f"/grids/{grid_id}/shares", data={"of": "7"}).status_code == 404
-    fields = {"of": "new", "hide": ["thinking"], "days": "4000", "listed": "1"}
-    page = client.post(f"/grids/{grid_id}/shares", data=fields).text
+    typed = {"of": "new", "hide": ["thinking"], "days": "4000", "listed": "1"}
+    page = client.post(f"/grids/{grid_id}/shares", data=typed).text
     assert "days: Input should be less than or equal to 3650" in page
     for chosen in ('value="new"', 'value="thinking"', 'name="listed" value="1"'):
         assert f"{chosen} checked" in page, chosen
     assert 'value="costs" checked' not in page
     assert "<option selected>4000</option>" in page
-    page = client.post(f"/grids/{grid_id}/shares", data={"of": "7", "days": "30"})
-    assert "This grid has no snapshot v7." in page.text
-    assert 'value="30" selected' in page.text
+    page = client.post(f"/grids/{grid_id}/shares", data={"of": "7", "days": "30"}).text
+    assert "This grid has no snapshot v7." in page
+    assert 'value="30" selected' in page
     page = client.get(f"/grids/{grid_id}/shares").text
     assert "No links yet." in page
     assert "Snapshots" not in page
