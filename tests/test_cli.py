@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -336,18 +334,19 @@ def test_terminal_without_a_sign_and_reader_that_has_enough_are_no_faults(tmp_pa
     [grid_id] = re.findall(r"^Grid (\w+) is done", result.stdout, re.M)
 
     environ = {**plain_environ(), "PYTHONIOENCODING": "cp1252"}
-    start: Callable[..., subprocess.CompletedProcess[bytes]] = partial(
-        subprocess.run, cwd=ROOT, env=environ, stderr=subprocess.PIPE, check=False
-    )
-    python = [sys.executable, "-m", "app"]
+
+    def start(arguments: list[str], stdout: int) -> subprocess.CompletedProcess[bytes]:
+        python = [sys.executable, "-m", "app", *arguments]
+        return subprocess.run(python, cwd=ROOT, env=environ, stdout=stdout, stderr=subprocess.PIPE)
+
     importing = ["import-prompts", str(file), "--column", "Frage:text", *options]
-    imported = start([*python, *importing], stdout=subprocess.PIPE)
+    imported = start(importing, subprocess.PIPE)
     assert (imported.returncode, imported.stderr) == (0, b"")
     assert b"Frage ? " in imported.stdout  # an arrow, elsewhere
 
     reading, writing = os.pipe()
     os.close(reading)
     exporting = ["export", grid_id, "--format", "jsonl", *options]
-    exported = start([*python, *exporting], stdout=writing)
+    exported = start(exporting, writing)
     os.close(writing)
     assert (exported.returncode, exported.stderr) == (1, b"")
