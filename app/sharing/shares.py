@@ -16,7 +16,6 @@ from app.grid.look import Look
 from app.grids import IS_THERE, snapshot_of
 from app.people.audit import By, note
 from app.sharing.hiding import HIDEABLE, Shown
-from app.sharing.snapshots import keep_hash
 from app.tables import PASTED, Answer, Grid, Label, LabelChange, Share, Snapshot, now
 
 TOKEN_BYTES = 16  # 128 bits: nobody guesses one
@@ -79,17 +78,15 @@ def hash_again(database: Database, reviewer_id: int, practice: frozenset[str]) -
     with database.read() as session:
         ids = session.exec(select(Snapshot.grid_id).where(theirs)).all()
     for id_ in ids:
-        with database.write() as session:
-            session.get_one(Snapshot, id_).content_hash = ""
-            session.commit()
-        keep_hash(database, id_, practice)
         with database.read() as session:
             grid = session.get_one(Grid, id_)
+            complete = hash_of(open_export(session, grid, practice=practice))
             found = {
                 share.id: _hash_for(session, share, grid, practice)
                 for share in session.exec(select(Share).where(Share.grid_id == id_))
             }
         with database.write() as session:
+            session.get_one(Snapshot, id_).content_hash = complete
             for share_id, hash_ in found.items():
                 session.get_one(Share, share_id).content_hash = hash_
             session.commit()

@@ -119,10 +119,8 @@ def urls_of(grid: Grid) -> FormUrls:
 def grid_has(session: Session, grid: Grid) -> GridHas:
     """What need not be offered, and what a wording or a thinking setting alone is crossed with."""
     variants, prompts = variants_of(session, grid.id), load_prompts(session, grid.id)
-    models, titles = (
-        models_of(session, grid.id),
-        {v.wording.slug: v.wording.title for v in variants},
-    )
+    models = models_of(session, grid.id)
+    titles = {v.wording.slug: v.wording.title for v in variants}
     usable = [w.slug for w in library.wordings(session) if w.slug in titles]
     return GridHas(
         models=list(models),

@@ -30,7 +30,7 @@ def export_here(
     return open_export(
         session,
         grid,
-        address_of(server, request),
+        own_address(server, request),
         server.practice,
         look=look,
         reviewer=reviewer,
@@ -41,7 +41,7 @@ def export_here(
 ExportHere = Annotated[Export, Depends(export_here)]
 
 
-def address_of(server: Services, request: Request) -> str:
+def own_address(server: Services, request: Request) -> str:
     """Of this server, as others reach it: a proxy's name and https are not seen from here."""
     return server.settings.public_url or str(request.base_url).rstrip("/")
 

@@ -13,7 +13,7 @@ from app.people.members import Member, join, member_named, open_invite, welcome
 from app.people.tables import Account, Login, Role
 from app.tables import Reviewer
 from app.web.deps import ByHere, Form, Reading, Server, own_path
-from app.web.exports import address_of as own_address
+from app.web.exports import own_address
 from app.web.peers import address_of
 from app.web.render import page
 from app.web.who import OPEN, READER, SESSION_COOKIE, PersonHere, needs

@@ -13,7 +13,7 @@ from app.people.tables import Role
 from app.sharing.shares import hash_again
 from app.tables import MAX_INTEGER
 from app.web.deps import ByHere, Form, MaybeReviewer, Reading, Server
-from app.web.exports import address_of
+from app.web.exports import own_address
 from app.web.me import data_file
 from app.web.problems import validated
 from app.web.render import page
@@ -62,7 +62,7 @@ def make_invite(
     except BluffcheckError as exc:
         return _page(server, session, reviewer, exc)
     with server.database.read() as fresh:
-        link = address_of(server, request) + people.path_of(secret)
+        link = own_address(server, request) + people.path_of(secret)
         return _page(server, fresh, reviewer, link=link)
 
 

@@ -43,7 +43,7 @@ from app.web.deps import (
     Reading,
     Server,
 )
-from app.web.exports import FORMATS, address_of, sent
+from app.web.exports import FORMATS, own_address, sent
 from app.web.problems import validated
 from app.web.render import page
 from app.web.results import drawn
@@ -165,7 +165,7 @@ def visit_at(
 ) -> Visit:
     share, grid = open_share(session, token)
     note_use(server.database, share, now())
-    return Visit(share, grid, shown_by(session, share, grid), address_of(server, request))
+    return Visit(share, grid, shown_by(session, share, grid), own_address(server, request))
 
 
 VisitHere = Annotated[Visit, Depends(visit_at)]

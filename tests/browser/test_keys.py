@@ -68,6 +68,17 @@ def allow(page: Page) -> None:
     page.unroute(re.compile(r"/answers/\d+/label"))
 
 
+def refused_once(page: Page, words: str) -> Locator:
+    """The first chip, whose label the server did not take; it would take the next one."""
+    refuse(page, lambda route: route.fulfill(status=409, body=words))
+    press(page, "c")
+    first = page.locator(".chip").first
+    expect(first).to_have_attribute("title", f"not saved: {words}")
+    allow(page)
+    first.focus()
+    return first
+
+
 def unavailable(route: Route) -> None:
     route.fulfill(status=503, body="<div><strong>Full.</strong> The disk is full.</div>")
 
@@ -417,12 +428,7 @@ def test_labels_that_fail_are_shown_and_tried_again(grid: Page, tmp_path: Path) 
 
 
 def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: Path) -> None:
-    refuse(grid, lambda route: route.fulfill(status=409, body="This answer is running."))
-    press(grid, "c")
-    first = grid.locator(".chip").first
-    expect(first).to_have_attribute("title", "not saved: This answer is running.")
-    allow(grid)
-    first.focus()
+    first = refused_once(grid, "This answer is running.")
     press(grid, "h")
     all_saved(grid)
     with closing(sqlite3.connect(tmp_path / "bluffcheck.db")) as database:
@@ -435,12 +441,7 @@ def test_refused_label_is_given_up_for_what_is_said_next(grid: Page, tmp_path: P
 
 
 def test_refused_label_holds_up_no_answer_that_is_run_again(grid: Page) -> None:
-    refuse(grid, lambda route: route.fulfill(status=409, body="It was run again."))
-    press(grid, "c")
-    first = grid.locator(".chip").first
-    expect(first).to_have_attribute("title", "not saved: It was run again.")
-    allow(grid)
-    first.focus()
+    first = refused_once(grid, "It was run again.")
     press(grid, "r")
     expect(first).to_have_attribute("data-attempt", "2")
     first.focus()
