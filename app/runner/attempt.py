@@ -9,10 +9,11 @@ from time import monotonic
 from app.errors import BluffcheckError, ProviderError
 from app.partials import Partials
 from app.plans import Providers, call_of, find_model
-from app.pricing.prices import PriceBook, Usage, usage_of
+from app.pricing.prices import Cost, PriceBook, Usage, usage_of
 from app.providers import Completion, Provider, Request
 from app.runner import records
 from app.runner.limits import Slot
+from app.runner.lull import Lull
 from app.runner.queue import Queued
 from app.runner.records import Close, Running
 from app.runner.writer import Writer
@@ -32,12 +33,18 @@ class Attempts:
     """Everything needed to run answers; one per process."""
 
     def __init__(
-        self, providers: Providers, writer: Writer, prices: PriceBook, partials: Partials
+        self,
+        providers: Providers,
+        writer: Writer,
+        prices: PriceBook,
+        partials: Partials,
+        lull: Lull,
     ) -> None:
         self._providers = providers
         self._writer = writer
         self._prices = prices
         self._partials = partials
+        self._lull = lull
 
     async def run(self, running: Running, slot: Slot) -> bool:
         """Run one answer to its end, with ``slot`` until its last call is over.
@@ -47,6 +54,8 @@ class Attempts:
         Cancelling the task ends the call and puts that on record.
         """
         try:
+            if not slot.held:
+                await self._lull.wait(slot.taken)
             provider, problem = self._prepare(running)
             for number in count(1):
                 error = await self._try(running, slot, provider, problem, number)
@@ -111,10 +120,10 @@ class Attempts:
             if has_turn:
                 limit.over()
         try:
-            if not running.capped:  # else what this one cost may forbid the next
+            if not self._may_forbid_others(running, completion):
                 # The next call need wait neither for the disk nor for what follows.
                 slot.release()
-                await _after_others()
+                await self._lull.wait()
         finally:  # whatever ends this task: what came was paid for
             saved = self._save(running, completion)
         slot.release()
@@ -126,12 +135,19 @@ class Attempts:
             await self._not_saved(running, exc)
         return None
 
+    def _may_forbid_others(self, running: Running, completion: Completion) -> bool:
+        """Whether a call took more of its grid's ceiling than was set aside for it."""
+        cost = self._cost(running, completion) if running.capped else Cost()
+        return (cost.usd or 0.0) > (running.queued.expected_usd or 0.0)
+
+    def _cost(self, running: Running, completion: Completion) -> Cost:
+        return self._prices.cost_of(running.queued.model, running.called_at or now(), completion)
+
     def _save(self, running: Running, completion: Completion) -> asyncio.Future[None]:
         """Bring what came on its way to the disk, where it is once the future has ended."""
-        queued, called_at = running.queued, running.called_at or now()
-        running.cost = self._prices.cost_of(queued.model, called_at, completion)
+        running.cost = self._cost(running, completion)  # prices may have changed in the lull
         try:
-            result = records.came(completion, running.request, running.cost, queued.prompt)
+            result = records.came(completion, running.request, running.cost, running.queued.prompt)
         except Exception as exc:
             return asyncio.ensure_future(self._not_saved(running, exc))
         return self._writer.put(records.close, Close(running, result, AnswerState.done))
@@ -185,12 +201,6 @@ class Attempts:
         finally:
             self._partials.end(queued.id)
             metrics.CALLS.labels(provider.name, outcome).inc()
-
-
-async def _after_others() -> None:
-    """Let all go first that is ready now, and then what that has woken."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
 
 
 def _wait_s(error: ProviderError, number: int) -> float:

@@ -146,21 +146,19 @@ class Slot:
         self.limit = limit
         self.held = False
         self._released = False
-        self._taken: asyncio.Future[None] | None = None
+        self.taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def hold(self) -> None:
         """Wait until the call may be in flight."""
-        if not self.held:
-            self._taken = asyncio.get_running_loop().create_future()
-            await self._taken
+        await self.taken
 
     def take(self) -> bool:
         """Have it held, unless nobody wants it any more."""
         if self._released:
             return False
         self.held = True
-        if self._taken is not None and not self._taken.done():
-            self._taken.set_result(None)
+        if not self.taken.done():
+            self.taken.set_result(None)
         return True
 
     def release(self) -> None:

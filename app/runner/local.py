@@ -22,6 +22,7 @@ from app.pricing.prices import Cost
 from app.ratelimits import account_of, members, paces
 from app.runner import preflight, queue, records
 from app.runner.limits import Limit, Slot
+from app.runner.lull import Lull
 from app.runner.preflight import Preflights
 from app.runner.process import WAIT_S, RunningProcess
 from app.runner.queue import Queued
@@ -92,7 +93,7 @@ class LocalRunner(RunningProcess):
         self._feeders: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
         self._following = asyncio.Lock()
-        self._start(STEPS)
+        self._start(STEPS, Lull())
         self._preflights = Preflights(
             self._providers,
             self._prices,

@@ -14,6 +14,7 @@ from app.pricing.costs import price_again
 from app.pricing.prices import PriceBook
 from app.runner import queue
 from app.runner.attempt import Attempts
+from app.runner.lull import Lull
 from app.runner.records import Running
 from app.runner.writer import Step, Writer
 
@@ -40,10 +41,10 @@ class RunningProcess:
         self._tasks: dict[asyncio.Task[None], Running] = {}
         self._readers = ThreadPoolExecutor(2, "queue")
 
-    def _start(self, steps: Sequence[Step[Any, Any]]) -> None:
+    def _start(self, steps: Sequence[Step[Any, Any]], lull: Lull) -> None:
         self._loop = asyncio.get_running_loop()
         self._writer = Writer(self._database, (*steps, self._price_step))
-        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials)
+        self._attempts = Attempts(self._providers, self._writer, self._prices, self._partials, lull)
 
     async def _stop(self) -> None:
         """Write what waits, and let no read outlive its database."""

@@ -31,6 +31,7 @@ from app.pricing.prices import Cost, PriceBook
 from app.runner import jobs, preflight, records
 from app.runner.lasting import LastingDriver
 from app.runner.loader import Loader
+from app.runner.lull import Lull
 from app.runner.preflight import Preflights
 from app.runner.process import WAIT_S, RunningProcess
 from app.runner.records import Running
@@ -76,7 +77,8 @@ class TeamRunner(RunningProcess):
         self._stopping = False
 
     async def __aenter__(self) -> "TeamRunner":
-        self._start(STEPS)
+        # A job ends with its answer on disk: the next one would wait for that.
+        self._start(STEPS, Lull(0))
         self._loader = Loader(self._database, self._providers, self._prices)
         self._limits = SharedLimits(
             self._database, self._providers, self._writer, self._concurrency

@@ -214,10 +214,14 @@ def test_everything_is_done_without_scripts(open_page: Open, site: str) -> None:
     expect(chips).to_have_count(every - 4 * 4 * 3)
     page.get_by_text("Sort", exact=True).click()
     page.get_by_role("link", name="Most hallucinations first").click()
+    expect(page).to_have_url(re.compile("sort=hallucinations"))
     page.get_by_role("searchbox").fill("don't know")
     page.get_by_role("searchbox").press("Enter")
-    assert set(rows.first.locator(".chip:not([data-off]) .text").all_text_contents()) == {"IDK"}
-    for part in ("fold=openai%2Fodd", "sort=hallucinations", "q="):
+    expect(page).to_have_url(re.compile("[?&]q="))
+    texts = rows.first.locator(".chip:not([data-off]) .text")
+    expect(texts.first).to_have_text("IDK")
+    assert set(texts.all_text_contents()) == {"IDK"}
+    for part in ("fold=openai%2Fodd", "sort=hallucinations"):
         assert part in page.url
     page.get_by_role("link", name=re.compile(r"^Unlabelled \d")).click()
     chip = page.locator(".chip:not([data-off])").first

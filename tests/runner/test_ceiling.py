@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.runner import attempt
+from app.runner.lull import Lull
 from app.settings import Settings
 from tests.factories import grid_input
 from tests.polling import wait_for
@@ -94,7 +94,7 @@ def test_what_an_answer_cost_is_known_before_the_next_call(
     settings: Settings, wordy: WireServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On a busy machine other tasks take their turns now.
-    monkeypatch.setattr(attempt, "_after_others", lambda: asyncio.sleep(0.05))
+    monkeypatch.setattr(Lull, "wait", lambda *_: asyncio.sleep(0.05))
     with running(settings, concurrency=1) as client:
         grid_id = started(client, 0.5)
         settled(client, grid_id, "stopped")

@@ -1,0 +1,74 @@
+"""What can wait gives way to a busy event loop, but not for ever."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from app.runner import lull
+from app.runner.lull import Lull
+
+
+def while_busy(
+    wait: Callable[[Lull], "asyncio.Future[None]"], *, rounds: int = 60, longest_s: float = 60
+) -> bool:
+    """Whether somebody who waits goes on while the loop is busy for some rounds."""
+
+    async def waits() -> bool:
+        one = wait(Lull(longest_s))
+        for _ in range(rounds):
+            time.sleep(2 * lull.LATE_S)  # noqa: ASYNC251 (the work of others, which no look comes between)
+            await asyncio.sleep(0)
+            if one.done():
+                return True
+        await asyncio.wait_for(one, 30)
+        return False
+
+    return asyncio.run(waits())
+
+
+def plainly(it: Lull) -> "asyncio.Future[None]":
+    return asyncio.ensure_future(it.wait())
+
+
+def test_it_waits_until_the_loop_is_idle() -> None:
+    assert not while_busy(plainly)
+
+
+def test_what_has_waited_long_goes_on() -> None:
+    assert while_busy(plainly, longest_s=3 * lull.LATE_S)
+
+
+def test_what_became_urgent_goes_on() -> None:
+    def hurried(it: Lull) -> "asyncio.Future[None]":
+        hurry: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(lull.LATE_S, hurry.set_result, None)
+        return asyncio.ensure_future(it.wait(hurry))
+
+    assert while_busy(hurried)
+
+
+def test_nobody_waits_where_nothing_is_gained() -> None:
+    asyncio.run(Lull(0).wait())  # without a loop that ever comes to look
+
+
+def test_all_go_on_in_their_order_but_those_that_were_cancelled() -> None:
+    gone: list[int] = []
+
+    async def go(it: Lull, number: int) -> None:
+        await it.wait()
+        gone.append(number)
+
+    async def many() -> None:
+        it = Lull(60)
+        tasks = [asyncio.create_task(go(it, number)) for number in range(3 * lull.AT_ONCE)]
+        await asyncio.sleep(0)
+        for task in tasks[1::2]:
+            task.cancel()
+        results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
+        assert [isinstance(it, asyncio.CancelledError) for it in results] == [
+            number % 2 == 1 for number in range(len(tasks))
+        ]
+        await it.wait()  # it can be used again
+
+    asyncio.run(many())
+    assert gone == list(range(0, 3 * lull.AT_ONCE, 2))
