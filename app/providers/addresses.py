@@ -71,11 +71,16 @@ class Guard:
 
     def _check(self, address: Address) -> None:
         for one in _meant(address):
-            if any(one in network for network in _NEVER):
+            if _is_never_called(one):
                 raise RefusedAddress(_REFUSED_ALWAYS)
             named = one.is_loopback and _names_here.get()
             if not (one.is_global or named or any(one in network for network in self._allowed)):
                 raise RefusedAddress(_REFUSED_PRIVATE)
+
+
+@lru_cache(1024)  # a literal address is looked at before each request
+def _is_never_called(address: Address) -> bool:
+    return any(address in network for network in _NEVER)
 
 
 def _meant(address: Address) -> list[Address]:

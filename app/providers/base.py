@@ -59,7 +59,7 @@ class Request:
     call: Call | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Completion:
     """What a provider handed back. Refusals, empty and cut-off texts are completions too."""
 

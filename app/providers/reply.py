@@ -3,7 +3,6 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -137,12 +136,10 @@ class Reply(ABC):
         )
 
     def timed(self, completion: Completion) -> Completion:
-        return replace(
-            completion,
-            response=self.received.text(),
-            first_token_ms=self.first_token_ms,
-            total_ms=self.total_ms,
-        )
+        completion.response = self.received.text()
+        completion.first_token_ms = self.first_token_ms
+        completion.total_ms = self.total_ms
+        return completion
 
     def elapsed_ms(self) -> int:
         return round((perf_counter() - self._started) * 1000)

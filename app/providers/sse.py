@@ -58,7 +58,7 @@ class SseReader:
             text = text.removeprefix("\n")
         # An empty text here is the LF just removed: the CR before it has been dealt with.
         self._after_cr = text.endswith("\r")
-        *ended, rest = _END.split(text)
+        *ended, rest = _END.split(text) if "\r" in text else text.split("\n")
         events = []
         for line in ended:
             if self._line:
