@@ -35,8 +35,7 @@ from app.plans import (
     VariantInput,
     check_ready,
     check_size,
-    find_prompt,
-    known_prompts,
+    find_prompts,
 )
 from app.pricing.ceilings import Ceilings
 from app.prompts import Line, PromptInput, current_wording, same, shorten
@@ -193,13 +192,24 @@ def _new_prompts(
     session: Session, there: Sequence[Prompt], given: AdditionInput, notes: list[str]
 ) -> list[Prompt]:
     found: dict[int, Prompt] = {}
-    in_library = known_prompts(session, given.prompts)
-    ids, texts = {p.id for p in there}, {p.text for p in there}
+    by_text: dict[str, list[Prompt]] = {}
+    for prompt in there:
+        by_text.setdefault(prompt.text, []).append(prompt)
+    # Before the library is asked: it has no prompts that were archived meanwhile.
+    in_grid = {
+        n: prompt
+        for n, one in enumerate(given.prompts)
+        if isinstance(one, PromptInput)
+        for prompt in by_text.get(one.text, ())
+        if same(prompt, one)
+    }
+    others = iter(
+        find_prompts(session, [one for n, one in enumerate(given.prompts) if n not in in_grid])
+    )
+    ids = {p.id for p in there}
     by_key = {p.key: p for p in reversed(there)}
-    for one in given.prompts:
-        # Before the library is asked: it has no prompts that were archived meanwhile.
-        known = isinstance(one, PromptInput) and next((p for p in there if same(p, one)), None)
-        prompt = known or find_prompt(session, one, in_library)
+    for n in range(len(given.prompts)):
+        prompt = in_grid.get(n) or next(others)
         name = f"“{shorten(prompt.text)}”"
         if prompt.id in ids:
             notes.append(f"{name} is in the grid already.")
@@ -210,7 +220,7 @@ def _new_prompts(
                 f"{name} is version {prompt.version}; the grid has version {older.version}. They"
                 " count as two prompts, each with a row of its own."
             )
-        elif prompt.text in texts:
+        elif prompt.text in by_text:
             notes.append(
                 f"{name} is in the grid with other references or parts: as given here it counts as"
                 " another prompt."

@@ -11,7 +11,7 @@ from app.errors import InvalidInput
 from app.hindrances import Hindrance, find_hindrances, nothing_left
 from app.messages import Message, compose
 from app.prompt_search import with_keys
-from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompt
+from app.prompts import Line, PromptInput, Text, current_wording, prompt_versions, save_prompts
 from app.providers import Call, Provider, Request, Thinking, split_model
 from app.tables import MAX_INTEGER, Prompt, Variant, Wording
 
@@ -204,8 +204,7 @@ def plan_grid(session: Session, given: GridInput, providers: Providers) -> Plan:
     that leave nothing to run.
     """
     check_ready(given.models, providers)
-    known = known_prompts(session, given.prompts)
-    found = [find_prompt(session, one, known) for one in given.prompts]
+    found = find_prompts(session, given.prompts)
     prompts = list({prompt.id: prompt for prompt in found}.values())
     variants = _planned(session, given.variants)
     settings = list(dict.fromkeys(v.thinking for v in given.variants))
@@ -283,21 +282,18 @@ def call_of(name: str, variant: VariantInput | Variant, message: Message, repeat
     )
 
 
-def known_prompts(
-    session: Session, given: Iterable[PromptInput | PromptRef]
-) -> Mapping[str, Prompt]:
-    """The newest versions of those that are named by a key: of thousands, with one statement."""
+def find_prompts(session: Session, given: Sequence[PromptInput | PromptRef]) -> list[Prompt]:
+    """The newest versions of those that are named by a key, and new prompts. Raises NotFound,
+    Conflict."""
     keys = [one.key for one in given if isinstance(one, PromptRef)]
-    return {prompt.key: prompt for prompt in with_keys(session, keys)} if keys else {}
-
-
-def find_prompt(
-    session: Session, given: PromptInput | PromptRef, known: Mapping[str, Prompt]
-) -> Prompt:
-    """One of the ``known`` prompts, or a new one. Raises NotFound, Conflict."""
-    if isinstance(given, PromptRef):
-        return known.get(given.key) or prompt_versions(session, given.key)[0]
-    return save_prompt(session, given)
+    known = {prompt.key: prompt for prompt in with_keys(session, keys)} if keys else {}
+    saved = iter(save_prompts(session, [one for one in given if isinstance(one, PromptInput)]))
+    return [
+        known.get(one.key) or prompt_versions(session, one.key)[0]
+        if isinstance(one, PromptRef)
+        else next(saved)
+        for one in given
+    ]
 
 
 def _planned(session: Session, given: Iterable[VariantInput]) -> list[PlannedVariant]:

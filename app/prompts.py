@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from app.errors import Conflict, InvalidInput, NotFound
 from app.pubid import new_public_id
-from app.sql import depending
+from app.sql import among, depending
 from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
 DATA = Path(__file__).parent / "data"
@@ -199,21 +200,38 @@ def save_prompt(
 ) -> Prompt:
     """Add a prompt, or a new version of the prompt ``key``; an identical one is reused, where it
     is to be ``listed`` only one that the library shows."""
-    fields = given.model_dump()
     if key is None:
-        there: Any = newest_versions(Prompt) if listed else select(Prompt)
-        same_text: list[Prompt] = session.exec(there.where(Prompt.text == given.text)).all()
-        for prompt in sorted(same_text, key=lambda p: p.version, reverse=True):
-            if same(prompt, given) and prompt.archived_at is None:
-                return prompt
-        prompt = Prompt(key=new_public_id(), **fields)
-    else:
-        newest = prompt_versions(session, key)[0]
-        if same(newest, given):
-            return newest
-        prompt = Prompt(key=key, version=newest.version + 1, **fields)
+        return save_prompts(session, [given], listed=listed)[0]
+    newest = prompt_versions(session, key)[0]
+    if same(newest, given):
+        return newest
+    prompt = Prompt(key=key, version=newest.version + 1, **given.model_dump())
     _add(session, prompt)
     return prompt
+
+
+def save_prompts(
+    session: Session, given: Sequence[PromptInput], *, listed: bool = False
+) -> list[Prompt]:
+    """Add prompts, in their order, but for those that are there: thousands with few statements."""
+    alike: Any = newest_versions(Prompt) if listed else select(Prompt)
+    alike = alike.where(
+        among(col(Prompt.text), {one.text for one in given}), col(Prompt.archived_at).is_(None)
+    )
+    there: dict[str, list[Prompt]] = {}
+    for prompt in session.exec(alike.order_by(col(Prompt.version).desc(), col(Prompt.id))):
+        there.setdefault(prompt.text, []).append(prompt)
+    found, added = [], []
+    for one in given:
+        same_text = there.setdefault(one.text, [])
+        saved = next((prompt for prompt in same_text if same(prompt, one)), None)
+        if saved is None:
+            saved = Prompt(key=new_public_id(), **one.model_dump())
+            same_text.append(saved)
+            added.append(saved)
+        found.append(saved)
+    _add(session, *added)
+    return found
 
 
 def save_wording(session: Session, given: WordingInput, slug: str | None = None) -> Wording:
@@ -256,11 +274,11 @@ def archive(row: Prompt | Wording, *, restore: bool = False) -> None:
     row.archived_at = None if restore else now()
 
 
-def _add(session: Session, row: Prompt | Wording) -> None:
+def _add(session: Session, *rows: Prompt | Wording) -> None:
     """Raises Conflict when somebody else added the same version at the same moment."""
     try:
         with session.begin_nested():
-            session.add(row)
+            session.add_all(rows)
     except IntegrityError:
         raise Conflict(
             "Somebody else saved this a moment ago. Look at it and save again."

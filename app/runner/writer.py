@@ -9,6 +9,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 GROUP = 64  # writes in a transaction: with more, answers come in waves that wait for each other
 DISTANCE_S = 0.01  # between the starts of two transactions, unless the first was full
+TOLD = 16  # at once, before others have their turn: else the first call waits for hundreds
 RETRY_S = 0.5  # while the database is locked, full or away
 CLASHES = 20  # times that a write is repeated at once because others were at the same rows
 STOP_S = 2.0
@@ -51,6 +53,7 @@ class Writer:
         self._database = database
         self._steps = steps
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._written: deque[_Write] = deque()  # of which nobody has been told yet
         self._give_up = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
@@ -116,8 +119,20 @@ class Writer:
                 self._database.trouble = ""
                 log.warning("the database can be written again")
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(_resolve, group)
+                self._loop.call_soon_threadsafe(self._tell, group)
             return
+
+    def _tell(self, group: list[_Write]) -> None:
+        telling = bool(self._written)
+        self._written += group
+        if not telling:
+            self._tell_some()
+
+    def _tell_some(self) -> None:
+        for _ in range(min(TOLD, len(self._written))):
+            _resolve(self._written.popleft())
+        if self._written:
+            self._loop.call_soon(self._tell_some)
 
     def _wait(self, reason: str) -> None:
         """The database cannot be written: say so, and give it time."""
@@ -136,11 +151,10 @@ class Writer:
             session.commit()
 
 
-def _resolve(writes: list[_Write]) -> None:
-    for write in writes:
-        if write.future.done():  # whoever waited was cancelled meanwhile
-            continue
-        if write.error is not None:
-            write.future.set_exception(write.error)
-        else:
-            write.future.set_result(write.result)
+def _resolve(write: _Write) -> None:
+    if write.future.done():  # whoever waited was cancelled meanwhile
+        return
+    if write.error is not None:
+        write.future.set_exception(write.error)
+    else:
+        write.future.set_result(write.result)
