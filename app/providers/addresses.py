@@ -26,6 +26,7 @@ _NEVER = tuple(
     )
 )  # fmt: skip
 _NAT64 = ip_network("64:ff9b::/96")
+_parsed = lru_cache(256)(ip_address)
 _names_here: ContextVar[bool] = ContextVar("names_here", default=False)
 
 
@@ -66,7 +67,7 @@ class Guard:
         Raises RefusedAddress. Names are not looked up again after this.
         """
         family, kind, protocol, _, address = info
-        self._check(ip_address(str(address[0]).partition("%")[0]))
+        self._check(_parsed(str(address[0]).partition("%")[0]))
         return socket.socket(family, kind, protocol)
 
     def _check(self, address: Address) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from app.errors import ProviderError
@@ -113,6 +114,7 @@ def from_host(value: str, port: int) -> str:
     return f"{scheme or 'http'}://{host}{':' if given else ''}{given}{slash}{path}"
 
 
+@lru_cache(256)
 def is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)

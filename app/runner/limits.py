@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from app.errors import ProviderError
 from app.pace import Pace
+from app.runner.lull import Lull, go_on
 
 RECHECK_S = 0.25  # while an account regains its calls in flight
 AHEAD = 4  # of so many calls in flight, one more is got ready
@@ -16,8 +17,11 @@ WAVE = 400  # of so many each: hundreds end in a wave, and all that follow would
 class Limit:
     """Hands out slots and turns as the account's pace allows."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, lull: Lull | None = None) -> None:
         self.pace = pace
+        self._lull = lull or Lull(0)
+        self._rested = False  # since there was no room
+        self._needed: asyncio.Future[None] | None = None  # ends when nothing is ready any more
         self.in_flight = 0  # slots that are held, also those whose call waits
         self._given = 0  # slots, also those not held yet
         self._calling = 0
@@ -32,18 +36,30 @@ class Limit:
         Where nothing but the calls in flight is limited there are some more slots than that:
         whoever has one gets its call ready, and no time is lost between two calls.
         """
-        while True:
-            self._hand_on()
-            allowed = self.pace.allowed(self.now())
-            plain = not self.pace.metered and allowed == self.pace.calls
-            if self._given < allowed + (_ahead(allowed) if plain else 0):
-                break
-            await self._change()
+        await self.room()
         self._given += 1
         slot = Slot(self)
         self._waiting.append(slot)
         self._hand_on()
         return slot
+
+    async def room(self) -> None:
+        """Wait until there is a slot; for those that need not be held yet, until a lull."""
+        while True:
+            self._hand_on()
+            allowed = self.pace.allowed(self.now())
+            if self._given < allowed:
+                return
+            plain = not self.pace.metered and allowed == self.pace.calls
+            if not plain or self._given >= allowed + _ahead(allowed):
+                self._rested = False
+                await self._change()
+            elif self._rested:
+                return
+            else:
+                self._needed = asyncio.get_running_loop().create_future()
+                await self._lull.wait(self._needed)
+                self._rested = True
 
     async def turn(self, tokens: int) -> None:
         """Wait until a call of about so many tokens may be made; ``over`` says that it was.
@@ -94,6 +110,8 @@ class Limit:
             self.in_flight -= 1
             self._hand_on()
         self._freed.set()
+        if self._needed and self._given < self.pace.allowed(self.now()):
+            go_on(self._needed)
 
     def follow(self, new: Pace) -> None:
         """``new`` holds from now on. Where its limits are others, who waits for a turn asks for it

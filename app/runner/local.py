@@ -93,7 +93,8 @@ class LocalRunner(RunningProcess):
         self._feeders: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
         self._following = asyncio.Lock()
-        self._start(STEPS, Lull())
+        self._lull = Lull()
+        self._start(STEPS, self._lull)
         self._preflights = Preflights(
             self._providers,
             self._prices,
@@ -190,7 +191,7 @@ class LocalRunner(RunningProcess):
     def _lane(self, account: str) -> _Lane:
         if account not in self._lanes:
             pace = self._paces.get(account) or Pace(self._concurrency)
-            lane = _Lane(Limit(pace), partial(self._fetch, account))
+            lane = _Lane(Limit(pace, self._lull), partial(self._fetch, account))
             self._lanes[account] = lane
             self._feeders.append(asyncio.create_task(self._feed(lane)))
         return self._lanes[account]
@@ -206,6 +207,7 @@ class LocalRunner(RunningProcess):
     async def _feed(self, lane: _Lane) -> None:
         while True:
             try:
+                await lane.limit.room()
                 queued = await lane.next()
             except Exception:
                 log.exception("the queue could not be read; trying again in a second")

@@ -36,7 +36,7 @@ class Lull:
             self._look_after(now)
         self._waiting.append((now, future))
         if hurry is not None:
-            hurry.add_done_callback(lambda _: _go_on(future))
+            hurry.add_done_callback(lambda _: go_on(future))
         await future
 
     def _look_after(self, at: float) -> None:
@@ -51,13 +51,13 @@ class Lull:
             if not (future.done() or left or now - since > self._longest_s):
                 break
             self._waiting.popleft()
-            if _go_on(future) and left:
+            if go_on(future) and left:
                 left -= 1
         if self._waiting:
             self._look_after(now)
 
 
-def _go_on(waiting: "asyncio.Future[None]") -> bool:
+def go_on(waiting: "asyncio.Future[None]") -> bool:
     """Let somebody go on; False if they did already, or were cancelled."""
     if waiting.done():
         return False
