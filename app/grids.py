@@ -15,6 +15,7 @@ from app.pricing.ceilings import NO_CEILINGS, Ceilings
 from app.providers import Outcome
 from app.pubid import new_public_id
 from app.tables import (
+    MAX_INTEGER,
     Answer,
     AnswerState,
     Attempt,
@@ -139,10 +140,17 @@ def snapshot_of(session: Session, grid: Grid) -> Snapshot | None:
 
 
 def recent_grids(
-    session: Session, limit: int = 20, visible: ColumnElement[bool] | None = None
+    session: Session,
+    limit: int,
+    visible: ColumnElement[bool] | None = None,
+    before: int = MAX_INTEGER,
 ) -> list[tuple[Grid, Progress]]:
-    """The newest grids with their counts; no snapshots. ``visible``: of which."""
-    statement = select(Grid).where(IS_LISTED, true() if visible is None else visible)
+    """The newest grids with their counts; no snapshots. ``visible``: of which.
+
+    ``before``: of those that are older than the grid of this id.
+    """
+    of = true() if visible is None else visible
+    statement = select(Grid).where(IS_LISTED, of, col(Grid.id) < before)
     grids = session.exec(statement.order_by(col(Grid.id).desc()).limit(limit)).all()
     counts = progress_of(session, [g.id for g in grids if g.id is not None])
     return [(g, counts[g.id]) for g in grids if g.id is not None]

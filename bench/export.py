@@ -71,7 +71,7 @@ def make(path: Path, kind: str) -> None:
     name = "labels.csv" if kind == "labels" else f"export.{kind}"
     database = Database(f"sqlite:///{path}")
     with database.read() as session:
-        grid = recent_grids(session)[0][0]
+        grid = recent_grids(session, 1)[0][0]
         before_mb, before_bytes = memory_mb(os.getpid()), _on_disk(path)
         started = time.process_time()
         if kind == "snapshot":

@@ -49,6 +49,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 WantedOrAll = Annotated[Wanted, Body(default_factory=Wanted)]
+Cursor = Annotated[str, Query(pattern="^[0-9]{0,20}$", description="`next` of a page")]
 router = APIRouter(prefix="/api", tags=["api"], responses=PROBLEMS, dependencies=[needs(READER)])
 
 
@@ -58,9 +59,13 @@ def list_grids(
     session: Reading,
     person: PersonHere,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Cursor = "",
 ) -> GridList:
     """The newest grids, without those that you only see blind until you have labelled them."""
-    recent = grids.recent_grids(session, limit, visible(person.viewer))
+    before = min(int(cursor or MAX_INTEGER), MAX_INTEGER)
+    recent = grids.recent_grids(session, limit + 1, visible(person.viewer), before)
+    more, recent = len(recent) > limit, recent[:limit]
+    last = recent[-1][0].id if more else None
     hidden = blinded_of(session, (grid for grid, _ in recent), person.viewer)
     recent = [(grid, counts) for grid, counts in recent if grid.id not in hidden]
     spending = spending_of_grids(session, [grid.id for grid, _ in recent])
@@ -68,7 +73,8 @@ def list_grids(
         items=[
             GridSummary(**_summary(request, grid, progress, spending[grid.id]))
             for grid, progress in recent
-        ]
+        ],
+        next=None if last is None else str(last),
     )
 
 
@@ -133,7 +139,7 @@ def get_grid(request: Request, server: Server, grid: GridHere, session: Reading)
 def list_answers(
     grid: GridHere,
     session: Reading,
-    cursor: Annotated[str, Query(pattern="^[0-9]{0,20}$")] = "",
+    cursor: Cursor = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AnswerPage:
     """A grid's answers with everything sent and received, in the order they were queued.

@@ -122,15 +122,20 @@ class GridSummary(BaseModel):
     spending: SpendingItem
 
 
-class GridList(BaseModel):
-    items: list[GridSummary]
-
-
-class AnswerPage(BaseModel):
-    items: list[dict[str, Any]]
+class Page(BaseModel):
     next: str | None = Field(
         description="Give it as `cursor` to get the next page; null at the end"
     )
+
+
+class GridList(Page):
+    """There may be fewer than asked for before the end: some grids are not to be seen yet."""
+
+    items: list[GridSummary]
+
+
+class AnswerPage(Page):
+    items: list[dict[str, Any]]
 
 
 class LabelInput(BaseModel):

@@ -12,6 +12,7 @@ from app.origins import origins_of
 from app.people.access import blinded_of, visible
 from app.pricing.costs import spending_of_grids
 from app.reviewing.labels import get_reviewer
+from app.tables import MAX_INTEGER
 from app.upkeep.deletion import deleted_grids
 from app.web.compose import choices
 from app.web.deps import (
@@ -28,7 +29,7 @@ from app.web.render import page
 from app.web.who import READER, REVIEWER, PersonHere, needs
 
 router = APIRouter(dependencies=[needs(READER)])
-RECENT = 20
+RECENT, PAGE = 20, 100  # grids at first, and of all of them
 
 
 @router.get("/")
@@ -38,18 +39,24 @@ def show_home(
     reviewer: MaybeReviewer,
     person: PersonHere,
     everything: Annotated[bool, Query(alias="all")] = False,
+    before: Annotated[int, Query(ge=1, le=MAX_INTEGER)] = MAX_INTEGER,
 ) -> Response:
+    """``before``: of all grids those that are older than the one of this id."""
     form = ComposeForm(models=suggested(server.providers))
-    grids = recent_grids(session, 500 if everything else RECENT + 1, visible(person.viewer))
+    size = PAGE if everything else RECENT
+    found = recent_grids(session, size + 1, visible(person.viewer), before)
+    grids = found[:size]
     spending = spending_of_grids(session, [g.id for g, _ in grids])
     return page(
         "pages/home.html",
-        grids=[(g, p, status(g, p)) for g, p in (grids if everything else grids[:RECENT])],
+        grids=[(g, p, status(g, p)) for g, p in grids],
         blinded=blinded_of(session, (grid for grid, _ in grids), person.viewer),
         spending=spending,
         deleted=len(deleted_grids(session)),
         origins=origins_of(session, [g.id for g, _ in grids if g.imported]),
-        more=not everything and len(grids) > RECENT,
+        more=len(found) > size,
+        everything=everything,
+        before=before if before < MAX_INTEGER else None,
         only_practice=only_practice(server.providers),
         reviewer=reviewer,
         **choices(server, session, form),

@@ -4,8 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from app.pace import Pace
 from app.runner import lull
+from app.runner.limits import Limit, Slot
 from app.runner.lull import Lull
+
+
+async def others_work() -> None:
+    """For so long that no look comes in time."""
+    time.sleep(2 * lull.LATE_S)  # noqa: ASYNC251
+    await asyncio.sleep(0)
 
 
 def while_busy(
@@ -16,8 +24,7 @@ def while_busy(
     async def waits() -> bool:
         one = wait(Lull(longest_s))
         for _ in range(rounds):
-            time.sleep(2 * lull.LATE_S)  # noqa: ASYNC251 (the work of others, which no look comes between)
-            await asyncio.sleep(0)
+            await others_work()
             if one.done():
                 return True
         await asyncio.wait_for(one, 30)
@@ -72,3 +79,22 @@ def test_all_go_on_in_their_order_but_those_that_were_cancelled() -> None:
 
     asyncio.run(many())
     assert gone == list(range(0, 3 * lull.AT_ONCE, 2))
+
+
+def test_nothing_is_got_ready_ahead_by_a_busy_loop_unless_nothing_is_ready() -> None:
+    async def slots() -> None:
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]  # at once: they may be called now
+        assert all(slot.held for slot in held)
+        ahead: asyncio.Task[Slot] = asyncio.create_task(limit.slot())
+        for _ in range(30):
+            await others_work()
+        assert not ahead.done()
+        held[0].release()
+        for _ in range(3):
+            await others_work()
+        assert (await asyncio.wait_for(ahead, 30)).held
+        idle = await asyncio.wait_for(limit.slot(), 30)
+        assert not idle.held
+
+    asyncio.run(slots())

@@ -64,6 +64,20 @@ def test_answers_carry_everything_sent_and_received(client: TestClient) -> None:
     assert [a["number"] for a in answer["attempts"]] == [1]
 
 
+def test_grids_come_in_pages(client: TestClient) -> None:
+    started = [run_grid(client, title=f"Grid {n}") for n in range(5)]
+    seen: list[str] = []
+    cursor: str | None = ""
+    pages = 0
+    while cursor is not None:
+        page = client.get("/api/grids", params={"limit": 2, "cursor": cursor}).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        pages += 1
+    assert pages == 3
+    assert seen == started[::-1]
+
+
 def test_answers_come_in_pages(client: TestClient) -> None:
     grid_id = run_grid(client, repeats=5)
     seen: list[int] = []

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sqlmodel import func, select
 from app.grid.look import LABELS, ONLY, OUTCOMES
 from app.reviewing.said import TAGS
 from app.tables import Grid, Prompt
+from app.web import home
 from tests.factories import run_grid
 from tests.polling import wait_until_done
 
@@ -42,6 +44,24 @@ def test_home_offers_the_example_and_recent_grids(client: TestClient) -> None:
     assert "None yet." in client.get("/").text
     grid_id = run_grid(client, title="My first grid")
     assert f'<a href="/grids/{grid_id}">My first grid</a>' in client.get("/").text
+
+
+def test_all_grids_can_be_reached(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "RECENT", 1)
+    monkeypatch.setattr(home, "PAGE", 2)
+    started = [run_grid(client, title=f"Grid {n}") for n in range(5)]
+    link = re.compile(r'<a href="(/\?all=1[^"]*)#grids">(?:Show all|Older) grids')
+    seen: list[str] = []
+    html, pages = client.get("/").text, 0
+    assert re.findall(r"/grids/(\w+)\">Grid", html) == started[-1:]
+    while (found := link.search(html)) is not None:
+        html = client.get(unescape(found[1])).text
+        seen += re.findall(r"/grids/(\w+)\">Grid", html)
+        pages += 1
+    assert pages == 3
+    assert seen == started[::-1]
+    assert "← The newest" in html
+    assert "None is older." in client.get("/?all=1&before=1").text
 
 
 def test_page_of_an_error_asks_nobody_again_who_they_are(client: TestClient) -> None:
