@@ -6,7 +6,7 @@ Numbers stay as they were written: a reference of 3.10 is not 3.1.
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import date, datetime, time
 from typing import Any, TextIO
 
@@ -37,15 +37,19 @@ def jsonl_records(file: TextIO) -> Iterator[Record]:
 
 
 def json_records(file: TextIO) -> Iterator[Record]:
-    """The elements of a list, or of the first list of objects in an object, or that object."""
+    """The elements of a list, or of the first list of objects in an object, or that object; and
+    what follows it."""
     buffer = _Buffer(file)
+    whole = False
     if buffer.skip() == "[":
         buffer.place += 1
-        yield from buffer.elements(_record)
+        whole = yield from buffer.elements(_record)
     elif buffer.peek() == "{":
-        yield from _in_object(buffer)
+        whole = yield from _in_object(buffer)
     elif buffer.peek():
         yield Record(buffer.line(), problem="neither a list nor an object", raw=buffer.rest())
+    if whole:
+        yield from buffer.elements(_record, ends_with="")
 
 
 def toml_records(file: TextIO) -> Iterator[Record]:
@@ -123,13 +127,16 @@ class _Buffer:
     def rest(self) -> str:
         return visible(self.text[self.place : self.place + _SHOWN])
 
-    def elements(self, make: Callable[[int, Any, str], Record]) -> Iterator[Record]:
-        """Up to the end of the list one is in. A broken one does not spoil those that follow."""
-        while (first := self.skip()) != "]":
+    def elements(
+        self, make: Callable[[int, Any, str], Record], *, ends_with: str = "]"
+    ) -> Generator[Record, None, bool]:
+        """Up to the end of the list one is in (or of the file, where that is ""); whether that was
+        come to. A broken one does not spoil those that follow."""
+        while (first := self.skip()) != ends_with:
             line = self.line()
             if not first:
                 yield Record(line, problem="the file ends inside of a list", raw="")
-                return
+                return False
             try:
                 value, end = self.value()
                 yield make(line, value, self.text[self.place : end][:_SHOWN])
@@ -138,9 +145,10 @@ class _Buffer:
                 yield Record(line, problem=exc.why, raw=self.rest() if exc.end is None else
                              visible(self.text[self.place : exc.end][:MAX_RECORD]))  # fmt: skip
                 if exc.end is None:
-                    return
-                self.place = exc.end
+                    return False
+                self.place = max(exc.end, self.place + 1)
         self.place += 1
+        return True
 
     def value(self) -> tuple[Any, int]:
         """The value that begins here, and where it ends. Raises _Broken."""
@@ -220,7 +228,8 @@ def _as_it_is(line: int, value: Any, raw: str) -> Record:
     return Record(line, problem=_NO_OBJECT, raw=visible(raw))
 
 
-def _in_object(buffer: _Buffer) -> Iterator[Record]:
+def _in_object(buffer: _Buffer) -> Generator[Record, None, bool]:
+    """Whether it was read to its end."""
     line, alone = buffer.line(), {}
     buffer.place += 1
     found = False
@@ -238,11 +247,14 @@ def _in_object(buffer: _Buffer) -> Iterator[Record]:
                 alone[name], buffer.place = buffer.value()
         except _Broken as exc:
             yield Record(buffer.line(), problem=exc.why, raw=buffer.rest())
-            return
+            return False
     if first != "}":
         yield Record(buffer.line(), problem="the file ends inside of an object", raw="")
-    elif not found and alone:
+        return False
+    buffer.place += 1
+    if not found and alone:
         yield _record(line, alone, "")
+    return True
 
 
 def _list_of_objects(buffer: _Buffer) -> bool:

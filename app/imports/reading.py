@@ -12,6 +12,7 @@ from app.imports.formats import TITLES, Format, detect_format, table_shape
 from app.imports.tables import (
     DELIMITERS,
     MAX_COLUMNS,
+    MAX_RECORD,
     Record,
     Shape,
     line_records,
@@ -84,6 +85,8 @@ def open_source(path: Path, name: str, kind: str = "", *, header: bool = True) -
     encoding = detect_encoding(path)
     with open_text(path, encoding) as text:
         head = text.read(HEAD)
+        if "\n" not in head.lstrip():  # what follows a long first line tells what that is
+            head += text.readline(MAX_RECORD) + text.readline(HEAD)
     if not head.strip():
         raise InvalidInput("The file is empty.")
     try:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidInput
 from app.imports.encoding import visible
-from app.imports.reading import Source, columns_of, open_source
+from app.imports.reading import HEAD, Source, columns_of, open_source
 from app.imports.tables import MAX_RECORD, Record
 
 Write = Callable[..., Source]
@@ -218,6 +218,26 @@ def test_rows_of_a_json_object_are_found(write: Write) -> None:
     assert values(write('{"text": "a", "references": ["b"]}', "x.json")) == [
         {"text": "a", "references": ["b"]}
     ]
+
+
+@pytest.mark.parametrize("name", ["", "x.json", "x.jsonl"])
+def test_rows_after_a_very_long_first_line_are_there(write: Write, name: str) -> None:
+    rows = [{"text": "a" * 2 * HEAD, "chat": [{"role": "user"}]}, {"text": "b"}, {"text": "c"}]
+    source = write("\n".join(map(json.dumps, rows)), name)
+    assert [record["text"] for record in values(source)] == ["a" * 2 * HEAD, "b", "c"]
+
+
+def test_what_follows_a_json_document_is_told_or_read(write: Write) -> None:
+    two = write('{\n"text": "a"}\n{\n"text": "b"}', kind="json")
+    assert values(two) == [{"text": "a"}, {"text": "b"}]
+    for content in (
+        '[{"text": "a"}]\nxyz',
+        '{"prompts": [{"text": "a"}]}\nxyz',
+        '[}{"text": "a"}]',
+    ):
+        source = write(content, kind="json")
+        assert [r.values for r in source.records() if not r.problem] == [{"text": "a"}]
+        assert [why for _, why in problems(source) if why.startswith("no valid JSON")]
 
 
 def test_quote_that_is_not_closed_costs_its_line(write: Write) -> None:
