@@ -98,6 +98,6 @@ def wait_until_done(server: Process, grid_id: str, load: Load, started: float) -
         if time.perf_counter() > started + 20 + 5 * load.ideal_s:
             sys.exit(f"{left} answers were not finished in time")
         rounds = left / load.in_flight
-        time.sleep(min(1.0, max(0.01, rounds * load.latency_s / 5)))
+        time.sleep(max(0.01, min(1.0, (rounds - 1) * load.latency_s), 0.1 * min(1.0, rounds)))
     if found["done"] != load.answers:
         sys.exit(f"only {found['done']} of {load.answers} answers are done")
