@@ -9,8 +9,9 @@ from app.people.access import AccessInput, access_of, set_access
 from app.people.members import members
 from app.people.tables import Role
 from app.tables import Grid, Reviewer
-from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server, whole
+from app.web.deps import ByHere, Form, MaybeReviewer, OpenGrid, Reading, Server
 from app.web.render import page
+from app.web.typed import whole
 from app.web.who import OWNER, needs
 
 router = APIRouter(prefix="/grids/{grid_id}/access", dependencies=[needs(OWNER, by_token=False)])

@@ -30,12 +30,11 @@ from app.web.deps import (
     ReviewerIdHere,
     Server,
     Services,
-    count_typed,
-    decimal,
     look_and_since,
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.typed import count_typed, decimal
 from app.web.who import OWNER, needs
 
 router = APIRouter(prefix="/grids/{grid_id}", dependencies=[needs(OWNER)])

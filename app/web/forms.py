@@ -12,8 +12,8 @@ from app.plans import GridInput, PromptRef, VariantInput
 from app.prompts import PromptInput, same, shorten
 from app.pubid import is_public_id, new_public_id
 from app.tables import Answerable, Prompt
-from app.web.deps import count_typed, decimal, whole
 from app.web.problems import validated
+from app.web.typed import count_typed, decimal, whole
 
 BOX_WORDINGS = ["not-mentioned", "allowed"]
 BOX_THINKING = ["off", "on"]

@@ -13,9 +13,10 @@ from app.messages import compose
 from app.prompt_search import Search
 from app.prompts import PromptInput, WordingInput
 from app.tables import MAX_INTEGER, Answerable, Placement, Prompt, Wording, WordingMode
-from app.web.deps import Form, IsHtmx, MaybeReviewer, Reading, Server, decimal
+from app.web.deps import Form, IsHtmx, MaybeReviewer, Reading, Server
 from app.web.problems import validated
 from app.web.render import page
+from app.web.typed import decimal
 from app.web.who import OWNER, READER, needs
 
 router = APIRouter(dependencies=[needs(READER)])

@@ -28,13 +28,11 @@ from app.web.deps import (
     Reading,
     Server,
     Services,
-    count_typed,
-    decimal,
-    whole,
 )
 from app.web.limits import AccountLimits
 from app.web.problems import validated
 from app.web.render import page
+from app.web.typed import count_typed, decimal, whole
 from app.web.who import OWNER, READER, needs
 
 router = APIRouter(dependencies=[needs(READER)])

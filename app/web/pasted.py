@@ -32,10 +32,10 @@ from app.web.deps import (
     MaybeReviewer,
     Reading,
     Server,
-    whole,
 )
 from app.web.problems import validated
 from app.web.render import page
+from app.web.typed import whole
 from app.web.who import REVIEWER, needs
 
 pages = APIRouter(dependencies=[needs(REVIEWER)])
