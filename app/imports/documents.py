@@ -299,12 +299,21 @@ def _value(value: Any) -> Any:
         case bool():
             return "yes" if value else "no"
         case list():
-            return [t for t in map(_value, value) if isinstance(t, str)]
+            return list(_texts(value))
         case datetime() | date() | time():
             return value.isoformat()
         case dict():
             return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _texts(values: list[Any]) -> Iterator[str]:
+    """Of lists in a list, as of the aliases of several answers, each text by itself."""
+    for value in map(_value, values):
+        if isinstance(value, list):
+            yield from value
+        elif value is not None:
+            yield value
 
 
 def _why(error: Exception) -> str:

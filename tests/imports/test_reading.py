@@ -334,3 +334,21 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert (count >= 700, peak < 4_000_000) == (True, True), (kind, count, peak)
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json"])
+def test_column_that_only_a_late_row_has_is_known(write: Write, name: str) -> None:
+    rows = [{"prompt": f"question {n}"} for n in range(1_500)]
+    rows[1_200] |= {"references": "Paris"}
+    rows[1_400] |= {"references": "Rome", "tags": "capitals"}
+    content = "\n".join(map(json.dumps, rows)) if name == "x.jsonl" else json.dumps(rows)
+    source = write(content, name)
+    sample = source.sample()
+    assert columns_of(sample) == ["prompt", "references", "tags"]
+    assert len(sample) == 1_002
+
+
+def test_lists_in_lists_lose_no_text(write: Write) -> None:
+    content = '{"references": [["Paris", ["Ville", 3.10]], null, ["Rome"], [], true, {"a": [1]}]}'
+    [row] = values(write(content, "x.jsonl"))
+    assert row == {"references": ["Paris", "Ville", "3.10", "Rome", "yes", '{"a": ["1"]}']}
