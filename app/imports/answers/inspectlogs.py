@@ -3,29 +3,40 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from app.errors import InvalidInput
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
 from app.imports.answers.foreign import Facts, of_role, outcome_of, parts_of, shown, whole_text
 from app.imports.answers.records import MAX_REPEATS, PromptRecord, VariantRecord
 from app.imports.answers.stage import Stage
-from app.imports.answers.zips import ZipFile
+from app.imports.answers.zips import DAMAGED, ZipFile
 from app.imports.tables import Record
 from app.tables import Wording
 
 HEADER = "header.json"
-_START = "_journal/start.json"  # of a log that is still being written
+START = "_journal/start.json"  # of a log that is still being written
 
 
 def members(archive: ZipFile, head: Facts) -> Iterator[Record]:
-    """The samples in a .eval; its header goes into ``head`` first."""
+    """The samples in a .eval; its header goes into ``head`` first. Raises InvalidInput where that
+    cannot be read; a sample that cannot is a problem of its own."""
     names = archive.namelist()
-    first = HEADER if HEADER in names else _START
-    head.update(json.loads(archive.read(first)))
-    for number, name in enumerate(sorted(n for n in names if n.startswith("samples/")), 1):
+    first = HEADER if HEADER in names else START
+    try:
+        head.update(json.loads(archive.read(first)))
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise InvalidInput(
+            f"{first} in this Inspect log is no JSON object ({exc}), and only it says which model"
+            " answered. Choose the log as Inspect wrote it."
+        ) from None
+    samples = sorted(n for n in names if n.startswith("samples/") and not n.endswith("/"))
+    for number, name in enumerate(samples, 1):
         try:
             yield Record(number, json.loads(archive.read(name)))
         except (ValueError, RecursionError) as exc:
             yield Record(number, problem=f"{name} is no valid JSON: {exc}")
+        except DAMAGED as exc:
+            yield Record(number, problem=f"{name} is damaged: {exc}")
 
 
 class Inspect:

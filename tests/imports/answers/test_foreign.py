@@ -158,3 +158,53 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(InvalidInput, match=why):
         look(database, content)
+
+
+def zipped(members: dict[str, str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+SAMPLE = {
+    "id": 1, "epoch": 1, "input": "Capital of France?", "target": "Paris",
+    "output": {"model": "m", "choices": [{"message": {"content": "Paris"}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"samples/1_epoch_1.json": "{}"}, "neither one of ours nor a log of Inspect"),
+        ({"header.json": "{no", "samples/1_epoch_1.json": "{}"}, "header.json in this Inspect log"),
+        ({"header.json": "[1]", "samples/1_epoch_1.json": "{}"}, "header.json in this Inspect log"),
+    ],
+)
+def test_archive_without_a_header_is_refused(
+    database: Database, members: dict[str, str], why: str
+) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        look(database, zipped(members), "log.eval")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA,
+     zipfile.ZIP_ZSTANDARD],
+)  # fmt: skip
+def test_damaged_bytes_of_an_archive_are_told(database: Database, method: int) -> None:
+    noise = "".join(f"{n * 7919 % 10007:x}" for n in range(500))
+    samples = {f"samples/{n}.json": json.dumps(SAMPLE | {"id": n, "more": noise}) for n in (1, 2)}
+    whole = zipped({"header.json": "{}", **samples}, method)
+    at = whole.index(b"samples/2.json") + 60
+    broken = whole[:at] + bytes(byte ^ 0xA5 for byte in whole[at : at + 40]) + whole[at + 40 :]
+    looked = look(database, broken, "log.eval")
+    assert (looked.counts["answers"], looked.counts["bad"]) == (1, 1)
+    assert looked.bad[0].text.startswith("samples/2.json is damaged")
+    ours = zipped({"grid.jsonl": '{"kind": "grid"}\n' + noise}, method)
+    at = ours.index(b"grid.jsonl") + 50
+    broken = ours[:at] + bytes(byte ^ 0xA5 for byte in ours[at : at + 40]) + ours[at + 40 :]
+    with pytest.raises(InvalidInput, match="This ZIP cannot be read"):
+        look(database, broken, "grid.zip")
