@@ -94,6 +94,7 @@ class _Buffer:
         self.place = 0
         self.lines = 1  # of the document, up to ``counted`` of the text
         self.counted = 0
+        self.given = 0  # the number of the last element
         self.ended = False
 
     def more(self) -> bool:
@@ -124,6 +125,12 @@ class _Buffer:
         self.counted = self.place
         return self.lines
 
+    def number(self) -> int:
+        """By which an element is told from all others: the line it begins in, or one more than the
+        number before it, as where a whole list stands in one line."""
+        self.given = max(self.line(), self.given + 1)
+        return self.given
+
     def rest(self) -> str:
         return visible(self.text[self.place : self.place + _SHOWN])
 
@@ -133,7 +140,7 @@ class _Buffer:
         """Up to the end of the list one is in (or of the file, where that is ""); whether that was
         come to. A broken one does not spoil those that follow."""
         while (first := self.skip()) != ends_with:
-            line = self.line()
+            line = self.number()
             if not first:
                 yield Record(line, problem="the file ends inside of a list", raw="")
                 return False
@@ -253,6 +260,7 @@ def _in_object(buffer: _Buffer) -> Generator[Record, None, bool]:
         return False
     buffer.place += 1
     if not found and alone:
+        buffer.given = line
         yield _record(line, alone, "")
     return True
 

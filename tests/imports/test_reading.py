@@ -352,3 +352,16 @@ def test_lists_in_lists_lose_no_text(write: Write) -> None:
     content = '{"references": [["Paris", ["Ville", 3.10]], null, ["Rome"], [], true, {"a": [1]}]}'
     [row] = values(write(content, "x.jsonl"))
     assert row == {"references": ["Paris", "Ville", "3.10", "Rome", "yes", '{"a": ["1"]}']}
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ('[{"text": "a"}, {"text": "b"}, 5, {"text": "c"}]', [1, 2, 3, 4]),
+        ('{"data": [{"text": "a"}, {"text": "b"}], "more": [{"text": "c"}]}', [1, 2, 3]),
+        ('[\n{"text": "a"},\n\n{"text": "b"}\n]', [2, 4]),
+        ('{\n"text": "a"}\n{"text": "b"} {"text": "c"}', [1, 3, 4]),
+    ],
+)
+def test_elements_in_one_line_are_told_apart(write: Write, content: str, lines: list[int]) -> None:
+    assert [record.line for record in write(content, kind="json").records()] == lines

@@ -1,6 +1,7 @@
 """Tables of answers and labels by whatever names; damaged and hostile files."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from app.exports.csv import answers_csv, labels_csv
 from app.exports.jsonl import export_jsonl
 from app.exports.rows import open_export
 from app.grids import get_grid
+from app.imports.answers.badlines import bad_rows
+from app.imports.answers.grids import dry_run
 from app.imports.answers.names import fields_of
+from app.imports.answers.reading import Choices
 from app.reviewing.labels import get_reviewer
 from app.tables import Answer, Grid, Label, Reviewer
 from tests.exports.reading import duckdb_rows, read_csv
@@ -251,3 +255,15 @@ def test_duckdb_and_python_count_the_same(database: Database, tmp_path: Any) -> 
         assert [row["label"] for row in duckdb_rows(path)] == [
             row["label"] or None for row in read_csv(text)
         ]
+
+
+def test_bad_elements_of_a_list_in_one_line_come_back(database: Database, tmp_path: Path) -> None:
+    row = {"prompt": "Capital of France?", "model": "m", "response": "Paris", "label": "correct"}
+    content = json.dumps([row, row | {"model": "", "response": "Lyon"}, row | {"cost": "much"}])
+    (tmp_path / "file").write_text(content)
+    with database.read() as session:
+        dry_run(session, tmp_path / "file", "x.json", Choices(), tmp_path / "rows")
+    rows = list(bad_rows(tmp_path / "rows"))
+    assert [(one.line, one.given.get("response"), one.given.get("cost")) for one in rows] == [
+        (2, "Lyon", None), (3, "Paris", "much"),
+    ]  # fmt: skip
