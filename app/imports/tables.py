@@ -5,9 +5,11 @@ quote that is never closed costs the line it opens in, not the rest of the file.
 """
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TextIO
 
 from app.imports.encoding import visible
@@ -185,6 +187,18 @@ def _fed(taken: list[Line], following: Any) -> Iterator[str]:
 
 def _some_rows(head: str, delimiter: str) -> list[tuple[Line, list[str], str]]:
     """Rows of the beginning of a file, but for the last, which may be cut off."""
-    parts = head.splitlines(keepends=True)[:200]
-    rows = list(_rows((Line(n, t) for n, t in enumerate(parts, 1)), delimiter, []))
+    lines = io.StringIO(head, newline="")
+    ended = False
+
+    def some() -> Iterator[Line]:
+        nonlocal ended
+        yield from (Line(n, text) for n, text in enumerate(islice(lines, 200), 1))
+        ended = True
+
+    rows = []
+    for row in _rows(some(), delimiter, []):
+        literal = row[2] == LITERAL and bool(rows) and len(row[1]) == len(rows[0][1])
+        if ended and row[2] and not literal:  # cut off inside of a cell: its lines are no rows
+            return rows
+        rows.append(row)
     return rows[:-1] if len(rows) > 2 else rows

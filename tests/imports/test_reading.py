@@ -365,3 +365,23 @@ def test_lists_in_lists_lose_no_text(write: Write) -> None:
 )
 def test_elements_in_one_line_are_told_apart(write: Write, content: str, lines: list[int]) -> None:
     assert [record.line for record in write(content, kind="json").records()] == lines
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+@pytest.mark.parametrize(("delimiter", "short"), [(";", "semicolons"), ("\t", "tabs"), ("|", "")])
+def test_separator_is_known_where_the_beginning_ends_inside_of_a_cell(
+    write: Write, name: str, delimiter: str, short: str
+) -> None:
+    row = f'"Frage,\nzweite Zeile\nsagt er"{delimiter}"Ant\nwort"\n'
+    source = write(f"Frage{delimiter}Antwort\n" + 300 * row, name)
+    assert short in source.title
+    expected = {"Frage": "Frage,\nzweite Zeile\nsagt er", "Antwort": "Ant\nwort"}
+    assert values(source) == [expected] * 300
+    lines = 20_000 * "Zeile\n"
+    long = f'"{lines}"{delimiter}"Antwort"\n'
+    assert len(values(write(f"Frage{delimiter}Antwort\n" + row + long + row, name))) == 3
+
+
+def test_what_stands_beside_a_row_is_kept(write: Write) -> None:
+    [row] = values(write('{"row": {"prompt": "a"}, "label": "correct"}', "x.jsonl"))
+    assert row == {"row.prompt": "a", "label": "correct"}
