@@ -20,6 +20,7 @@ _SPACE = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
 _TABLE = re.compile(r"""\s*\[\[\s*(?:[\w-]+|"[^"]*"|'[^']*')\s*\]\]""")
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
+_VIEWER = {"row_idx", "row", "truncated_cells"}
 _NO_OBJECT = "not an object with names and values"
 _SHOWN = 2_000  # characters of what could not be read
 
@@ -278,7 +279,7 @@ def _record(line: int, value: Any, raw: str) -> Record:
     if not isinstance(value, dict):
         return Record(line, problem=_NO_OBJECT, raw=visible(raw))
     # The lists of Hugging Face's viewer hold {"row_idx": 0, "row": {…}}.
-    if isinstance(value.get("row"), dict):
+    if isinstance(value.get("row"), dict) and value.keys() <= _VIEWER:
         value = value["row"]
     return Record(line, _flat(value))
 
