@@ -13,7 +13,13 @@ from typing import Any, TextIO
 from app.imports.encoding import visible
 from app.imports.tables import MAX_RECORD, TOO_LONG, Record, lines_of
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+
+def _constant(text: str) -> str | None:
+    """NaN is how Python writes a cell that is empty."""
+    return None if text == "NaN" else text
+
+
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
 _CHUNK = 1 << 18
 MAX_ELEMENT = 1 << 27  # characters of one sample of a log, with all its events
 _SPACE = re.compile(r"[\s,]*")
