@@ -6,6 +6,7 @@ quote that is never closed costs the line it opens in, not the rest of the file.
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from app.imports.names import is_known
 MAX_RECORD = 8_000_000  # characters: more than the longest prompt there can be
 MAX_COLUMNS = 500
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SAID = re.compile(r'"?sep=(.)"?[\r\n]*')  # the first line of a table, for Excel
 csv.field_size_limit(MAX_RECORD)  # of the whole process; its own 131,072 is less than a prompt
 
 
@@ -62,6 +64,9 @@ def lines_of(file: TextIO, limit: int = MAX_RECORD) -> Iterator[Line]:
 
 def shape_of(head: str) -> Shape:
     """The delimiter under which the first lines look most like a table; none: no table."""
+    said = _SAID.fullmatch(next(io.StringIO(head, newline=""), ""))
+    if said and said[1] in DELIMITERS:
+        return Shape(said[1])
     best, found = (0, 0.0, 0), ""
     for delimiter in DELIMITERS:
         rows = [cells for _, cells, _ in _some_rows(head, delimiter) if cells]
@@ -81,6 +86,8 @@ def table_records(file: TextIO, shape: Shape, *, header: bool) -> Iterator[Recor
     """Records of a table whose first row names the columns, or is (``header=False``) a row."""
     columns: list[str] = []
     for line, cells, problem in _rows(lines_of(file), shape.delimiter, columns):
+        if line.number == 1 and _SAID.fullmatch(line.text):
+            continue
         if not columns:
             if not cells or problem not in ("", LITERAL):
                 yield Record(line.number, problem=problem or "no names", raw=visible(line.text))

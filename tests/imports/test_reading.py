@@ -385,3 +385,28 @@ def test_separator_is_known_where_the_beginning_ends_inside_of_a_cell(
 def test_what_stands_beside_a_row_is_kept(write: Write) -> None:
     [row] = values(write('{"row": {"prompt": "a"}, "label": "correct"}', "x.jsonl"))
     assert row == {"row.prompt": "a", "label": "correct"}
+
+
+def test_nan_is_nothing(write: Write) -> None:
+    rows = '{"text": "a", "n": NaN, "m": -Infinity, "all": ["x", NaN], "said": "NaN"}'
+    for content in (rows, f"[{rows}]"):
+        assert values(write(content)) == [
+            {"text": "a", "n": None, "m": "-Infinity", "all": ["x"], "said": "NaN"}
+        ]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+@pytest.mark.parametrize("said", ["sep=;\r\n", '"sep=;"\n', "sep=;\r"])
+def test_separator_may_be_said_as_excel_reads_it(write: Write, name: str, said: str) -> None:
+    source = write(f"{said}Frage;b,c;d\n1;2;3\n4;;6\n", name)
+    assert values(source) == [
+        {"Frage": "1", "b,c": "2", "d": "3"}, {"Frage": "4", "b,c": "", "d": "6"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_formats_are_found_out_whatever_ends_lines(write: Write, end: str) -> None:
+    table = write(f"prompt\treferences{end}a\tb{end}c\td{end}", "x.txt")
+    assert (table.title, len(values(table))) == ("TSV (tabs)", 2)
+    lines = write(f'{{"text": "a", "chat": [{{"role": "user"}}]}}{end}{{"text": "b"}}{end}')
+    assert [row["text"] for row in values(lines)] == ["a", "b"]
