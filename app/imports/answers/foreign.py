@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 from pydantic import ValidationError
@@ -66,6 +67,11 @@ def whole_text(text: str, attached: Facts) -> str:
     """Long texts of a log stand once, apart."""
     name = text.removeprefix("attachment://")
     return shown(attached[name]) if name != text and name in attached else text
+
+
+def whole_ms(value: Any) -> Any:
+    """Clocks tell fractions of a millisecond. What is no number is left to be refused."""
+    return round(value) if isinstance(value, float) and isfinite(value) else value
 
 
 def shown(value: Any) -> str:

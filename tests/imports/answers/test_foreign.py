@@ -208,3 +208,10 @@ def test_damaged_bytes_of_an_archive_are_told(database: Database, method: int) -
     broken = ours[:at] + bytes(byte ^ 0xA5 for byte in ours[at : at + 40]) + ours[at + 40 :]
     with pytest.raises(InvalidInput, match="This ZIP cannot be read"):
         look(database, broken, "grid.zip")
+
+
+def test_promptfoo_may_tell_fractions_of_a_millisecond(database: Database) -> None:
+    content = json.loads((SAMPLES / "promptfoo.json").read_bytes())
+    for result in content["results"]["results"]:
+        result["latencyMs"] = 12.7
+    assert look(database, json.dumps(content)).counts["new"] == 16

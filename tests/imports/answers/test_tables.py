@@ -267,3 +267,23 @@ def test_bad_elements_of_a_list_in_one_line_come_back(database: Database, tmp_pa
     assert [(one.line, one.given.get("response"), one.given.get("cost")) for one in rows] == [
         (2, "Lyon", None), (3, "Paris", "much"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("812.43", 812), ("812", 812), ("812.0", 812), ("1e3", 1000), ("", None)]
+)
+def test_milliseconds_may_have_fractions(database: Database, said: str, kept: int | None) -> None:
+    content = f"prompt,model,answer,latency_ms\nq,m,a,{said}\n"
+    grid = bring_in(database, content, "x.csv")
+    with database.read() as session:
+        answer = session.exec(select(Answer)).one()
+        export = open_export(session, get_grid(session, grid.public_id))
+        assert answer.attempt_id
+        [record] = [json.loads(line) for line in list(export_jsonl(export))[1:2]]
+    assert record["attempts"][0]["total_ms"] == kept
+
+
+@pytest.mark.parametrize("said", ["soon", "inf", "nan", "1e400"])
+def test_what_is_no_number_of_milliseconds_is_told(database: Database, said: str) -> None:
+    looked = look(database, f"prompt,model,answer,latency_ms\nq,m,a,{said}\n", "x.csv")
+    assert looked.counts["bad"] == 1
