@@ -6,14 +6,25 @@ from collections.abc import Iterator, Sequence
 from app.errors import InvalidInput
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
-from app.imports.answers.foreign import Facts, of_role, outcome_of, parts_of, shown, whole_text
+from app.imports.answers.foreign import (
+    Facts,
+    is_summary,
+    note_of,
+    of_role,
+    outcome_of,
+    parts_of,
+    shown,
+    whole_text,
+)
 from app.imports.answers.records import MAX_REPEATS, PromptRecord, VariantRecord
 from app.imports.answers.stage import Stage
 from app.imports.answers.zips import DAMAGED, ZipFile
 from app.imports.tables import Record
+from app.providers import ThinkingKind
 from app.tables import Wording
 
 HEADER = "header.json"
+MAX_REFERENCES = 100  # of a prompt
 START = "_journal/start.json"  # of a log that is still being written
 
 
@@ -56,7 +67,14 @@ class Inspect:
         user, system, turns = _conversation(sample, attached)
         if turns > 1:
             stage.remark(line, "a conversation of several turns: only what was asked is kept of it")
-        prompt = PromptRecord(text=_asked(sample, attached), references=_targets(sample))
+        targets = _targets(sample)
+        if len(targets) > MAX_REFERENCES:
+            stage.remark(line, f"of {len(targets):,} targets, the first {MAX_REFERENCES} are kept")
+            targets = targets[:MAX_REFERENCES]
+        prompt = PromptRecord(text=_asked(sample, attached), references=targets)
+        kind: Facts = {}
+        if thinking and isinstance(said, list) and any(map(is_summary, said)):
+            kind = {"thinking_kind": ThinkingKind.summary}
         error = sample.get("error")
         usage, finish = output.get("usage") or {}, str(choice.get("stop_reason") or "")
         took = output.get("time")
@@ -77,6 +95,7 @@ class Inspect:
             reasoning_tokens=usage.get("reasoning_tokens"),
             cached_tokens=usage.get("input_tokens_cache_read"),
             total_ms=round(took * 1000) if isinstance(took, int | float) else None,
+            **kind,
         )
         model = str(about.get("model") or output.get("model") or "unknown")
         epoch = int(sample.get("epoch") or 1)
@@ -130,7 +149,7 @@ class Inspect:
             note = shown(score.get("explanation")) if isinstance(score, dict) else ""
             note = "" if note == (sample.get("output") or {}).get("completion") else note
             name = f"Inspect: {' '.join(str(scorer).split())}"[:80]
-            found.append(bodies.label(name, raw, note=note[:50_000]))
+            found.append(bodies.label(name, raw, note=note_of(note, line, self.stage_)))
         return found
 
 
@@ -140,14 +159,16 @@ def _asked(sample: Facts, attached: Facts) -> str:
         given = of_role([_resolved(one, attached) for one in given], "user")
     text = whole_text(str(given), attached)
     choices = sample.get("choices") or []
-    lines = [f"{chr(65 + n)}) {choice}" for n, choice in enumerate(choices[:26])]
+    # As Inspect calls them: A to Z, and numbers from 1 after these.
+    names = [chr(65 + n) if n < 26 else str(n - 25) for n in range(len(choices))]
+    lines = [f"{name}) {choice}" for name, choice in zip(names, choices, strict=True)]
     return "\n".join([text, *lines])
 
 
 def _targets(sample: Facts) -> list[str]:
     target = sample.get("target") or ""
     found = target if isinstance(target, list) else [target]
-    return [str(one) for one in found if str(one).strip()][:100]
+    return [str(one) for one in found if str(one).strip()]
 
 
 def _conversation(sample: Facts, attached: Facts) -> tuple[str, str, int]:

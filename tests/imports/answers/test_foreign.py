@@ -215,3 +215,35 @@ def test_promptfoo_may_tell_fractions_of_a_millisecond(database: Database) -> No
     for result in content["results"]["results"]:
         result["latencyMs"] = 12.7
     assert look(database, json.dumps(content)).counts["new"] == 16
+
+
+def test_nothing_of_a_sample_is_lost_unsaid(database: Database) -> None:
+    content = json.loads((SAMPLES / "inspect.json").read_bytes())
+    [sample, *_] = content["samples"]
+    sample |= {
+        "choices": [f"choice {n}" for n in range(28)],
+        "target": [f"target {n}" for n in range(120)],
+        "scores": {"model": {"value": "C", "explanation": 60_000 * "x"}},
+    }
+    said = [
+        {"type": "reasoning", "reasoning": "gAAAA", "summary": "I weigh it.", "redacted": True},
+        {"type": "reasoning", "reasoning": "", "redacted": True},
+        {"type": "text", "text": "Paris"},
+    ]
+    sample["output"]["choices"][0]["message"]["content"] = said
+    content["samples"] = [sample]
+    told = json.dumps(content)
+    assert [one.text for one in look(database, told).remarks] == [
+        "of 120 targets, the first 100 are kept",
+        "a note was cut to 50,000 characters",
+    ]
+    grid = bring_in(database, told)
+    with database.read() as session:
+        head, answer, _ = lines(session, grid.public_id)
+    [prompt] = head["prompts"]
+    assert prompt["text"].endswith("\nZ) choice 25\n1) choice 26\n2) choice 27")
+    assert len(prompt["references"]) == 100
+    [attempt] = answer["attempts"]
+    assert (attempt["text"], attempt["thinking_text"]) == ("Paris", "I weigh it.")
+    assert (attempt["thinking_kind"], attempt["thought"]) == ("summary", "yes")
+    assert len(answer["labels"][0]["note"]) == 50_000
