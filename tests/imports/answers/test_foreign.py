@@ -247,3 +247,14 @@ def test_nothing_of_a_sample_is_lost_unsaid(database: Database) -> None:
     assert (attempt["text"], attempt["thinking_text"]) == ("Paris", "I weigh it.")
     assert (attempt["thinking_kind"], attempt["thought"]) == ("summary", "yes")
     assert len(answer["labels"][0]["note"]) == 50_000
+
+
+def test_thinking_that_only_its_tokens_tell_of_is_hidden(database: Database) -> None:
+    content = json.loads((SAMPLES / "inspect.json").read_bytes())
+    for sample in content["samples"]:
+        sample["output"]["usage"] = {"reasoning_tokens": 900}
+    grid = bring_in(database, json.dumps(content))
+    with database.read() as session:
+        _, answer, *_ = lines(session, grid.public_id)
+    [attempt] = answer["attempts"]
+    assert (attempt["thinking_kind"], attempt["thought"]) == ("hidden", "yes")
