@@ -202,7 +202,7 @@ def _some_rows(head: str, delimiter: str) -> list[tuple[Line, list[str], str]]:
         yield from (Line(n, text) for n, text in enumerate(islice(lines, 200), 1))
         ended = True
 
-    rows = []
+    rows: list[tuple[Line, list[str], str]] = []
     for row in _rows(some(), delimiter, []):
         literal = row[2] == LITERAL and bool(rows) and len(row[1]) == len(rows[0][1])
         if ended and row[2] and not literal:  # cut off inside of a cell: its lines are no rows
