@@ -13,13 +13,20 @@ from typing import Any, TextIO
 from app.imports.encoding import visible
 from app.imports.tables import MAX_RECORD, TOO_LONG, Record, lines_of
 
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+
+def _constant(text: str) -> str | None:
+    """NaN is how Python writes a cell that is empty."""
+    return None if text == "NaN" else text
+
+
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_constant)
 _CHUNK = 1 << 18
 MAX_ELEMENT = 1 << 27  # characters of one sample of a log, with all its events
 _SPACE = re.compile(r"[\s,]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
 _TABLE = re.compile(r"""\s*\[\[\s*(?:[\w-]+|"[^"]*"|'[^']*')\s*\]\]""")
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
+_VIEWER = {"row_idx", "row", "truncated_cells"}
 _NO_OBJECT = "not an object with names and values"
 _SHOWN = 2_000  # characters of what could not be read
 
@@ -94,6 +101,7 @@ class _Buffer:
         self.place = 0
         self.lines = 1  # of the document, up to ``counted`` of the text
         self.counted = 0
+        self.given = 0  # the number of the last element
         self.ended = False
 
     def more(self) -> bool:
@@ -124,6 +132,12 @@ class _Buffer:
         self.counted = self.place
         return self.lines
 
+    def number(self) -> int:
+        """By which an element is told from all others: the line it begins in, or one more than the
+        number before it, as where a whole list stands in one line."""
+        self.given = max(self.line(), self.given + 1)
+        return self.given
+
     def rest(self) -> str:
         return visible(self.text[self.place : self.place + _SHOWN])
 
@@ -133,7 +147,7 @@ class _Buffer:
         """Up to the end of the list one is in (or of the file, where that is ""); whether that was
         come to. A broken one does not spoil those that follow."""
         while (first := self.skip()) != ends_with:
-            line = self.line()
+            line = self.number()
             if not first:
                 yield Record(line, problem="the file ends inside of a list", raw="")
                 return False
@@ -253,6 +267,7 @@ def _in_object(buffer: _Buffer) -> Generator[Record, None, bool]:
         return False
     buffer.place += 1
     if not found and alone:
+        buffer.given = line
         yield _record(line, alone, "")
     return True
 
@@ -270,7 +285,7 @@ def _record(line: int, value: Any, raw: str) -> Record:
     if not isinstance(value, dict):
         return Record(line, problem=_NO_OBJECT, raw=visible(raw))
     # The lists of Hugging Face's viewer hold {"row_idx": 0, "row": {…}}.
-    if isinstance(value.get("row"), dict):
+    if isinstance(value.get("row"), dict) and value.keys() <= _VIEWER:
         value = value["row"]
     return Record(line, _flat(value))
 
@@ -299,12 +314,21 @@ def _value(value: Any) -> Any:
         case bool():
             return "yes" if value else "no"
         case list():
-            return [t for t in map(_value, value) if isinstance(t, str)]
+            return list(_texts(value))
         case datetime() | date() | time():
             return value.isoformat()
         case dict():
             return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _texts(values: list[Any]) -> Iterator[str]:
+    """Of lists in a list, as of the aliases of several answers, each text by itself."""
+    for value in map(_value, values):
+        if isinstance(value, list):
+            yield from value
+        elif value is not None:
+            yield value
 
 
 def _why(error: Exception) -> str:

@@ -36,6 +36,7 @@ def detect_format(name: str, head: str) -> Format:
     by_name = _ENDINGS.get(name.rpartition(".")[2].lower())
     if by_name in (Format.csv, Format.tsv, Format.toml, Format.jsonl):
         return by_name
+    head = head.replace("\r\n", "\n").replace("\r", "\n")  # Excel ends lines of .txt so on a Mac
     if head.lstrip().startswith(("{", "[")) and not _is_toml(head):
         return Format.jsonl if _is_lines_of_json(head) else Format.json
     if by_name is not None:

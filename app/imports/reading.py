@@ -20,7 +20,7 @@ from app.imports.tables import (
 )
 
 HEAD = 64_000  # characters by which a format is known
-SAMPLE = 1_000  # records by which columns are known
+SAMPLE = 1_000  # records by which it is known what columns hold
 
 _NO_TEXT = {
     b"PK\x03\x04": "a ZIP archive or an Excel file",
@@ -66,8 +66,16 @@ class Source:
                     yield from line_records(file)
 
     def sample(self) -> list[Record]:
-        """The first records. Raises InvalidInput where there is nothing to read."""
-        found = list(islice(self.records(), SAMPLE))
+        """The first records, and each later one that has a column none before it had: a note or a
+        label may stand in one row of many. Raises InvalidInput where there is nothing to read."""
+        records = self.records()
+        found = list(islice(records, SAMPLE))
+        if not self.is_table:  # the first row of a table has all its columns
+            names = {name for record in found for name in record.values}
+            for record in records:
+                if len(names) < MAX_COLUMNS and (new := record.values.keys() - names):
+                    names |= new
+                    found.append(record)
         if not found:
             raise InvalidInput(
                 "There is no row in it" + (" under the names of columns." if self.is_table else ".")

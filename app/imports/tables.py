@@ -5,9 +5,12 @@ quote that is never closed costs the line it opens in, not the rest of the file.
 """
 
 import csv
+import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TextIO
 
 from app.imports.encoding import visible
@@ -16,6 +19,7 @@ from app.imports.names import is_known
 MAX_RECORD = 8_000_000  # characters: more than the longest prompt there can be
 MAX_COLUMNS = 500
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SAID = re.compile(r'"?sep=(.)"?[\r\n]*')  # the first line of a table, for Excel
 csv.field_size_limit(MAX_RECORD)  # of the whole process; its own 131,072 is less than a prompt
 
 
@@ -60,6 +64,9 @@ def lines_of(file: TextIO, limit: int = MAX_RECORD) -> Iterator[Line]:
 
 def shape_of(head: str) -> Shape:
     """The delimiter under which the first lines look most like a table; none: no table."""
+    said = _SAID.fullmatch(next(io.StringIO(head, newline=""), ""))
+    if said and said[1] in DELIMITERS:
+        return Shape(said[1])
     best, found = (0, 0.0, 0), ""
     for delimiter in DELIMITERS:
         rows = [cells for _, cells, _ in _some_rows(head, delimiter) if cells]
@@ -79,6 +86,8 @@ def table_records(file: TextIO, shape: Shape, *, header: bool) -> Iterator[Recor
     """Records of a table whose first row names the columns, or is (``header=False``) a row."""
     columns: list[str] = []
     for line, cells, problem in _rows(lines_of(file), shape.delimiter, columns):
+        if line.number == 1 and _SAID.fullmatch(line.text):
+            continue
         if not columns:
             if not cells or problem not in ("", LITERAL):
                 yield Record(line.number, problem=problem or "no names", raw=visible(line.text))
@@ -185,6 +194,18 @@ def _fed(taken: list[Line], following: Any) -> Iterator[str]:
 
 def _some_rows(head: str, delimiter: str) -> list[tuple[Line, list[str], str]]:
     """Rows of the beginning of a file, but for the last, which may be cut off."""
-    parts = head.splitlines(keepends=True)[:200]
-    rows = list(_rows((Line(n, t) for n, t in enumerate(parts, 1)), delimiter, []))
+    lines = io.StringIO(head, newline="")
+    ended = False
+
+    def some() -> Iterator[Line]:
+        nonlocal ended
+        yield from (Line(n, text) for n, text in enumerate(islice(lines, 200), 1))
+        ended = True
+
+    rows: list[tuple[Line, list[str], str]] = []
+    for row in _rows(some(), delimiter, []):
+        literal = row[2] == LITERAL and bool(rows) and len(row[1]) == len(rows[0][1])
+        if ended and row[2] and not literal:  # cut off inside of a cell: its lines are no rows
+            return rows
+        rows.append(row)
     return rows[:-1] if len(rows) > 2 else rows

@@ -334,3 +334,79 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert (count >= 700, peak < 4_000_000) == (True, True), (kind, count, peak)
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json"])
+def test_column_that_only_a_late_row_has_is_known(write: Write, name: str) -> None:
+    rows = [{"prompt": f"question {n}"} for n in range(1_500)]
+    rows[1_200] |= {"references": "Paris"}
+    rows[1_400] |= {"references": "Rome", "tags": "capitals"}
+    content = "\n".join(map(json.dumps, rows)) if name == "x.jsonl" else json.dumps(rows)
+    source = write(content, name)
+    sample = source.sample()
+    assert columns_of(sample) == ["prompt", "references", "tags"]
+    assert len(sample) == 1_002
+
+
+def test_lists_in_lists_lose_no_text(write: Write) -> None:
+    content = '{"references": [["Paris", ["Ville", 3.10]], null, ["Rome"], [], true, {"a": [1]}]}'
+    [row] = values(write(content, "x.jsonl"))
+    assert row == {"references": ["Paris", "Ville", "3.10", "Rome", "yes", '{"a": ["1"]}']}
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ('[{"text": "a"}, {"text": "b"}, 5, {"text": "c"}]', [1, 2, 3, 4]),
+        ('{"data": [{"text": "a"}, {"text": "b"}], "more": [{"text": "c"}]}', [1, 2, 3]),
+        ('[\n{"text": "a"},\n\n{"text": "b"}\n]', [2, 4]),
+        ('{\n"text": "a"}\n{"text": "b"} {"text": "c"}', [1, 3, 4]),
+    ],
+)
+def test_elements_in_one_line_are_told_apart(write: Write, content: str, lines: list[int]) -> None:
+    assert [record.line for record in write(content, kind="json").records()] == lines
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+@pytest.mark.parametrize(("delimiter", "short"), [(";", "semicolons"), ("\t", "tabs"), ("|", "")])
+def test_separator_is_known_where_the_beginning_ends_inside_of_a_cell(
+    write: Write, name: str, delimiter: str, short: str
+) -> None:
+    row = f'"Frage,\nzweite Zeile\nsagt er"{delimiter}"Ant\nwort"\n'
+    source = write(f"Frage{delimiter}Antwort\n" + 300 * row, name)
+    assert short in source.title
+    expected = {"Frage": "Frage,\nzweite Zeile\nsagt er", "Antwort": "Ant\nwort"}
+    assert values(source) == [expected] * 300
+    lines = 20_000 * "Zeile\n"
+    long = f'"{lines}"{delimiter}"Antwort"\n'
+    assert len(values(write(f"Frage{delimiter}Antwort\n" + row + long + row, name))) == 3
+
+
+def test_what_stands_beside_a_row_is_kept(write: Write) -> None:
+    [row] = values(write('{"row": {"prompt": "a"}, "label": "correct"}', "x.jsonl"))
+    assert row == {"row.prompt": "a", "label": "correct"}
+
+
+def test_nan_is_nothing(write: Write) -> None:
+    rows = '{"text": "a", "n": NaN, "m": -Infinity, "all": ["x", NaN], "said": "NaN"}'
+    for content in (rows, f"[{rows}]"):
+        assert values(write(content)) == [
+            {"text": "a", "n": None, "m": "-Infinity", "all": ["x"], "said": "NaN"}
+        ]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+@pytest.mark.parametrize("said", ["sep=;\r\n", '"sep=;"\n', "sep=;\r"])
+def test_separator_may_be_said_as_excel_reads_it(write: Write, name: str, said: str) -> None:
+    source = write(f"{said}Frage;b,c;d\n1;2;3\n4;;6\n", name)
+    assert values(source) == [
+        {"Frage": "1", "b,c": "2", "d": "3"}, {"Frage": "4", "b,c": "", "d": "6"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_formats_are_found_out_whatever_ends_lines(write: Write, end: str) -> None:
+    table = write(f"prompt\treferences{end}a\tb{end}c\td{end}", "x.txt")
+    assert (table.title, len(values(table))) == ("TSV (tabs)", 2)
+    lines = write(f'{{"text": "a", "chat": [{{"role": "user"}}]}}{end}{{"text": "b"}}{end}')
+    assert [row["text"] for row in values(lines)] == ["a", "b"]

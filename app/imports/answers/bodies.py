@@ -32,9 +32,10 @@ def attempt(
     """A call of which little is known; ``known``: columns of an attempt. Raises ValidationError."""
     thought = bool(thinking_text.strip() or known.get("reasoning_tokens"))
     sign = Evidence.text if thinking_text.strip() else Evidence.tokens
+    kind = ThinkingKind.hidden if thought else ThinkingKind.none
     seen = {
         "thinking_text": thinking_text,
-        "thinking_kind": ThinkingKind.full if thinking_text.strip() else ThinkingKind.none,
+        "thinking_kind": ThinkingKind.full if thinking_text.strip() else kind,
         "thought": Thought.yes if thought else Thought.unclear,
         "evidence": sign if thought else Evidence.nothing,
         "cost_source": IN_FILE if known.get("cost_usd") is not None else "",

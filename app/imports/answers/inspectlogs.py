@@ -3,29 +3,51 @@
 import json
 from collections.abc import Iterator, Sequence
 
+from app.errors import InvalidInput
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
-from app.imports.answers.foreign import Facts, of_role, outcome_of, parts_of, shown, whole_text
+from app.imports.answers.foreign import (
+    Facts,
+    is_summary,
+    note_of,
+    of_role,
+    outcome_of,
+    parts_of,
+    shown,
+    whole_text,
+)
 from app.imports.answers.records import MAX_REPEATS, PromptRecord, VariantRecord
 from app.imports.answers.stage import Stage
-from app.imports.answers.zips import ZipFile
+from app.imports.answers.zips import DAMAGED, ZipFile
 from app.imports.tables import Record
+from app.providers import ThinkingKind
 from app.tables import Wording
 
 HEADER = "header.json"
-_START = "_journal/start.json"  # of a log that is still being written
+MAX_REFERENCES = 100  # of a prompt
+START = "_journal/start.json"  # of a log that is still being written
 
 
 def members(archive: ZipFile, head: Facts) -> Iterator[Record]:
-    """The samples in a .eval; its header goes into ``head`` first."""
+    """The samples in a .eval; its header goes into ``head`` first. Raises InvalidInput where that
+    cannot be read; a sample that cannot is a problem of its own."""
     names = archive.namelist()
-    first = HEADER if HEADER in names else _START
-    head.update(json.loads(archive.read(first)))
-    for number, name in enumerate(sorted(n for n in names if n.startswith("samples/")), 1):
+    first = HEADER if HEADER in names else START
+    try:
+        head.update(json.loads(archive.read(first)))
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise InvalidInput(
+            f"{first} in this Inspect log is no JSON object ({exc}), and only it says which model"
+            " answered. Choose the log as Inspect wrote it."
+        ) from None
+    samples = sorted(n for n in names if n.startswith("samples/") and not n.endswith("/"))
+    for number, name in enumerate(samples, 1):
         try:
             yield Record(number, json.loads(archive.read(name)))
         except (ValueError, RecursionError) as exc:
             yield Record(number, problem=f"{name} is no valid JSON: {exc}")
+        except DAMAGED as exc:
+            yield Record(number, problem=f"{name} is damaged: {exc}")
 
 
 class Inspect:
@@ -45,7 +67,14 @@ class Inspect:
         user, system, turns = _conversation(sample, attached)
         if turns > 1:
             stage.remark(line, "a conversation of several turns: only what was asked is kept of it")
-        prompt = PromptRecord(text=_asked(sample, attached), references=_targets(sample))
+        targets = _targets(sample)
+        if len(targets) > MAX_REFERENCES:
+            stage.remark(line, f"of {len(targets):,} targets, the first {MAX_REFERENCES} are kept")
+            targets = targets[:MAX_REFERENCES]
+        prompt = PromptRecord(text=_asked(sample, attached), references=targets)
+        kind: Facts = {}
+        if thinking and isinstance(said, list) and any(map(is_summary, said)):
+            kind = {"thinking_kind": ThinkingKind.summary}
         error = sample.get("error")
         usage, finish = output.get("usage") or {}, str(choice.get("stop_reason") or "")
         took = output.get("time")
@@ -66,6 +95,7 @@ class Inspect:
             reasoning_tokens=usage.get("reasoning_tokens"),
             cached_tokens=usage.get("input_tokens_cache_read"),
             total_ms=round(took * 1000) if isinstance(took, int | float) else None,
+            **kind,
         )
         model = str(about.get("model") or output.get("model") or "unknown")
         epoch = int(sample.get("epoch") or 1)
@@ -119,7 +149,7 @@ class Inspect:
             note = shown(score.get("explanation")) if isinstance(score, dict) else ""
             note = "" if note == (sample.get("output") or {}).get("completion") else note
             name = f"Inspect: {' '.join(str(scorer).split())}"[:80]
-            found.append(bodies.label(name, raw, note=note[:50_000]))
+            found.append(bodies.label(name, raw, note=note_of(note, line, self.stage_)))
         return found
 
 
@@ -129,14 +159,16 @@ def _asked(sample: Facts, attached: Facts) -> str:
         given = of_role([_resolved(one, attached) for one in given], "user")
     text = whole_text(str(given), attached)
     choices = sample.get("choices") or []
-    lines = [f"{chr(65 + n)}) {choice}" for n, choice in enumerate(choices[:26])]
+    # As Inspect calls them: A to Z, and numbers from 1 after these.
+    names = [chr(65 + n) if n < 26 else str(n - 25) for n in range(len(choices))]
+    lines = [f"{name}) {choice}" for name, choice in zip(names, choices, strict=True)]
     return "\n".join([text, *lines])
 
 
 def _targets(sample: Facts) -> list[str]:
     target = sample.get("target") or ""
     found = target if isinstance(target, list) else [target]
-    return [str(one) for one in found if str(one).strip()][:100]
+    return [str(one) for one in found if str(one).strip()]
 
 
 def _conversation(sample: Facts, attached: Facts) -> tuple[str, str, int]:

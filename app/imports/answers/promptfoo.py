@@ -7,7 +7,7 @@ from typing import Any
 
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
-from app.imports.answers.foreign import Facts, of_role, outcome_of, shown
+from app.imports.answers.foreign import Facts, note_of, of_role, outcome_of, shown, whole_ms
 from app.imports.answers.records import PromptRecord, VariantRecord, WordingRecord
 from app.imports.answers.stage import Stage
 from app.imports.names import field_of, plain
@@ -53,7 +53,7 @@ class Promptfoo:
             output_tokens=counted.get("completion"),
             reasoning_tokens=(counted.get("completionDetails") or {}).get("reasoning"),
             cost_usd=result.get("cost") or None,
-            total_ms=result.get("latencyMs"),
+            total_ms=whole_ms(result.get("latencyMs")),
         )
         grid = self._grid()
         variant = VariantRecord(system_prompt=system, wording=self._wording(result))
@@ -108,7 +108,7 @@ class Promptfoo:
         raw = "pass" if graded.get("pass") else "fail"
         self.stage_.value(line, raw)
         note = " ".join(filter(None, (shown(graded.get(n)) for n in ("reason", "comment"))))
-        return [bodies.label("promptfoo", raw, note=note[:50_000])]
+        return [bodies.label("promptfoo", raw, note=note_of(note, line, self.stage_))]
 
 
 def _messages(raw: Any) -> tuple[str, str]:

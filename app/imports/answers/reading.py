@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import InvalidInput
 from app.imports.answers.columns import Columns, columns_told
 from app.imports.answers.foreign import read_each
-from app.imports.answers.inspectlogs import HEADER, Inspect, members
+from app.imports.answers.inspectlogs import HEADER, START, Inspect, members
 from app.imports.answers.own import MEMBER, is_own_jsonl, own_zip, read_own_jsonl
 from app.imports.answers.promptfoo import Promptfoo
 from app.imports.answers.rows import is_own_csv, read_own_rows
@@ -119,7 +119,7 @@ def _zip(path: Path, wordings: Sequence[Wording]) -> Told:
                 read_own_jsonl(file, stage)
 
         return Told("bluffcheck", f"Bluffcheck ZIP ({MEMBER} in it)", "UTF-8", read)
-    if HEADER in names or any(name.startswith("samples/") for name in names):
+    if HEADER in names or START in names:
 
         def read_samples(stage: Stage) -> None:
             head: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.exports.jsonl import FORMAT
 from app.imports.answers import bodies
 from app.imports.answers.columns import Columns
+from app.imports.answers.foreign import whole_ms
 from app.imports.answers.named import address_of, note_label, note_unread, told_of
 from app.imports.answers.names import FIELDS
 from app.imports.answers.records import PromptRecord, VariantRecord, WordingRecord, in_words
@@ -228,7 +229,7 @@ class _Row:
             cost_usd=self.number("cost_usd", float),
             input_tokens=self.number("input_tokens"),
             output_tokens=self.number("output_tokens"),
-            total_ms=self.number("total_ms"),
+            total_ms=whole_ms(self.number("total_ms", float)),
         )
 
     def _label(self) -> dict[str, Any] | None:

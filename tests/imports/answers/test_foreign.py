@@ -158,3 +158,103 @@ def test_what_cannot_be_read_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(InvalidInput, match=why):
         look(database, content)
+
+
+def zipped(members: dict[str, str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+SAMPLE = {
+    "id": 1, "epoch": 1, "input": "Capital of France?", "target": "Paris",
+    "output": {"model": "m", "choices": [{"message": {"content": "Paris"}}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"samples/1_epoch_1.json": "{}"}, "neither one of ours nor a log of Inspect"),
+        ({"header.json": "{no", "samples/1_epoch_1.json": "{}"}, "header.json in this Inspect log"),
+        ({"header.json": "[1]", "samples/1_epoch_1.json": "{}"}, "header.json in this Inspect log"),
+    ],
+)
+def test_archive_without_a_header_is_refused(
+    database: Database, members: dict[str, str], why: str
+) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        look(database, zipped(members), "log.eval")
+
+
+@pytest.mark.parametrize(
+    "method",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA,
+     zipfile.ZIP_ZSTANDARD],
+)  # fmt: skip
+def test_damaged_bytes_of_an_archive_are_told(database: Database, method: int) -> None:
+    noise = "".join(f"{n * 7919 % 10007:x}" for n in range(500))
+    samples = {f"samples/{n}.json": json.dumps(SAMPLE | {"id": n, "more": noise}) for n in (1, 2)}
+    whole = zipped({"header.json": "{}", **samples}, method)
+    at = whole.index(b"samples/2.json") + 60
+    broken = whole[:at] + bytes(byte ^ 0xA5 for byte in whole[at : at + 40]) + whole[at + 40 :]
+    looked = look(database, broken, "log.eval")
+    assert (looked.counts["answers"], looked.counts["bad"]) == (1, 1)
+    assert looked.bad[0].text.startswith("samples/2.json is damaged")
+    ours = zipped({"grid.jsonl": '{"kind": "grid"}\n' + noise}, method)
+    at = ours.index(b"grid.jsonl") + 50
+    broken = ours[:at] + bytes(byte ^ 0xA5 for byte in ours[at : at + 40]) + ours[at + 40 :]
+    with pytest.raises(InvalidInput, match="This ZIP cannot be read"):
+        look(database, broken, "grid.zip")
+
+
+def test_promptfoo_may_tell_fractions_of_a_millisecond(database: Database) -> None:
+    content = json.loads((SAMPLES / "promptfoo.json").read_bytes())
+    for result in content["results"]["results"]:
+        result["latencyMs"] = 12.7
+    assert look(database, json.dumps(content)).counts["new"] == 16
+
+
+def test_nothing_of_a_sample_is_lost_unsaid(database: Database) -> None:
+    content = json.loads((SAMPLES / "inspect.json").read_bytes())
+    [sample, *_] = content["samples"]
+    sample |= {
+        "choices": [f"choice {n}" for n in range(28)],
+        "target": [f"target {n}" for n in range(120)],
+        "scores": {"model": {"value": "C", "explanation": 60_000 * "x"}},
+    }
+    said = [
+        {"type": "reasoning", "reasoning": "gAAAA", "summary": "I weigh it.", "redacted": True},
+        {"type": "reasoning", "reasoning": "", "redacted": True},
+        {"type": "text", "text": "Paris"},
+    ]
+    sample["output"]["choices"][0]["message"]["content"] = said
+    content["samples"] = [sample]
+    told = json.dumps(content)
+    assert [one.text for one in look(database, told).remarks] == [
+        "of 120 targets, the first 100 are kept",
+        "a note was cut to 50,000 characters",
+    ]
+    grid = bring_in(database, told)
+    with database.read() as session:
+        head, answer, _ = lines(session, grid.public_id)
+    [prompt] = head["prompts"]
+    assert prompt["text"].endswith("\nZ) choice 25\n1) choice 26\n2) choice 27")
+    assert len(prompt["references"]) == 100
+    [attempt] = answer["attempts"]
+    assert (attempt["text"], attempt["thinking_text"]) == ("Paris", "I weigh it.")
+    assert (attempt["thinking_kind"], attempt["thought"]) == ("summary", "yes")
+    assert len(answer["labels"][0]["note"]) == 50_000
+
+
+def test_thinking_that_only_its_tokens_tell_of_is_hidden(database: Database) -> None:
+    content = json.loads((SAMPLES / "inspect.json").read_bytes())
+    for sample in content["samples"]:
+        sample["output"]["usage"] = {"reasoning_tokens": 900}
+    grid = bring_in(database, json.dumps(content))
+    with database.read() as session:
+        _, answer, *_ = lines(session, grid.public_id)
+    [attempt] = answer["attempts"]
+    assert (attempt["thinking_kind"], attempt["thought"]) == ("hidden", "yes")

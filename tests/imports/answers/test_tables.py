@@ -1,6 +1,7 @@
 """Tables of answers and labels by whatever names; damaged and hostile files."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from app.exports.csv import answers_csv, labels_csv
 from app.exports.jsonl import export_jsonl
 from app.exports.rows import open_export
 from app.grids import get_grid
+from app.imports.answers.badlines import bad_rows
+from app.imports.answers.grids import dry_run
 from app.imports.answers.names import fields_of
+from app.imports.answers.reading import Choices
 from app.reviewing.labels import get_reviewer
 from app.tables import Answer, Grid, Label, Reviewer
 from tests.exports.reading import duckdb_rows, read_csv
@@ -251,3 +255,35 @@ def test_duckdb_and_python_count_the_same(database: Database, tmp_path: Any) -> 
         assert [row["label"] for row in duckdb_rows(path)] == [
             row["label"] or None for row in read_csv(text)
         ]
+
+
+def test_bad_elements_of_a_list_in_one_line_come_back(database: Database, tmp_path: Path) -> None:
+    row = {"prompt": "Capital of France?", "model": "m", "response": "Paris", "label": "correct"}
+    content = json.dumps([row, row | {"model": "", "response": "Lyon"}, row | {"cost": "much"}])
+    (tmp_path / "file").write_text(content)
+    with database.read() as session:
+        dry_run(session, tmp_path / "file", "x.json", Choices(), tmp_path / "rows")
+    rows = list(bad_rows(tmp_path / "rows"))
+    assert [(one.line, one.given.get("response"), one.given.get("cost")) for one in rows] == [
+        (2, "Lyon", None), (3, "Paris", "much"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("812.43", 812), ("812", 812), ("812.0", 812), ("1e3", 1000), ("", None)]
+)
+def test_milliseconds_may_have_fractions(database: Database, said: str, kept: int | None) -> None:
+    content = f"prompt,model,answer,latency_ms\nq,m,a,{said}\n"
+    grid = bring_in(database, content, "x.csv")
+    with database.read() as session:
+        answer = session.exec(select(Answer)).one()
+        export = open_export(session, get_grid(session, grid.public_id))
+        assert answer.attempt_id
+        [record] = [json.loads(line) for line in list(export_jsonl(export))[1:2]]
+    assert record["attempts"][0]["total_ms"] == kept
+
+
+@pytest.mark.parametrize("said", ["soon", "inf", "nan", "1e400"])
+def test_what_is_no_number_of_milliseconds_is_told(database: Database, said: str) -> None:
+    looked = look(database, f"prompt,model,answer,latency_ms\nq,m,a,{said}\n", "x.csv")
+    assert looked.counts["bad"] == 1
