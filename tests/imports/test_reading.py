@@ -410,3 +410,10 @@ def test_formats_are_found_out_whatever_ends_lines(write: Write, end: str) -> No
     assert (table.title, len(values(table))) == ("TSV (tabs)", 2)
     lines = write(f'{{"text": "a", "chat": [{{"role": "user"}}]}}{end}{{"text": "b"}}{end}')
     assert [row["text"] for row in values(lines)] == ["a", "b"]
+
+
+def test_an_equation_in_the_first_prompt_is_no_toml(write: Write) -> None:
+    source = write("x = 5, so what is 2x?\nn=3 or n=4: which is prime?\n", "x.txt")
+    assert (source.title, len(values(source))) == ("one prompt per line", 2)
+    for first in ("n = 3", "n = 3.10 # as they said", "d = 2024-05-01T10:00:00Z", 'a = "b"'):
+        assert write(f"{first}\n[[p]]\ntext = 'a'\n", "x.txt").title == "TOML"
