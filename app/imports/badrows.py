@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from app.exports import safe_cell
+from app.imports.exporting import in_lines
 from app.imports.mapping import NOTE_COLUMNS
 
 
@@ -34,4 +35,4 @@ def _line(cells: list[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "\n".join(value) if isinstance(value, list) else value or ""
+    return in_lines(value) if isinstance(value, list) else value or ""

@@ -19,7 +19,7 @@ def library_csv(session: Session) -> Iterator[str]:
     """The CSV in pieces, with a byte order mark, by which spreadsheets know that it is UTF-8."""
     yield "\ufeff" + _line(list(OWN_COLUMNS))
     for prompt in _prompts(session):
-        lists = {"references": _lines(prompt.references), "tags": _commas(prompt.tags)}
+        lists = {"references": in_lines(prompt.references), "tags": _commas(prompt.tags)}
         yield _line([str(lists.get(name, getattr(prompt, name))) for name in OWN_COLUMNS])
 
 
@@ -41,7 +41,7 @@ def _line(cells: list[str]) -> str:
     return buffer.getvalue()
 
 
-def _lines(texts: list[str]) -> str:
+def in_lines(texts: list[str]) -> str:
     """One per line; a JSON list where that would not come back as it was."""
     plain = not any("\n" in text for text in texts) and not "\n".join(texts).startswith("[")
     return "\n".join(texts) if plain else json.dumps(texts, ensure_ascii=False)

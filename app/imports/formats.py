@@ -28,7 +28,10 @@ _ENDINGS = {
     "csv": Format.csv, "tsv": Format.tsv, "tab": Format.tsv, "jsonl": Format.jsonl,
     "ndjson": Format.jsonl, "json": Format.json, "toml": Format.toml,
 }  # fmt: skip
-_TOML = re.compile(r"""\[\[\s*["\w.-]+\s*\]\]\s*(\#|$)|["\w.-]+[ \t]*=[ \t]*["'\[{\d]""")
+_TOML = re.compile(  # a line of prose may have an equation in it
+    r"""\[\[\s*["\w.-]+\s*\]\]\s*(\#|$)"""
+    r"""|["\w.-]+[ \t]*=[ \t]*(["'\[{]|\d[\w.:+-]*\s*(\#|$))"""
+)
 
 
 def detect_format(name: str, head: str) -> Format:

@@ -73,7 +73,8 @@ class Source:
         if not self.is_table:  # the first row of a table has all its columns
             names = {name for record in found for name in record.values}
             for record in records:
-                if len(names) < MAX_COLUMNS and (new := record.values.keys() - names):
+                new = record.values.keys() - names
+                if new and len(names) + len(new) <= MAX_COLUMNS:
                     names |= new
                     found.append(record)
         if not found:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import InvalidInput
+from app.imports.badrows import BadRow, bad_rows_csv
 from app.imports.encoding import visible
 from app.imports.reading import HEAD, Source, columns_of, open_source
 from app.imports.tables import MAX_RECORD, Record
@@ -410,3 +411,26 @@ def test_formats_are_found_out_whatever_ends_lines(write: Write, end: str) -> No
     assert (table.title, len(values(table))) == ("TSV (tabs)", 2)
     lines = write(f'{{"text": "a", "chat": [{{"role": "user"}}]}}{end}{{"text": "b"}}{end}')
     assert [row["text"] for row in values(lines)] == ["a", "b"]
+
+
+def test_an_equation_in_the_first_prompt_is_no_toml(write: Write) -> None:
+    source = write("x = 5, so what is 2x?\nn=3 or n=4: which is prime?\n", "x.txt")
+    assert (source.title, len(values(source))) == ("one prompt per line", 2)
+    for first in ("n = 3", "n = 3.10 # as they said", "d = 2024-05-01T10:00:00Z", 'a = "b"'):
+        assert write(f"{first}\n[[p]]\ntext = 'a'\n", "x.txt").title == "TOML"
+
+
+def test_texts_of_several_lines_in_a_list_of_a_bad_row_stay_apart(write: Write) -> None:
+    given = {"text": "", "references": ["a\nb", "c"], "aliases": ["d", "e"], "gold": ["[f"]}
+    content = "".join(bad_rows_csv([BadRow(1, "no text", given, "")], list(given)))
+    [row] = values(write(content, "x.csv"))
+    assert (row["references"], row["aliases"]) == ('["a\\nb", "c"]', "d\ne")
+    assert row["gold"] == '["[f"]'
+
+
+def test_names_that_differ_in_each_of_many_rows_do_no_harm(write: Write) -> None:
+    few = [{"prompt": f"question {n}"} for n in range(1_000)]
+    many = [{"prompt": "b", "meta": {f"{n} {k}": 1 for k in range(7)}} for n in range(1_000)]
+    columns = columns_of(write("\n".join(map(json.dumps, few + many)), "x.jsonl").sample())
+    assert columns[0] == "prompt"
+    assert len(columns) == 498
