@@ -429,8 +429,10 @@ def test_texts_of_several_lines_in_a_list_of_a_bad_row_stay_apart(write: Write) 
 
 
 def test_names_that_differ_in_each_of_many_rows_do_no_harm(write: Write) -> None:
-    few = [{"prompt": f"question {n}"} for n in range(1_000)]
-    many = [{"prompt": "b", "meta": {f"{n} {k}": 1 for k in range(7)}} for n in range(1_000)]
+    few: list[dict[str, object]] = [{"prompt": f"question {n}"} for n in range(1_000)]
+    many: list[dict[str, object]] = [
+        {"prompt": "b", "meta": {f"{n} {k}": 1 for k in range(7)}} for n in range(1_000)
+    ]
     columns = columns_of(write("\n".join(map(json.dumps, few + many)), "x.jsonl").sample())
     assert columns[0] == "prompt"
     assert len(columns) == 498
