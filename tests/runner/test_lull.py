@@ -98,3 +98,41 @@ def test_nothing_is_got_ready_ahead_by_a_busy_loop_unless_nothing_is_ready() -> 
         assert not idle.held
 
     asyncio.run(slots())
+
+
+def test_all_who_wait_go_on_when_nothing_is_ready() -> None:
+    """Test calls ask the same limit for their slots."""
+
+    async def slots() -> None:
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        ahead = [asyncio.create_task(limit.slot()) for _ in range(2)]
+        await others_work()
+        held[0].release()
+        held[1].release()
+        for _ in range(5):
+            await others_work()
+        assert [task.done() and task.result().held for task in ahead] == [True, True]
+
+    asyncio.run(slots())
+
+
+def test_raised_limits_hold_at_once() -> None:
+    async def slots() -> None:
+        limit = Limit(Pace(8), Lull(60))
+        held = [await limit.slot() for _ in range(8)]
+        ready = await asyncio.wait_for(limit.slot(), 30)
+        limit.follow(Pace(9))  # nobody asks for another slot, nor does a call end
+        assert [slot.held for slot in (*held, ready)] == [True] * 9
+
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        waits = asyncio.create_task(limit.slot())
+        await others_work()
+        limit.follow(Pace(5))
+        for _ in range(5):
+            await others_work()
+        assert waits.done()
+        assert waits.result().held
+
+    asyncio.run(slots())
