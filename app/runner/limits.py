@@ -25,6 +25,7 @@ class Limit:
         self.in_flight = 0  # slots that are held, also those whose call waits
         self._given = 0  # slots, also those not held yet
         self._calling = 0
+        self._asking = asyncio.Lock()  # whoever has it has the next slot
         self._waiting: deque[Slot] = deque()
         self._freed = asyncio.Event()
         self._other_limits = asyncio.Event()  # another one each time
@@ -34,10 +35,13 @@ class Limit:
         """Wait for a slot. It may have to be held yet.
 
         Where nothing but the calls in flight is limited there are some more slots than that:
-        whoever has one gets its call ready, and no time is lost between two calls.
+        whoever has one gets its call ready, and no time is lost between two calls. Who asked
+        first is first: whoever asks for one after the other would take each that gets free, while
+        test calls wait.
         """
-        await self.room()
-        self._given += 1
+        async with self._asking:
+            await self.room()
+            self._given += 1
         slot = Slot(self)
         self._waiting.append(slot)
         self._hand_on()

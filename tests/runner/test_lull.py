@@ -136,3 +136,21 @@ def test_raised_limits_hold_at_once() -> None:
         assert waits.result().held
 
     asyncio.run(slots())
+
+
+def test_slots_are_given_in_the_order_they_were_asked_for() -> None:
+    async def slots() -> None:
+        limit = Limit(Pace(1))
+
+        async def ask_again_and_again() -> None:
+            while True:
+                slot = await limit.slot()
+                asyncio.get_running_loop().call_later(0.001, slot.release)
+
+        greedy = asyncio.create_task(ask_again_and_again())
+        await asyncio.sleep(0.01)
+        slot = await asyncio.wait_for(limit.slot(), 5)
+        assert slot.held
+        greedy.cancel()
+
+    asyncio.run(slots())
