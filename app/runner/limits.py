@@ -67,7 +67,7 @@ class Limit:
                     await self._lull.wait(needed)
                 finally:
                     self._needed.remove(needed)
-                self._rested = True
+                self._rested = not needed.done()  # that was haste, not a lull
 
     async def turn(self, tokens: int) -> None:
         """Wait until a call of about so many tokens may be made; ``over`` says that it was.

@@ -154,3 +154,24 @@ def test_slots_are_given_in_the_order_they_were_asked_for() -> None:
         greedy.cancel()
 
     asyncio.run(slots())
+
+
+def test_haste_is_no_lull() -> None:
+    """What was got ready because it was needed at once is followed by nothing ahead."""
+
+    async def slots() -> None:
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        needed = asyncio.create_task(limit.slot())
+        await others_work()
+        held[0].release()
+        for _ in range(3):
+            await others_work()
+        assert needed.result().held
+        ahead = asyncio.create_task(limit.slot())
+        for _ in range(30):
+            await others_work()
+        assert not ahead.done()
+        await asyncio.wait_for(ahead, 30)
+
+    asyncio.run(slots())
