@@ -21,10 +21,11 @@ class Limit:
         self.pace = pace
         self._lull = lull or Lull(0)
         self._rested = False  # since there was no room
-        self._needed: asyncio.Future[None] | None = None  # ends when nothing is ready any more
+        self._needed: set[asyncio.Future[None]] = set()  # end when nothing is ready any more
         self.in_flight = 0  # slots that are held, also those whose call waits
         self._given = 0  # slots, also those not held yet
         self._calling = 0
+        self._asking = asyncio.Lock()  # whoever has it has the next slot
         self._waiting: deque[Slot] = deque()
         self._freed = asyncio.Event()
         self._other_limits = asyncio.Event()  # another one each time
@@ -34,10 +35,13 @@ class Limit:
         """Wait for a slot. It may have to be held yet.
 
         Where nothing but the calls in flight is limited there are some more slots than that:
-        whoever has one gets its call ready, and no time is lost between two calls.
+        whoever has one gets its call ready, and no time is lost between two calls. Who asked
+        first is first: whoever asks for one after the other would take each that gets free, while
+        test calls wait.
         """
-        await self.room()
-        self._given += 1
+        async with self._asking:
+            await self.room()
+            self._given += 1
         slot = Slot(self)
         self._waiting.append(slot)
         self._hand_on()
@@ -57,9 +61,13 @@ class Limit:
             elif self._rested:
                 return
             else:
-                self._needed = asyncio.get_running_loop().create_future()
-                await self._lull.wait(self._needed)
-                self._rested = True
+                needed = asyncio.get_running_loop().create_future()
+                self._needed.add(needed)
+                try:
+                    await self._lull.wait(needed)
+                finally:
+                    self._needed.remove(needed)
+                self._rested = not needed.done()  # that was haste, not a lull
 
     async def turn(self, tokens: int) -> None:
         """Wait until a call of about so many tokens may be made; ``over`` says that it was.
@@ -109,9 +117,7 @@ class Limit:
         if held:
             self.in_flight -= 1
             self._hand_on()
-        self._freed.set()
-        if self._needed and self._given < self.pace.allowed(self.now()):
-            go_on(self._needed)
+        self._tell()
 
     def follow(self, new: Pace) -> None:
         """``new`` holds from now on. Where its limits are others, who waits for a turn asks for it
@@ -121,7 +127,8 @@ class Limit:
         if others:
             self._other_limits.set()
             self._other_limits = asyncio.Event()
-        self._freed.set()
+        self._hand_on()
+        self._tell()
 
     async def _have_other_limits(self, within_s: float) -> bool:
         other_limits = self._other_limits
@@ -136,6 +143,13 @@ class Limit:
         while self._waiting and self.in_flight < self.pace.allowed(self.now()):
             if self._waiting.popleft().take():
                 self.in_flight += 1
+
+    def _tell(self) -> None:
+        """More may be allowed than before."""
+        self._freed.set()
+        if self._given < self.pace.allowed(self.now()):
+            for needed in self._needed:
+                go_on(needed)
 
     async def _change(self) -> None:
         """Wait until more may be allowed."""

@@ -98,3 +98,80 @@ def test_nothing_is_got_ready_ahead_by_a_busy_loop_unless_nothing_is_ready() -> 
         assert not idle.held
 
     asyncio.run(slots())
+
+
+def test_all_who_wait_go_on_when_nothing_is_ready() -> None:
+    """Test calls ask the same limit for their slots."""
+
+    async def slots() -> None:
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        ahead = [asyncio.create_task(limit.slot()) for _ in range(2)]
+        await others_work()
+        held[0].release()
+        held[1].release()
+        for _ in range(5):
+            await others_work()
+        assert [task.done() and task.result().held for task in ahead] == [True, True]
+
+    asyncio.run(slots())
+
+
+def test_raised_limits_hold_at_once() -> None:
+    async def slots() -> None:
+        limit = Limit(Pace(8), Lull(60))
+        held = [await limit.slot() for _ in range(8)]
+        ready = await asyncio.wait_for(limit.slot(), 30)
+        limit.follow(Pace(9))  # nobody asks for another slot, nor does a call end
+        assert [slot.held for slot in (*held, ready)] == [True] * 9
+
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        waits = asyncio.create_task(limit.slot())
+        await others_work()
+        limit.follow(Pace(5))
+        for _ in range(5):
+            await others_work()
+        assert waits.done()
+        assert waits.result().held
+
+    asyncio.run(slots())
+
+
+def test_slots_are_given_in_the_order_they_were_asked_for() -> None:
+    async def slots() -> None:
+        limit = Limit(Pace(1))
+
+        async def ask_again_and_again() -> None:
+            while True:
+                slot = await limit.slot()
+                asyncio.get_running_loop().call_later(0.001, slot.release)
+
+        greedy = asyncio.create_task(ask_again_and_again())
+        await asyncio.sleep(0.01)
+        slot = await asyncio.wait_for(limit.slot(), 5)
+        assert slot.held
+        greedy.cancel()
+
+    asyncio.run(slots())
+
+
+def test_haste_is_no_lull() -> None:
+    """What was got ready because it was needed at once is followed by nothing ahead."""
+
+    async def slots() -> None:
+        limit = Limit(Pace(4), Lull(60))
+        held = [await limit.slot() for _ in range(4)]
+        needed = asyncio.create_task(limit.slot())
+        await others_work()
+        held[0].release()
+        for _ in range(3):
+            await others_work()
+        assert needed.result().held
+        ahead = asyncio.create_task(limit.slot())
+        for _ in range(30):
+            await others_work()
+        assert not ahead.done()
+        await asyncio.wait_for(ahead, 30)
+
+    asyncio.run(slots())
