@@ -123,7 +123,8 @@ class Attempts:
             if not self._may_forbid_others(running, completion):
                 # The next call need wait neither for the disk nor for what follows.
                 slot.release()
-                await self._lull.wait()
+                with limit.holding_back() as may_wait:
+                    await (self._lull.wait() if may_wait else asyncio.sleep(0))
         finally:  # whatever ends this task: what came was paid for
             saved = self._save(running, completion)
         slot.release()

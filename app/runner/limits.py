@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from app.errors import ProviderError
 from app.pace import Pace
@@ -25,6 +26,7 @@ class Limit:
         self.in_flight = 0  # slots that are held, also those whose call waits
         self._given = 0  # slots, also those not held yet
         self._calling = 0
+        self._held_back = 0
         self._asking = asyncio.Lock()  # whoever has it has the next slot
         self._waiting: deque[Slot] = deque()
         self._freed = asyncio.Event()
@@ -102,6 +104,17 @@ class Limit:
         """A call came to its end, and took so many tokens more than were reserved."""
         self.pace.used(more_tokens)
         self.pace.accepted()
+
+    @contextmanager
+    def holding_back(self) -> Iterator[bool]:
+        """Whether what came may wait to be saved: of as many as are got ready ahead. They would be
+        called again after a crash."""
+        may_wait = self._held_back < _ahead(self.pace.calls)
+        self._held_back += may_wait
+        try:
+            yield may_wait
+        finally:
+            self._held_back -= may_wait
 
     @property
     def waiting_s(self) -> float:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.runner import local, lull
+from app.runner.lull import Lull
 from app.settings import Settings
 from tests.polling import wait_for, wait_until_done
 from tests.runner.starting import answers, ended, progress, running, start, tries
@@ -41,6 +43,21 @@ def test_what_was_not_called_is_forgotten_by_a_pause_and_a_cancellation(
         wait_until_done(client, grid_id, 2)
         assert sorted(map(tries, ended(client, grid_id))) == [[]] * 32 + [["cancelled"]] * 8
         assert client.get(url).json()["calls"] == len(wire.calls) == 8
+
+
+def test_only_as_many_wait_to_be_saved_as_are_got_ready_ahead(
+    settings: Settings, wire: WireServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They came, and would be paid for again after a crash."""
+    monkeypatch.setattr(lull, "CALM", 10**9)  # as on a machine that is never idle
+    monkeypatch.setattr(local, "Lull", lambda: Lull(600))
+    with running(settings, concurrency=8) as client:
+        grid_id = start(client, "openai-chat/plain", prompts=5, repeats=10)
+        wait_for(lambda: len(wire.calls) == 50, "all calls")
+        wait_for(lambda: progress(client, grid_id)["done"] == 48, "all but two")
+    with running(settings, concurrency=8) as client:
+        assert progress(client, grid_id)["done"] == 50
+    assert len(wire.calls) == 50
 
 
 def test_none_is_got_ready_where_calls_are_metered(settings: Settings, wire: WireServer) -> None:
