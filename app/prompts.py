@@ -19,6 +19,7 @@ from app.tables import Answerable, Placement, Prompt, Wording, WordingMode, now
 
 DATA = Path(__file__).parent / "data"
 MAX_TEXT = 50_000
+MAX_REFERENCES = 100  # of a prompt
 MAX_TITLE = 60  # of a wording
 NEWEST_FIRST = (col(Prompt.created_at).desc(), col(Prompt.id))
 NEW = "new"  # in the place of a key or slug in an address: of what is still to be saved
@@ -44,7 +45,9 @@ class PromptInput(BaseModel):
     text: Text = Field(description="The prompt as its author published it.")
     question: Text = Field("", description="The same without opt-out and format; default: text.")
     answer_format: Text = Field("", description='Such as "Just respond with DD-MM."')
-    references: list[Text] = Field([], max_length=100, description="Answers that count as correct.")
+    references: list[Text] = Field(
+        [], max_length=MAX_REFERENCES, description="Answers that count as correct."
+    )
     constraint: Text = Field("", description="What is known when there is no reference.")
     answerable: Answerable = Answerable.unknown
     tags: list[Line] = Field([], max_length=50)

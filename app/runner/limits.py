@@ -202,8 +202,7 @@ class Slot:
         if self._released:
             return False
         self.held = True
-        if not self.taken.done():
-            self.taken.set_result(None)
+        go_on(self.taken)
         return True
 
     def release(self) -> None:

@@ -65,7 +65,7 @@ def list_grids(
     before = min(int(cursor or MAX_INTEGER), MAX_INTEGER)
     recent = grids.recent_grids(session, limit + 1, visible(person.viewer), before)
     more, recent = len(recent) > limit, recent[:limit]
-    last = recent[-1][0].id if more else None
+    following = str(recent[-1][0].id) if more else None
     hidden = blinded_of(session, (grid for grid, _ in recent), person.viewer)
     recent = [(grid, counts) for grid, counts in recent if grid.id not in hidden]
     spending = spending_of_grids(session, [grid.id for grid, _ in recent])
@@ -74,7 +74,7 @@ def list_grids(
             GridSummary(**_summary(request, grid, progress, spending[grid.id]))
             for grid, progress in recent
         ],
-        next=None if last is None else str(last),
+        next=following,
     )
 
 

@@ -148,7 +148,7 @@ def test_grid_over_its_ceilings_does_not_start(client: TestClient, wordy: WireSe
         refused = client.post("/api/grids", json=given)
         assert refused.status_code == 422
         assert part in refused.json()["detail"]
-    assert client.get("/api/grids").json()["items"] == []
+    assert client.get("/api/grids").json() == {"items": [], "next": None}
     assert wordy.calls == []
 
 

@@ -101,7 +101,7 @@ def test_json_that_cannot_be_stored_is_a_problem(client: TestClient) -> None:
         response = client.post("/api/grids", content=body, headers=JSON)
         assert (response.status_code, response.json()["status"]) == (status, status), body[:90]
         assert response.headers["content-type"] == "application/problem+json"
-    assert client.get("/api/grids").json()["items"] == []
+    assert client.get("/api/grids").json() == {"items": [], "next": None}
 
 
 def test_body_that_is_no_json_is_told_so(client: TestClient) -> None:
@@ -144,7 +144,7 @@ def test_form_that_cannot_be_stored_is_shown_again(client: TestClient) -> None:
 def test_uploaded_file_is_no_prompt(client: TestClient) -> None:
     response = client.post("/grids", data=FORM, files={"prompt_text": ("p.txt", b"Why?")})
     assert response.status_code == 400
-    assert client.get("/api/grids").json()["items"] == []
+    assert client.get("/api/grids").json() == {"items": [], "next": None}
 
 
 def test_broken_cookie_is_nobody(client: TestClient) -> None:

@@ -167,7 +167,7 @@ def test_preview_tells_the_cost_and_what_is_unknown(client: TestClient) -> None:
         "basis": "assumed without thinking",
         "expected_usd": estimate["expected_usd"], "at_most_usd": estimate["at_most_usd"],
     }  # fmt: skip
-    assert client.get("/api/grids").json()["items"] == []
+    assert client.get("/api/grids").json() == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,17 @@ def attempt(
     prompt: PromptRecord, outcome: Outcome, text: str, thinking_text: str = "", **known: Any
 ) -> dict[str, Any]:
     """A call of which little is known; ``known``: columns of an attempt. Raises ValidationError."""
-    thought = bool(thinking_text.strip() or known.get("reasoning_tokens"))
-    sign = Evidence.text if thinking_text.strip() else Evidence.tokens
-    kind = ThinkingKind.hidden if thought else ThinkingKind.none
+    if thinking_text.strip():
+        kind, thought, evidence = ThinkingKind.full, Thought.yes, Evidence.text
+    elif known.get("reasoning_tokens"):
+        kind, thought, evidence = ThinkingKind.hidden, Thought.yes, Evidence.tokens
+    else:
+        kind, thought, evidence = ThinkingKind.none, Thought.unclear, Evidence.nothing
     seen = {
         "thinking_text": thinking_text,
-        "thinking_kind": ThinkingKind.full if thinking_text.strip() else kind,
-        "thought": Thought.yes if thought else Thought.unclear,
-        "evidence": sign if thought else Evidence.nothing,
+        "thinking_kind": kind,
+        "thought": thought,
+        "evidence": evidence,
         "cost_source": IN_FILE if known.get("cost_usd") is not None else "",
     }
     told = {name: value for name, value in known.items() if value is not None}

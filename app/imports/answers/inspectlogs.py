@@ -20,11 +20,11 @@ from app.imports.answers.records import MAX_REPEATS, PromptRecord, VariantRecord
 from app.imports.answers.stage import Stage
 from app.imports.answers.zips import DAMAGED, ZipFile
 from app.imports.tables import Record
+from app.prompts import MAX_REFERENCES
 from app.providers import ThinkingKind
 from app.tables import Wording
 
 HEADER = "header.json"
-MAX_REFERENCES = 100  # of a prompt
 START = "_journal/start.json"  # of a log that is still being written
 
 
